@@ -1,0 +1,270 @@
+// Package protocol is the language that MySQL Shell and a credential helper speak: one JSON
+// object in, one JSON value or one fixed message out. Its only documentation is MySQL Shell's
+// source (mysqlshdk/libs/secret-store-api and mysql-secret-store/core, 8.0.12 to 9.6.0).
+package protocol
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"mysql-secret-store-rds/internal/secret"
+)
+
+// Commands are the words a helper is called with, in the order of Oracle's usage line.
+var Commands = [...]string{"version", "store", "get", "erase", "list"}
+
+// TypePassword is the secret type of server, ssh:// and file: credentials.
+const TypePassword = "password"
+
+// Message is an error whose text MySQL Shell and Oracle's own tests look for, letter for letter.
+type Message string
+
+func (m Message) Error() string { return string(m) }
+
+// ErrNotFound, alone on both streams, means "no credential here": the Shell is silent about it.
+const ErrNotFound Message = "Could not find the secret"
+
+// CheckArgs takes the arguments of the process, argv[0] included, and gives the command, or the
+// error that Oracle's helpers answer with.
+func CheckArgs(argv []string) (string, error) {
+	name := "mysql-secret-store-rds"
+	if len(argv) > 0 {
+		name = argv[0]
+	}
+	fail := func(msg string) (string, error) {
+		return "", Message(msg + ", usage: " + name + " <" + strings.Join(Commands[:], "|") + ">")
+	}
+	switch {
+	case len(argv) <= 1:
+		return fail("Missing command")
+	case len(argv) > 2:
+		return fail("Too many commands")
+	}
+	for _, c := range Commands {
+		if c == argv[1] {
+			return c, nil
+		}
+	}
+	return fail("Unknown command: '" + argv[1] + "'")
+}
+
+// Request is what store, get and erase are given.
+type Request struct {
+	Type   string
+	ID     string // the Server URL or other name, letter for letter; "" unless IDIsText
+	Secret secret.Text
+
+	// IDIsText is false when the ID holds bytes that are no UTF-8 or half a surrogate pair:
+	// such an ID is nobody's Server URL, and ID does not hold it.
+	IDIsText bool
+}
+
+// DecodeRequest reads the object that MySQL Shell writes for command (store, get or erase).
+// Names are case-sensitive, unknown members are ignored, and of two members of one name the
+// first counts, as in Oracle's helpers. ServerURL is read before SecretID: 9.4 and later send
+// both, older Shells the former only. The errors have Oracle's texts and hold no part of input.
+func DecodeRequest(command string, input []byte) (Request, error) {
+	members, err := decodeObject(input)
+	if err != nil {
+		return Request{}, err
+	}
+	var r Request
+	if r.Type, _, err = stringMember(members, "SecretType"); err != nil {
+		return Request{}, err
+	}
+	name := "ServerURL"
+	if _, ok := members[name]; !ok {
+		name = "SecretID"
+	}
+	id, isText, err := stringMember(members, name)
+	if err != nil {
+		return Request{}, err
+	}
+	if r.IDIsText = isText; isText {
+		r.ID = id
+	}
+	if command == "store" {
+		s, _, err := stringMember(members, "Secret")
+		if err != nil {
+			return Request{}, err
+		}
+		r.Secret = secret.New(s)
+	}
+	return r, nil
+}
+
+// DecodeFilter reads what list was given: nothing at all, or an object with a SecretType, of
+// which "" means every type.
+func DecodeFilter(input []byte) (string, error) {
+	if len(bytes.TrimSpace(input)) == 0 {
+		return "", nil
+	}
+	members, err := decodeObject(input)
+	if err != nil {
+		return "", err
+	}
+	if _, ok := members["SecretType"]; !ok {
+		return "", nil
+	}
+	t, _, err := stringMember(members, "SecretType")
+	return t, err
+}
+
+// Complete says whether input is one whole JSON value, after which a sender has no more to say.
+func Complete(input []byte) bool { return json.Valid(input) }
+
+func decodeObject(input []byte) (map[string]json.RawMessage, error) {
+	d := json.NewDecoder(bytes.NewReader(input))
+	var whole json.RawMessage
+	if err := json.Unmarshal(input, &whole); err != nil {
+		return nil, unparsable(err)
+	}
+	first, err := d.Token()
+	if err != nil {
+		return nil, unparsable(err)
+	}
+	if first != json.Delim('{') {
+		return nil, Message("Failed to parse JSON: expected an object")
+	}
+	members := map[string]json.RawMessage{}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return nil, unparsable(err)
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil, unparsable(err)
+		}
+		if _, seen := members[name.(string)]; !seen {
+			members[name.(string)] = value
+		}
+	}
+	return members, nil
+}
+
+func unparsable(err error) error { return Message("Failed to parse JSON: " + parseProblem(err)) }
+
+// parseProblem words a JSON error without quoting the input.
+func parseProblem(err error) string {
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		if syntax.Offset == 0 || strings.Contains(syntax.Error(), "unexpected end") {
+			return "the text ends too early"
+		}
+		return fmt.Sprintf("syntax error at byte %d", syntax.Offset)
+	}
+	return err.Error()
+}
+
+// stringMember gives a member's string, and whether all of its bytes survived decoding as text.
+func stringMember(members map[string]json.RawMessage, name string) (s string, isText bool, err error) {
+	raw, ok := members[name]
+	if !ok {
+		if name == "ServerURL" {
+			name = "SecretID"
+		}
+		return "", false, Message(`"` + name + `" is missing`)
+	}
+	if len(raw) == 0 || raw[0] != '"' {
+		return "", false, Message(`"` + name + `" should be a string`)
+	}
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return "", false, unparsable(err)
+	}
+	return s, utf8.Valid(raw) && !strings.ContainsRune(s, utf8.RuneError), nil
+}
+
+// Credential is the answer to get for the credential (TypePassword, id): the members of both
+// generations, in the order that 9.4 and later write them. It reveals the secret: it is the reply.
+func Credential(id string, s secret.Text) []byte {
+	var b bytes.Buffer
+	b.WriteString(`{"SecretType":"` + TypePassword + `","SecretID":`)
+	writeString(&b, id)
+	b.WriteString(`,"ServerURL":`)
+	writeString(&b, id)
+	b.WriteString(`,"Secret":`)
+	writeString(&b, s.Reveal())
+	b.WriteString("}")
+	return b.Bytes()
+}
+
+func writeString(b *bytes.Buffer, s string) {
+	e := json.NewEncoder(b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(s) // a string into memory cannot fail
+	b.Truncate(b.Len() - 1)
+}
+
+// List is the answer to list: our passwords' IDs, then the entries of another helper's answer,
+// each kept byte for byte. No credential stands in it twice, and with a filter only those of
+// that type. An error says that other is no answer to list; the result then holds ours alone.
+func List(ours []string, other []byte, filter string) ([]byte, error) {
+	type key struct{ typ, id string }
+	seen := map[key]bool{}
+	var entries [][]byte
+	if filter == "" || filter == TypePassword {
+		for _, id := range ours {
+			k := key{TypePassword, id}
+			if seen[k] {
+				continue
+			}
+			seen[k] = true
+			var b bytes.Buffer
+			b.WriteString(`{"SecretType":"` + TypePassword + `","SecretID":`)
+			writeString(&b, id)
+			b.WriteString(`,"ServerURL":`)
+			writeString(&b, id)
+			b.WriteString("}")
+			entries = append(entries, b.Bytes())
+		}
+	}
+	var err error
+	if len(bytes.TrimSpace(other)) > 0 {
+		var theirs []json.RawMessage
+		if err = json.Unmarshal(other, &theirs); err != nil {
+			err = fmt.Errorf("the other helper's list is no JSON array: %s", parseProblem(err))
+		}
+		for _, raw := range theirs {
+			k, ok := entryKey(raw)
+			if ok && (seen[key(k)] || filter != "" && k.typ != filter) {
+				continue
+			}
+			if ok {
+				seen[key(k)] = true
+			}
+			entries = append(entries, raw)
+		}
+	}
+	return append(append([]byte{'['}, bytes.Join(entries, []byte{','})...), ']'), err
+}
+
+// entryKey names the credential that an entry of a list stands for. Bytes that are no text are
+// kept apart by comparing the raw JSON string instead of its decoded form.
+func entryKey(raw json.RawMessage) (k struct{ typ, id string }, ok bool) {
+	members, err := decodeObject(raw)
+	if err != nil {
+		return k, false
+	}
+	name := "ServerURL"
+	if _, has := members[name]; !has {
+		name = "SecretID"
+	}
+	typ, _, err := stringMember(members, "SecretType")
+	if err != nil {
+		return k, false
+	}
+	id, isText, err := stringMember(members, name)
+	if err != nil {
+		return k, false
+	}
+	if !isText {
+		id = "\x00raw" + string(members[name])
+	}
+	k.typ, k.id = typ, id
+	return k, true
+}
