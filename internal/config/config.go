@@ -1,0 +1,243 @@
+// Package config reads config.yaml: which servers are reached how. It checks everything before
+// anything is used, and every error names the file, the line and what is allowed.
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"mysql-secret-store-rds/internal/serverurl"
+)
+
+// EnvFile names the configuration file in the environment.
+const EnvFile = "MYSQL_SECRET_STORE_RDS_CONFIG"
+
+// Credential says where a server's password comes from.
+type Credential string
+
+// The values of the field credential. The zero value is "left out".
+const (
+	IAM      Credential = "iam"      // a token that we sign
+	Delegate Credential = "delegate" // a static password, kept by the other helper
+	None     Credential = "none"     // nowhere: the Shell asks
+)
+
+// Address is the endpoint that a token is signed for when it isn't the host of the URL.
+type Address struct {
+	Endpoint serverurl.Endpoint
+	Port     int
+}
+
+// Fields are what an entry may say; a zero field is left out.
+type Fields struct {
+	Profile         string
+	Region          string
+	Endpoint        Address
+	User            string
+	RoleARN         string
+	ExternalID      string
+	RoleSessionName string
+	Credential      Credential
+}
+
+// Where tells a person which part of the file said something.
+type Where struct {
+	File string
+	Line int
+	Name string // "rule 2", "servers: db.example.com", "accounts: abcdefghijkl", "defaults"
+}
+
+// String is the part's name and place: rule 2 (config.yaml:14).
+func (w Where) String() string {
+	return fmt.Sprintf("%s (%s:%d)", w.Name, filepath.Base(w.File), w.Line)
+}
+
+// Entry is one entry of the file: what it says and where it stands.
+type Entry struct {
+	Fields
+	Where Where
+}
+
+// Config is a configuration that passed every check. Its zero value is that of no file, but
+// for Cache and Delegate: see [Source.Parse].
+type Config struct {
+	File     string           // where it is, or would be; "" when there is no home for one
+	Present  bool             // false when there is no file
+	Accounts map[string]Entry // by the id in the host name
+	Defaults Entry
+	Delegate string // "default", "none", a helper's name or an absolute path
+	Cache    bool
+
+	servers map[string]Entry // by serverKey
+	rules   []rule
+}
+
+// Error is a mistake in the configuration file.
+type Error struct {
+	File string
+	Line int // 0 when it concerns the whole file
+	Msg  string
+}
+
+func (e *Error) Error() string {
+	if e.Line == 0 {
+		return e.File + ": " + e.Msg
+	}
+	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Msg)
+}
+
+// Source is a configuration file's content before it is understood.
+type Source struct {
+	// File is the path, whether or not there is a file; "" when there is no place for one.
+	File string
+	// Digest stands for the content: as long as it stays, so does what [Source.Parse] gives.
+	Digest string
+
+	data []byte
+}
+
+// Read reads the file called named (the value of [EnvFile]), or, when that is "", config.yaml in
+// os.UserConfigDir()/mysql-secret-store-rds. A missing file is an error only when it was named.
+func Read(named string) (Source, error) {
+	file := named
+	if file == "" {
+		dir, err := os.UserConfigDir()
+		if err != nil {
+			return source("", nil), nil // no home: no configuration
+		}
+		file = filepath.Join(dir, "mysql-secret-store-rds", "config.yaml")
+	}
+	data, err := os.ReadFile(file)
+	switch {
+	case err == nil:
+	case !errors.Is(err, fs.ErrNotExist):
+		return Source{}, fmt.Errorf("read configuration: %w", err)
+	case named != "":
+		return Source{}, &Error{File: named, Msg: "no such file, but " + EnvFile + " names it"}
+	}
+	return source(file, data), nil
+}
+
+// rulesVersion changes with the meaning of a configuration, so that a digest made by another
+// release of this program is never taken for this one's.
+const rulesVersion = "1\n"
+
+func source(file string, data []byte) Source {
+	sum := sha256.Sum256(append([]byte(rulesVersion), data...))
+	return Source{File: file, Digest: hex.EncodeToString(sum[:16]), data: data}
+}
+
+// Parse checks the content and gives the configuration; the error is an [*Error]. No content
+// means: default delegate, cache on.
+func (s Source) Parse() (*Config, error) { return parse(s.File, s.data) }
+
+// Server gives the exact entry for a host and port. An entry for host:port is preferred to one
+// for the host alone, wherever they stand in the file.
+func (c *Config) Server(host string, port int) (Entry, bool) {
+	if e, ok := c.servers[serverKey(host, port)]; ok {
+		return e, true
+	}
+	e, ok := c.servers[serverKey(host, 0)]
+	return e, ok
+}
+
+// Rule gives the first rule that matches a host and a database user, its groups expanded.
+// The error is an [*Error]: what a group expanded to made a field unusable.
+func (c *Config) Rule(host, user string) (Entry, bool, error) {
+	host = serverurl.NormalHost(host)
+	for i := range c.rules {
+		r := &c.rules[i]
+		groups, ok := r.match(host, user)
+		if !ok {
+			continue
+		}
+		if !r.expands {
+			return r.entry, true, nil
+		}
+		f, err := buildFields(c.File, r.where.Name, r.raw, groups)
+		return Entry{Fields: f, Where: r.where}, err == nil, err
+	}
+	return Entry{}, false, nil
+}
+
+// rule is an entry with patterns. A rule whose values use no groups is built once, at load.
+type rule struct {
+	host, user *regexp.Regexp // nil matches everything
+	where      Where
+	expands    bool
+	raw        map[string]rawField // when expands
+	entry      Entry               // when not
+}
+
+func (r *rule) match(host, user string) (groups map[string]string, ok bool) {
+	groups = map[string]string{}
+	for _, p := range []struct {
+		re   *regexp.Regexp
+		text string
+	}{{r.host, host}, {r.user, user}} {
+		if p.re == nil {
+			continue
+		}
+		m := p.re.FindStringSubmatch(p.text)
+		if m == nil {
+			return nil, false
+		}
+		for i, name := range p.re.SubexpNames() {
+			if name != "" {
+				groups[name] = m[i]
+			}
+		}
+	}
+	return groups, true
+}
+
+// serverKey is the one spelling of a host and port; port 0 stands for any.
+func serverKey(host string, port int) string {
+	host = serverurl.NormalHost(host)
+	if addr, err := netip.ParseAddr(host); err == nil {
+		host = addr.String()
+	}
+	return host + " " + strconv.Itoa(port)
+}
+
+// splitHostPort reads "host", "host:port", "[v6]", "[v6]:port" or a bare IPv6 address.
+func splitHostPort(s string) (host string, port int, err error) {
+	if addr, err := netip.ParseAddr(s); err == nil {
+		return addr.String(), 0, nil
+	}
+	host = s
+	if strings.HasPrefix(s, "[") {
+		inner, after, ok := strings.Cut(s[1:], "]")
+		addr, err := netip.ParseAddr(strings.Replace(inner, "%25", "%", 1))
+		if !ok || err != nil || !addr.Is6() {
+			return "", 0, errors.New("not an IPv6 address in the brackets")
+		}
+		if after == "" {
+			return addr.String(), 0, nil
+		}
+		if after[0] != ':' {
+			return "", 0, errors.New("text after the IPv6 address")
+		}
+		port, err := serverurl.ParsePort(after[1:])
+		return addr.String(), port, err
+	}
+	if i := strings.LastIndexByte(s, ':'); i >= 0 {
+		if port, err = serverurl.ParsePort(s[i+1:]); err != nil {
+			return "", 0, err
+		}
+		host = s[:i]
+	}
+	if host == "" || strings.ContainsAny(host, "/\\@:[]()?#*% \t") {
+		return "", 0, errors.New("not a host name")
+	}
+	return host, port, nil
+}

@@ -1,0 +1,294 @@
+// Package resolve decides where a Server URL's password comes from: which endpoint, user,
+// region, AWS profile and role a token is signed for, or that another helper has it. Each
+// decision is kept as a step, and those steps are what explain prints.
+package resolve
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"mysql-secret-store-rds/internal/config"
+	"mysql-secret-store-rds/internal/serverurl"
+)
+
+// Target is all that a token depends on. Two equal targets have interchangeable tokens.
+type Target struct {
+	Host            string `json:"host"` // normalised: the signature is case-sensitive
+	Port            int    `json:"port"`
+	User            string `json:"user"`
+	Region          string `json:"region"`
+	Profile         string `json:"profile,omitempty"` // "": the SDK's own order decides
+	RoleARN         string `json:"role_arn,omitempty"`
+	ExternalID      string `json:"external_id,omitempty"`
+	RoleSessionName string `json:"role_session_name,omitempty"`
+}
+
+// Step is one decision on the way: what was decided, and by what.
+type Step struct {
+	What   string // "entry", "endpoint", "port", "region", "user", "aws_profile", …
+	Value  string
+	Source string // "rule 2 (config.yaml:14)", "the host name", …
+}
+
+// Outcome says who answers for a Server URL.
+type Outcome int
+
+const (
+	ToDelegate Outcome = iota // the other helper
+	ToToken                   // us: a token for Target
+	ToNobody                  // credential: none
+)
+
+// Resolution is what became of a Server URL.
+type Resolution struct {
+	Outcome  Outcome
+	Reason   string // why not ToToken, for a person
+	Target   Target // when ToToken
+	Endpoint serverurl.Endpoint
+	Hops     []string // the CNAMEs that were followed, the first name included
+	Steps    []Step
+}
+
+// Source gives the source of the last step called what, or "".
+func (r Resolution) Source(what string) string {
+	for i := len(r.Steps) - 1; i >= 0; i-- {
+		if r.Steps[i].What == what {
+			return r.Steps[i].Source
+		}
+	}
+	return ""
+}
+
+// Error is a Server URL that is ours and for which something is missing.
+type Error struct {
+	Msg  string // what is wrong
+	Hint string // what to write into the configuration
+}
+
+func (e *Error) Error() string { return e.Msg + ": " + e.Hint }
+
+// CNAME gives the one name that host is an alias of, or "" when it is none.
+type CNAME func(ctx context.Context, host string) (string, error)
+
+// maxHops bounds a chain of aliases; real ones have one to three.
+const maxHops = 8
+
+// URL resolves a Server URL by the configuration. It looks names up with cname only where the
+// issue can't be settled without: a host that the configuration names and that is neither an RDS
+// name, an address nor a single label, and a global writer without a region. An error is an
+// [*Error] or a [*config.Error]; the Resolution then holds the steps up to it.
+func URL(ctx context.Context, u serverurl.URL, cfg *config.Config, cname CNAME) (Resolution, error) {
+	r := &resolver{ctx: ctx, url: u, cfg: cfg, cname: cname}
+	err := r.run()
+	return r.Resolution, err
+}
+
+type resolver struct {
+	Resolution
+	ctx   context.Context
+	url   serverurl.URL
+	cfg   *config.Config
+	cname CNAME
+}
+
+func (r *resolver) step(what, value, source string) {
+	r.Steps = append(r.Steps, Step{what, value, source})
+}
+
+func (r *resolver) leave(o config.Credential, reason string) {
+	r.Outcome, r.Reason = ToDelegate, reason
+	if o == config.None {
+		r.Outcome = ToNobody
+	}
+	r.step("credential", string(o), reason)
+}
+
+func (r *resolver) run() error {
+	u := r.url
+	if u.Kind != serverurl.TCP {
+		r.leave(config.Delegate, "a "+u.Kind.String()+" has no IAM token")
+		return nil
+	}
+	host := serverurl.NormalHost(u.Host)
+
+	entry, exact := r.cfg.Server(host, u.PortOrDefault())
+	found := exact
+	if !exact {
+		var err error
+		if entry, found, err = r.cfg.Rule(host, u.User); err != nil {
+			return err
+		}
+	}
+	switch {
+	case found:
+		r.step("entry", "matches", entry.Where.String())
+	case r.cfg.Present:
+		r.step("entry", "none", "no server and no rule matches in "+r.cfg.File)
+	default:
+		r.step("entry", "none", "no configuration file")
+	}
+	if c := entry.Credential; c == config.Delegate || c == config.None {
+		r.leave(c, entry.Where.String())
+		return nil
+	}
+
+	port, ours := r.findEndpoint(host, entry, found)
+	if !ours {
+		return r.notRDS(host, entry, exact, found)
+	}
+
+	// What the entry leaves out comes from the account, then from the defaults.
+	account := r.cfg.Accounts[r.Endpoint.ID]
+	layers := []config.Entry{entry, account, r.cfg.Defaults}
+	pick := func(what string, field func(config.Fields) string) string {
+		for _, l := range layers {
+			if v := field(l.Fields); v != "" {
+				r.step(what, v, l.Where.String())
+				return v
+			}
+		}
+		return ""
+	}
+	for _, l := range layers {
+		if c := l.Credential; c != "" {
+			if c != config.IAM {
+				r.leave(c, l.Where.String())
+				return nil
+			}
+			break
+		}
+	}
+
+	t := Target{Host: r.Endpoint.Host, Port: port}
+	var err error
+	if t.Region, err = r.region(layers, exact, pick); err != nil {
+		return err
+	}
+	if t.User = pick("user", func(f config.Fields) string { return f.User }); t.User == "" {
+		t.User = u.User
+		r.step("user", t.User, "the Server URL")
+	}
+	t.Profile = pick("aws_profile", func(f config.Fields) string { return f.Profile })
+	t.RoleARN = pick("role_arn", func(f config.Fields) string { return f.RoleARN })
+	if t.RoleARN != "" {
+		t.ExternalID = pick("external_id", func(f config.Fields) string { return f.ExternalID })
+		t.RoleSessionName = pick("role_session_name", func(f config.Fields) string { return f.RoleSessionName })
+	}
+	r.Outcome, r.Target = ToToken, t
+	return nil
+}
+
+// findEndpoint gives the port to sign for and sets r.Endpoint; ours is false when the host leads
+// to no RDS name.
+func (r *resolver) findEndpoint(host string, entry config.Entry, found bool) (port int, ours bool) {
+	if a := entry.Endpoint; a.Port != 0 {
+		r.Endpoint = a.Endpoint
+		r.step("endpoint", a.Endpoint.Host, entry.Where.String())
+		r.step("port", strconv.Itoa(a.Port), entry.Where.String())
+		return a.Port, true
+	}
+	ep, ok := serverurl.ParseEndpoint(host)
+	source := "the host name"
+	if !ok && found && mayBeAlias(host) {
+		ep, ok = r.follow(host)
+		source = "DNS: " + strings.Join(r.Hops, " is an alias of ")
+	}
+	if !ok {
+		return 0, false
+	}
+	r.Endpoint = ep
+	r.step("endpoint", ep.Host, source)
+	if r.url.Port == 0 {
+		r.step("port", strconv.Itoa(serverurl.DefaultPort), "the Server URL names none")
+	} else {
+		r.step("port", strconv.Itoa(r.url.Port), "the Server URL")
+	}
+	return r.url.PortOrDefault(), true
+}
+
+// mayBeAlias holds for names that a look-up can tell something about.
+func mayBeAlias(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err != nil && strings.Contains(host, ".")
+}
+
+// follow goes from alias to alias until the first RDS name that differs from host. RDS wants the
+// token signed for that one: what lies behind it (an EC2 name, often) it doesn't know.
+func (r *resolver) follow(host string) (serverurl.Endpoint, bool) {
+	r.Hops = []string{host}
+	for name := host; len(r.Hops) <= maxHops; {
+		next, err := r.cname(r.ctx, name)
+		if err != nil {
+			r.step("dns", "look-up failed", err.Error())
+			return serverurl.Endpoint{}, false
+		}
+		next = serverurl.NormalHost(next)
+		if next == "" {
+			r.step("dns", "no RDS name", strings.Join(r.Hops, " is an alias of ")+", which is no alias")
+			return serverurl.Endpoint{}, false
+		}
+		r.Hops = append(r.Hops, next)
+		if ep, ok := serverurl.ParseEndpoint(next); ok {
+			return ep, true
+		}
+		name = next
+	}
+	r.step("dns", "no RDS name", fmt.Sprintf("after %d aliases", maxHops))
+	return serverurl.Endpoint{}, false
+}
+
+// notRDS settles a host that leads to no RDS name.
+func (r *resolver) notRDS(host string, entry config.Entry, exact, found bool) error {
+	if !found {
+		r.leave(config.Delegate, "no RDS or Aurora host name, and not in the configuration")
+		return nil
+	}
+	if c := r.cfg.Defaults.Credential; entry.Credential == "" && (c == config.Delegate || c == config.None) {
+		r.leave(c, r.cfg.Defaults.Where.String())
+		return nil
+	}
+	why := "is no RDS or Aurora endpoint"
+	if last := r.Steps[len(r.Steps)-1]; last.What == "dns" {
+		why += " (DNS: " + last.Value + ", " + last.Source + ")"
+	}
+	if !exact {
+		r.leave(config.Delegate, host+" "+why)
+		return nil
+	}
+	return &Error{
+		Msg: fmt.Sprintf("%s %s, and %s names no endpoint", host, why, entry.Where),
+		Hint: fmt.Sprintf("add to that entry in %s: \"endpoint: NAME.ID.REGION.rds.amazonaws.com:3306\", "+
+			"or \"credential: delegate\" if its password is kept by the other helper", r.cfg.File),
+	}
+}
+
+func (r *resolver) region(layers []config.Entry, exact bool, pick func(string, func(config.Fields) string) string) (string, error) {
+	ep := r.Endpoint
+	if region := layers[0].Region; region == "" && ep.Region != "" {
+		r.step("region", ep.Region, "the endpoint's name")
+		return ep.Region, nil
+	}
+	if region := pick("region", func(f config.Fields) string { return f.Region }); region != "" {
+		return region, nil
+	}
+	// A global writer: its alias is the cluster that is the writer now.
+	hops := r.Hops
+	if writer, ok := r.follow(ep.Host); ok && writer.Region != "" {
+		r.step("region", writer.Region, "DNS: "+ep.Host+" is an alias of "+writer.Host)
+		if hops != nil {
+			r.Hops = append(hops, r.Hops[1:]...)
+		}
+		return writer.Region, nil
+	}
+	hint := fmt.Sprintf("add to %s, under \"servers:\": \"%s: {region: REGION}\" with the writer's region", r.cfg.File, r.url.Host)
+	if exact {
+		hint = fmt.Sprintf("add to the entry %s: \"region: REGION\" with the writer's region", layers[0].Where)
+	}
+	return "", &Error{
+		Msg:  fmt.Sprintf("the global endpoint %s names no region, and DNS doesn't tell it", ep.Host),
+		Hint: hint,
+	}
+}
