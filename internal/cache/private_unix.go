@@ -1,0 +1,44 @@
+//go:build unix
+
+package cache
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// openNoFollow opens a file for reading, but no symbolic link to one, and never waits for the
+// other end of a pipe.
+func openNoFollow(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+}
+
+// notPrivate says why a file isn't the caller's alone, or "".
+func notPrivate(info fs.FileInfo) string {
+	if perm := info.Mode().Perm(); perm&0o077 != 0 {
+		return fmt.Sprintf("others may use it (mode %04o)", perm)
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) != os.Geteuid() {
+		return fmt.Sprintf("belongs to user %d", st.Uid)
+	}
+	return ""
+}
+
+// makePrivate makes the folder, or closes it to others when it is the caller's. A folder that is
+// shared by design, such as /tmp, is left as it is: the files in it are private by themselves.
+func makePrivate(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if ok && int(st.Uid) == os.Geteuid() && info.Mode().Perm()&0o077 != 0 && info.Mode()&fs.ModeSticky == 0 {
+		return os.Chmod(dir, 0o700)
+	}
+	return nil
+}

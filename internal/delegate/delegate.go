@@ -1,0 +1,198 @@
+// Package delegate hands credentials that aren't ours to another credential helper, byte for
+// byte. It is the only part of the helper that runs programs.
+package delegate
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// prefix is how every credential helper's file name begins.
+const prefix = "mysql-secret-store-"
+
+// guard is set for the delegate, so that a wrapper that leads back to us ends instead of going
+// round for ever.
+const guard = "MYSQL_SECRET_STORE_RDS_DELEGATING"
+
+// MissingError is a delegate that can't be found.
+type MissingError struct {
+	Setting string // the configuration's value; "none" when there is to be no delegate
+	Reason  string
+}
+
+func (e *MissingError) Error() string {
+	if e.Setting == "none" {
+		return "no other helper is configured (delegate: none)"
+	}
+	return e.Reason
+}
+
+// Helper is another credential helper.
+type Helper struct{ Path string }
+
+// Name is the helper's name without the common prefix.
+func (h Helper) Name() string {
+	return strings.TrimPrefix(strings.TrimSuffix(filepath.Base(h.Path), ".exe"), prefix)
+}
+
+// Platform is the name of the helper that MySQL Shell uses by default on this platform.
+func Platform() string {
+	switch runtime.GOOS {
+	case "windows":
+		return "windows-credential"
+	case "darwin":
+		return "keychain"
+	}
+	return "login-path"
+}
+
+// Find gives the helper that a setting means: "default" (the platform's own), a name or an
+// absolute path. A name is looked for in the folder where the Shell found us, which argv0 tells
+// and the target of a symbolic link doesn't, and then on PATH. It never finds this program. The
+// error is a [*MissingError].
+func Find(setting, argv0 string) (Helper, error) {
+	missing := func(format string, args ...any) (Helper, error) {
+		return Helper{}, &MissingError{setting, fmt.Sprintf(format, args...)}
+	}
+	if setting == "none" {
+		return missing("")
+	}
+	if os.Getenv(guard) != "" {
+		return missing("the helper %q leads back to this one", setting)
+	}
+	if filepath.IsAbs(setting) {
+		path, err := exec.LookPath(setting)
+		if err != nil {
+			return missing("the helper %s can't be run: %v", setting, errors.Unwrap(err))
+		}
+		if isSelf(path) {
+			return missing("the helper %s is this program itself", setting)
+		}
+		return Helper{path}, nil
+	}
+	name := setting
+	if name == "default" {
+		name = Platform()
+	}
+	self := false
+	for _, dir := range append([]string{ownFolder(argv0)}, filepath.SplitList(os.Getenv("PATH"))...) {
+		if dir == "" || !filepath.IsAbs(dir) {
+			continue // like os/exec, never from the working folder
+		}
+		path, err := exec.LookPath(filepath.Join(dir, prefix+name))
+		if err != nil {
+			continue
+		}
+		if isSelf(path) {
+			self = true
+			continue
+		}
+		return Helper{path}, nil
+	}
+	if self {
+		return missing("the helper %q (%s%s) is this program itself", name, prefix, name)
+	}
+	return missing("the helper %q (%s%s) is neither in %s nor on PATH", name, prefix, name, ownFolder(argv0))
+}
+
+// ownFolder is the folder we were called from.
+func ownFolder(argv0 string) string {
+	if !strings.ContainsRune(argv0, filepath.Separator) && !strings.Contains(argv0, "/") {
+		if found, err := exec.LookPath(argv0); err == nil {
+			argv0 = found
+		}
+	}
+	dir, err := filepath.Abs(filepath.Dir(argv0))
+	if err != nil {
+		return ""
+	}
+	return dir
+}
+
+func isSelf(path string) bool {
+	self, err := os.Executable()
+	if err != nil {
+		return false
+	}
+	a, err1 := os.Stat(self)
+	b, err2 := os.Stat(path)
+	return err1 == nil && err2 == nil && os.SameFile(a, b)
+}
+
+func (h Helper) command(ctx context.Context, word string, input []byte) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, h.Path, word)
+	cmd.Stdin = bytes.NewReader(input)
+	cmd.Env = append(os.Environ(), guard+"=1")
+	cmd.WaitDelay = time.Second // a child that it leaves behind must not hold us up
+	return cmd
+}
+
+// Run gives the helper a command and its input, and lets it answer on our own streams. It passes
+// on the signals that ask us to end, and gives the helper's exit code; an error means that it
+// could not be started.
+func (h Helper) Run(word string, input []byte, stdout, stderr *os.File) (exitCode int, err error) {
+	cmd := h.command(context.Background(), word, input)
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	return h.wait(cmd)
+}
+
+// List asks the helper for its list and keeps the answer. An error is a helper that failed or
+// took more than limit; its text has what the helper said.
+func (h Helper) List(ctx context.Context, input []byte, limit time.Duration) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	cmd := h.command(ctx, "list", input)
+	var out, said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &said
+	code, err := h.wait(cmd)
+	switch {
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("%s list: no answer within %v", h.Path, limit)
+	case err != nil:
+		return nil, err
+	case code != 0:
+		text := strings.Join(strings.Fields(said.String()+" "+out.String()), " ")
+		return nil, fmt.Errorf("%s list: exit code %d: %s", h.Path, code, text)
+	}
+	return out.Bytes(), nil
+}
+
+// wait runs cmd to its end.
+func (h Helper) wait(cmd *exec.Cmd) (exitCode int, err error) {
+	// Caught from before the start, so that no signal can end us and leave the helper alone.
+	signals := catchSignals()
+	defer signal.Stop(signals)
+	if err := cmd.Start(); err != nil {
+		return 0, fmt.Errorf("run the helper %s: %w", h.Path, err)
+	}
+	done := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case s := <-signals:
+				_ = cmd.Process.Signal(s) // it may have ended meanwhile
+			case <-done:
+				return
+			}
+		}
+	}()
+	err = cmd.Wait()
+	close(done)
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return exitStatus(exit.ProcessState), nil
+	}
+	if err != nil && !errors.Is(err, exec.ErrWaitDelay) {
+		return 0, fmt.Errorf("run the helper %s: %w", h.Path, err)
+	}
+	return 0, nil
+}

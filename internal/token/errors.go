@@ -1,0 +1,192 @@
+package token
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
+	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
+	"github.com/aws/smithy-go"
+
+	"mysql-secret-store-rds/internal/resolve"
+)
+
+// Conditions that a person can do something about.
+var (
+	// ErrNoCredentials: every place that the SDK knows was looked at.
+	ErrNoCredentials = errors.New("no AWS credentials found")
+	// ErrLogin: the profile's SSO session or console login is missing or over.
+	ErrLogin = errors.New("the AWS login session has expired or was never begun")
+	// ErrMFA: the profile wants a code that nobody can be asked for here.
+	ErrMFA = errors.New("the AWS profile asks for an MFA code")
+	// ErrTimeout: the caller's deadline came first.
+	ErrTimeout = errors.New("AWS credentials took too long")
+)
+
+// ProfileError is a profile that the AWS configuration doesn't have.
+type ProfileError struct {
+	Profile string
+	UsedBy  string // the profile that names it as its source_profile, or ""
+}
+
+func (e *ProfileError) Error() string {
+	if e.UsedBy != "" {
+		return fmt.Sprintf("the AWS configuration has no profile %q, which is the source_profile of %q", e.Profile, e.UsedBy)
+	}
+	return fmt.Sprintf("the AWS configuration has no profile %q", e.Profile)
+}
+
+// ExpiredError is a source that gave out credentials which are no good any more. They would sign
+// without complaint, and only the server would refuse the token.
+type ExpiredError struct {
+	At     time.Time
+	Source string
+}
+
+func (e *ExpiredError) Error() string {
+	return fmt.Sprintf("the AWS credentials (%s) expired at %s", e.Source, e.At.Local().Format("15:04:05 on 2006-01-02"))
+}
+
+// ProcessError is a credential_process that failed. It never holds what the process printed to
+// stdout: that may be half a credential.
+type ProcessError struct{ Problem string }
+
+func (e *ProcessError) Error() string { return "credential_process: " + e.Problem }
+
+// APIError is AWS saying no.
+type APIError struct{ Operation, Code, Message string }
+
+func (e *APIError) Error() string {
+	return fmt.Sprintf("%s: %s: %s", e.Operation, e.Code, e.Message)
+}
+
+// Profile is the name of the profile that a target's credentials come from.
+func Profile(t resolve.Target) string {
+	for _, name := range []string{t.Profile, os.Getenv("AWS_PROFILE"), os.Getenv("AWS_DEFAULT_PROFILE")} {
+		if name != "" {
+			return name
+		}
+	}
+	return "default"
+}
+
+// CheckProfile says whether the AWS configuration has the profile that t names, with a
+// [*ProfileError] when it doesn't. It reads the AWS files and nothing else.
+func CheckProfile(ctx context.Context, t resolve.Target) error {
+	if t.Profile == "" {
+		return nil
+	}
+	_, err := config.LoadSharedConfigProfile(ctx, t.Profile, func(o *config.LoadSharedConfigOptions) {
+		if f := os.Getenv("AWS_CONFIG_FILE"); f != "" {
+			o.ConfigFiles = []string{f}
+		}
+		if f := os.Getenv("AWS_SHARED_CREDENTIALS_FILE"); f != "" {
+			o.CredentialsFiles = []string{f}
+		}
+	})
+	if err == nil {
+		return nil
+	}
+	return explain(ctx, t, err)
+}
+
+// explain turns what the SDK says into this package's errors, one line each and free of secrets.
+func explain(ctx context.Context, t resolve.Target, err error) error {
+	var (
+		missing    config.SharedConfigProfileNotExistError
+		assume     config.SharedConfigAssumeRoleError
+		mfa        config.AssumeRoleTokenProviderNotSetError
+		process    *processcreds.ProviderError
+		ssoToken   *ssocreds.InvalidTokenError
+		noMetadata *noMetadataError
+		expired    *ExpiredError
+		api        smithy.APIError
+	)
+	switch {
+	case errors.As(err, &expired):
+		return expired
+	case errors.As(err, &missing):
+		e := &ProfileError{Profile: missing.Profile}
+		if missing.Profile != Profile(t) {
+			e.UsedBy = Profile(t)
+		}
+		return e
+	case errors.As(err, &assume):
+		return fmt.Errorf("the AWS profile %q, with whose credentials role %s is assumed, has none", assume.Profile, assume.RoleARN)
+	case errors.As(err, &mfa):
+		return ErrMFA
+	case errors.As(err, &process):
+		return &ProcessError{processProblem(ctx, process.Err)}
+	case errors.As(err, &ssoToken), strings.Contains(err.Error(), "cached SSO token"), strings.Contains(err.Error(), "please reauthenticate"):
+		return ErrLogin
+	case ctx.Err() != nil:
+		return ErrTimeout
+	case errors.As(err, &noMetadata):
+		return ErrNoCredentials
+	case errors.As(err, &api):
+		return apiError(err, api)
+	}
+	return oneLine(err)
+}
+
+// processProblem words a failure of credential_process without its output, which the SDK's own
+// text includes.
+func processProblem(ctx context.Context, err error) string {
+	var exit *exec.ExitError
+	var syntax *json.SyntaxError
+	var typ *json.UnmarshalTypeError
+	var when *time.ParseError
+	switch {
+	case ctx.Err() != nil:
+		return "took too long"
+	case errors.As(err, &exit):
+		return exit.Error()
+	case errors.As(err, &syntax), errors.As(err, &typ), errors.As(err, &when):
+		return "its output is not the JSON that the AWS SDK expects"
+	case strings.HasPrefix(err.Error(), "wrong version"), strings.HasPrefix(err.Error(), "missing "):
+		return err.Error()
+	}
+	return "failed"
+}
+
+// apiError keeps the operation, the code and the first line of the message. A message about a
+// wrong signature quotes the whole request, session token included, so it goes.
+func apiError(err error, api smithy.APIError) error {
+	e := &APIError{Operation: "AWS", Code: api.ErrorCode(), Message: firstLine(api.ErrorMessage())}
+	var op *smithy.OperationError
+	if errors.As(err, &op) {
+		e.Operation = op.ServiceID + " " + op.OperationName
+	}
+	if e.Code == "SignatureDoesNotMatch" || e.Code == "IncompleteSignature" {
+		e.Message = "the secret access key doesn't belong to the access key id"
+	}
+	if e.Message == "" {
+		e.Message = "no reason given"
+	}
+	return e
+}
+
+func firstLine(s string) string {
+	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
+	return strings.TrimSpace(s)
+}
+
+type lineError struct {
+	text string
+	err  error
+}
+
+func (e *lineError) Error() string { return e.text }
+func (e *lineError) Unwrap() error { return e.err }
+
+// oneLine folds an error's text into one line.
+func oneLine(err error) error {
+	return &lineError{strings.Join(strings.Fields(err.Error()), " "), err}
+}
