@@ -1,0 +1,404 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"mysql-secret-store-rds/internal/cache"
+	"mysql-secret-store-rds/internal/cname"
+	"mysql-secret-store-rds/internal/config"
+	"mysql-secret-store-rds/internal/delegate"
+	"mysql-secret-store-rds/internal/protocol"
+	"mysql-secret-store-rds/internal/resolve"
+	"mysql-secret-store-rds/internal/serverurl"
+	"mysql-secret-store-rds/internal/token"
+)
+
+const (
+	// deadline ends everything that a call does by itself: MySQL Shell would wait for ever.
+	deadline = 20 * time.Second
+	// listWait is how long list waits for a request that may not come: Shells before 9.4 leave
+	// stdin open and silent, later ones write to it at once.
+	listWait = 250 * time.Millisecond
+	// delegateListLimit is how long the other helper's list may take; a key ring may be asking
+	// for its password.
+	delegateListLimit = 15 * time.Second
+)
+
+// helper answers one call of MySQL Shell.
+type helper struct {
+	args                  []string
+	stdin, stdout, stderr *os.File
+	log                   *slog.Logger
+}
+
+// run answers a call. The exit code is the delegate's when the call was passed on.
+func (h *helper) run(command string) (exitCode int, err error) {
+	h.log = h.log.With("command", command)
+	defer func() {
+		// "Not found" is no failure, and has been logged with its reason.
+		if err != nil && err != protocol.ErrNotFound {
+			h.log.Error("failed", "error", oneLine(describe(err)))
+		}
+	}()
+	if command == "list" {
+		return exitOK, h.list()
+	}
+	input, err := io.ReadAll(h.stdin)
+	if err != nil {
+		return exitFail, err
+	}
+	req, err := protocol.DecodeRequest(command, input)
+	if err != nil {
+		return exitFail, err
+	}
+	src, err := config.Read(os.Getenv(config.EnvFile))
+	if err != nil {
+		return exitFail, err
+	}
+	c := &call{helper: h, command: command, input: input, req: req, src: src}
+	switch command {
+	case "get":
+		return c.get()
+	case "store":
+		return c.store()
+	}
+	return c.erase()
+}
+
+// call is a store, get or erase under way.
+type call struct {
+	*helper
+	command string
+	input   []byte // as it came, for the delegate
+	req     protocol.Request
+	src     config.Source
+	cfg     *config.Config
+	kept    cache.Store
+}
+
+// serverURL says whether the request is about a password of a server that may be ours.
+func (c *call) serverURL() (serverurl.URL, bool) {
+	if c.req.Type != protocol.TypePassword || !c.req.IDIsText {
+		return serverurl.URL{}, false
+	}
+	u, err := serverurl.Parse(c.req.ID)
+	if err != nil || u.Kind != serverurl.TCP {
+		return serverurl.URL{}, false
+	}
+	// Only what was understood is logged: anything else might hold a secret.
+	c.log = c.log.With("url", c.req.ID)
+	return u, true
+}
+
+// entry reads the cache; what is there but not to be trusted is logged.
+func (c *call) entry() (cache.Entry, bool) {
+	e, err := c.kept.Get(c.req.ID)
+	if err != nil && err != cache.ErrAbsent {
+		c.log.Warn("cache entry not used", "reason", err)
+	}
+	return e, err == nil
+}
+
+func (c *call) openCache() {
+	var err error
+	if c.kept, err = cache.Open(os.Getenv(cache.EnvDir)); err != nil {
+		c.log.Warn("no cache", "reason", err)
+	}
+}
+
+func (c *call) get() (int, error) {
+	u, isServer := c.serverURL()
+	if !isServer {
+		return c.delegate("no database server's URL")
+	}
+	c.openCache()
+	identity := token.Identity()
+	e, have := c.entry()
+	fresh := have && e.Fresh(time.Now())
+	// The same configuration, by its digest, gives the same target: nothing needs to be parsed.
+	if fresh && e.Config == c.src.Digest && e.Identity == identity {
+		return c.answer(e, "cached token")
+	}
+
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	defer cancel()
+	var hops []string
+	if fresh {
+		hops = e.Hops
+	}
+	res, err := c.resolve(ctx, u, hops)
+	if err != nil {
+		return exitFail, err
+	}
+	switch res.Outcome {
+	case resolve.ToDelegate:
+		return c.delegate(res.Reason)
+	case resolve.ToNobody:
+		c.log.Info("no credential", "reason", res.Reason)
+		return exitFail, protocol.ErrNotFound
+	}
+	if !c.cfg.Cache {
+		if _, err := c.kept.Delete(c.req.ID); err != nil {
+			c.log.Warn("old cache entry stays", "reason", err)
+		}
+		e, err := c.sign(ctx, res, identity)
+		if err != nil {
+			return exitFail, err
+		}
+		return c.answer(e, "signed")
+	}
+
+	hit := func() bool {
+		e, have = c.entry()
+		return have && e.Target == res.Target && e.Identity == identity && e.Fresh(time.Now())
+	}
+	if hit() {
+		c.remember(ctx, e)
+		return c.answer(e, "cached token")
+	}
+	unlock, err := c.kept.Lock(ctx, c.req.ID, hit)
+	switch {
+	case ctx.Err() != nil:
+		return exitFail, c.signError(token.ErrTimeout, res, "")
+	case err != nil:
+		c.log.Warn("cache not usable", "reason", err)
+	case unlock == nil:
+		return c.answer(e, "cached token")
+	default:
+		defer unlock()
+		if hit() {
+			return c.answer(e, "cached token")
+		}
+	}
+	signed, err := c.sign(ctx, res, identity)
+	if err != nil {
+		return exitFail, err
+	}
+	if unlock != nil {
+		if err := c.kept.Put(signed); err != nil {
+			c.log.Warn("token not cached", "reason", err)
+		}
+	}
+	return c.answer(signed, "signed")
+}
+
+// remember notes that the present configuration gives the entry's target too, so that the next
+// call need not parse it. Another process at work on the entry is as good.
+func (c *call) remember(ctx context.Context, e cache.Entry) {
+	unlock, err := c.kept.Lock(ctx, c.req.ID, func() bool { return true })
+	if err != nil || unlock == nil {
+		return
+	}
+	defer unlock()
+	e.Config = c.src.Digest
+	if err := c.kept.Put(e); err != nil {
+		c.log.Warn("token not cached", "reason", err)
+	}
+}
+
+// sign makes a new token.
+func (c *call) sign(ctx context.Context, res resolve.Resolution, identity string) (cache.Entry, error) {
+	said := catchStderr()
+	tok, err := token.Sign(ctx, res.Target)
+	if err != nil {
+		return cache.Entry{}, c.signError(err, res, said())
+	}
+	return cache.Entry{
+		ServerURL: c.req.ID, Target: res.Target, Config: c.src.Digest, Identity: identity, Hops: res.Hops,
+		Token: tok.Value, SignedAt: tok.SignedAt, Expires: tok.CredentialsExpire, Source: tok.Source,
+	}, nil
+}
+
+func (c *call) signError(err error, res resolve.Resolution, said string) error {
+	return &signError{err, res, c.src.File, said}
+}
+
+// answer is the reply to get, and the one place where a token is printed.
+func (c *call) answer(e cache.Entry, decision string) (int, error) {
+	c.log.Info(decision, "host", e.Target.Host, "port", e.Target.Port, "user", e.Target.User, "region", e.Target.Region,
+		"aws_profile", e.Target.Profile, "role_arn", e.Target.RoleARN, "source", e.Source, "fresh_until", e.FreshUntil())
+	_, err := c.stdout.Write(append(protocol.Credential(c.req.ID, e.Token), '\n'))
+	return exitOK, err
+}
+
+func (c *call) store() (int, error) {
+	u, isServer := c.serverURL()
+	if !isServer {
+		return c.delegate("no database server's URL")
+	}
+	c.openCache()
+	e, _ := c.entry()
+	res, err := c.resolve(context.Background(), u, e.Hops)
+	if err != nil {
+		return exitFail, err
+	}
+	switch res.Outcome {
+	case resolve.ToDelegate:
+		return c.delegate(res.Reason)
+	case resolve.ToNobody:
+		return exitFail, errors.New("not stored: " + res.Reason + " says credential: none for this server")
+	}
+	c.log.Info("nothing stored: the server has IAM tokens")
+	return exitOK, nil
+}
+
+func (c *call) erase() (int, error) {
+	u, isServer := c.serverURL()
+	if !isServer {
+		return c.delegate("no database server's URL")
+	}
+	c.openCache()
+	e, _ := c.entry()
+	if err := c.parse(); err != nil {
+		return exitFail, err
+	}
+	dropped, err := c.kept.Delete(c.req.ID)
+	if err != nil {
+		return exitFail, err
+	}
+	res, err := c.resolve(context.Background(), u, e.Hops)
+	switch {
+	case err == nil && res.Outcome == resolve.ToDelegate:
+		return c.delegate(res.Reason)
+	case dropped:
+		c.log.Info("token dropped")
+		return exitOK, nil
+	case err != nil:
+		return exitFail, err
+	case res.Outcome == resolve.ToToken && !c.cfg.Cache:
+		c.log.Info("nothing to drop: the cache is off")
+		return exitOK, nil
+	}
+	c.log.Info("nothing to drop")
+	return exitFail, protocol.ErrNotFound
+}
+
+// parse checks the configuration, once.
+func (c *call) parse() (err error) {
+	if c.cfg == nil {
+		c.cfg, err = c.src.Parse()
+	}
+	return err
+}
+
+// resolve finds out who answers for u. Aliases that are known from hops are not looked up again.
+func (c *call) resolve(ctx context.Context, u serverurl.URL, hops []string) (resolve.Resolution, error) {
+	if err := c.parse(); err != nil {
+		return resolve.Resolution{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, deadline)
+	defer cancel()
+	return resolve.URL(ctx, u, c.cfg, func(ctx context.Context, host string) (string, error) {
+		for i, hop := range hops {
+			if hop == host && i+1 < len(hops) {
+				return hops[i+1], nil
+			}
+		}
+		return cname.Lookup(ctx, host)
+	})
+}
+
+// delegate passes the call on as it came. Without a delegate get and erase have nothing to find,
+// but store must not lose a password without a word.
+func (c *call) delegate(why string) (int, error) {
+	if err := c.parse(); err != nil {
+		return exitFail, err
+	}
+	d, err := delegate.Find(c.cfg.Delegate, c.args[0])
+	if err != nil {
+		if c.command == "get" || c.command == "erase" && c.cfg.Delegate == "none" {
+			c.log.Info("no delegate", "type", c.req.Type, "why", why, "reason", err)
+			return exitFail, protocol.ErrNotFound
+		}
+		return exitFail, &delegateError{err, c.src.File}
+	}
+	c.log.Info("delegated", "type", c.req.Type, "why", why, "helper", d.Path)
+	return d.Run(c.command, c.input, c.stdout, c.stderr)
+}
+
+func (h *helper) list() error {
+	input := h.readBriefly()
+	filter, err := protocol.DecodeFilter(input)
+	if err != nil {
+		return err
+	}
+	src, err := config.Read(os.Getenv(config.EnvFile))
+	if err != nil {
+		return err
+	}
+	cfg, err := src.Parse()
+	if err != nil {
+		return err
+	}
+	var ours []string
+	if cfg.Cache {
+		kept, err := cache.Open(os.Getenv(cache.EnvDir))
+		if err != nil {
+			h.log.Warn("no cache", "reason", err)
+		}
+		var problems []error
+		ours, problems = kept.List()
+		for _, p := range problems {
+			h.log.Warn("cache entry not used", "reason", p)
+		}
+	}
+	var theirs []byte
+	d, theirProblem := delegate.Find(cfg.Delegate, h.args[0])
+	if theirProblem == nil {
+		theirs, theirProblem = d.List(context.Background(), input, delegateListLimit)
+	}
+	reply, err := protocol.List(ours, theirs, filter)
+	if theirProblem = errors.Join(theirProblem, err); theirProblem != nil {
+		h.log.Warn("listed without the delegate", "ours", len(ours), "reason", theirProblem)
+	} else {
+		h.log.Info("listed", "ours", len(ours), "helper", d.Path)
+	}
+	_, err = h.stdout.Write(append(reply, '\n'))
+	return err
+}
+
+// readBriefly reads what list was given. It ends at the end of the input, at the end of one
+// whole JSON value, or, while nothing has come, after listWait. A sender that has begun gets ten
+// times as long to finish.
+func (h *helper) readBriefly() []byte {
+	if isTerminal(h.stdin) {
+		return nil
+	}
+	chunks := make(chan []byte)
+	go func() {
+		defer close(chunks)
+		for {
+			buf := make([]byte, 4096)
+			n, err := h.stdin.Read(buf)
+			if n > 0 {
+				chunks <- buf[:n]
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	var input []byte
+	timer := time.After(listWait)
+	for {
+		select {
+		case chunk, open := <-chunks:
+			if !open {
+				return input
+			}
+			if len(input) == 0 {
+				timer = time.After(10 * listWait)
+			}
+			if input = append(input, chunk...); protocol.Complete(input) {
+				return input
+			}
+		case <-timer:
+			return input
+		}
+	}
+}
