@@ -1,0 +1,68 @@
+package testbed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// Env is a user's environment with a home of its own and nothing of the caller's: no AWS
+// variable, no configuration, and no metadata service. It is what every call in a test or the
+// demo gets, so that the machine's own AWS files are never read. Whatever would leave the machine
+// is sent to a proxy that isn't there; loopback addresses are not proxied.
+func Env(home string) []string {
+	env := []string{
+		"HOME=" + home,
+		"PATH=" + os.Getenv("PATH"),
+		"TMPDIR=" + os.TempDir(),
+		"AWS_EC2_METADATA_DISABLED=true",
+		"HTTP_PROXY=http://127.0.0.1:9",
+		"HTTPS_PROXY=http://127.0.0.1:9",
+	}
+	if runtime.GOOS == "windows" {
+		env = append(env, "USERPROFILE="+home, "AppData="+filepath.Join(home, "AppData", "Roaming"),
+			"LocalAppData="+filepath.Join(home, "AppData", "Local"), "SystemRoot="+os.Getenv("SystemRoot"), "TEMP="+os.TempDir())
+	}
+	return env
+}
+
+// BuildHelper builds the real program into a folder and gives its path. It needs the go command
+// and has to be called in the module.
+func BuildHelper(ctx context.Context, dir string) (string, error) {
+	path := filepath.Join(dir, "mysql-secret-store-rds"+exeSuffix())
+	args := []string{"build", "-o", path}
+	env := append(os.Environ(), "CGO_ENABLED=0")
+	if raceEnabled {
+		args = append(args, "-race")
+		env = append(env, "CGO_ENABLED=1")
+	}
+	cmd := exec.CommandContext(ctx, "go", append(args, "mysql-secret-store-rds/cmd/mysql-secret-store-rds")...)
+	cmd.Env = env
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, strings.TrimSpace(string(out)))
+	}
+	return path, nil
+}
+
+// Install puts a program beside a Shell's binary under the name of a helper, as a user would:
+// as a symbolic link, or a copy where there are none.
+func Install(program, folder, name string) (string, error) {
+	path := filepath.Join(folder, "mysql-secret-store-"+name+exeSuffix())
+	if runtime.GOOS != "windows" {
+		return path, os.Symlink(program, path)
+	}
+	b, err := os.ReadFile(program)
+	return path, errors.Join(err, os.WriteFile(path, b, 0o700))
+}
+
+func exeSuffix() string {
+	if runtime.GOOS == "windows" {
+		return ".exe"
+	}
+	return ""
+}
