@@ -1,0 +1,101 @@
+package app_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// TestManyAtOnce: two hundred gets for one server make one signature, and none damages a file.
+func TestManyAtOnce(t *testing.T) {
+	t.Parallel()
+	b := startBed(t)
+	profile := "[profile role]\nrole_arn = arn:aws:iam::123456789012:role/one\nsource_profile = default\n"
+	if err := os.WriteFile(filepath.Join(b.home, ".aws", "config"), []byte(profile), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	log := filepath.Join(t.TempDir(), "log")
+	env := append(b.env(), "AWS_PROFILE=role", "MYSQL_SECRET_STORE_RDS_LOG="+log)
+	sh := b.shell(env)
+	ctx, cancel := testContext(t)
+	defer cancel()
+
+	const gets = 200
+	tokens := make([]string, gets)
+	var wg sync.WaitGroup
+	for i := range gets {
+		wg.Go(func() {
+			token, err := sh.Get(ctx, "dba@"+orders+":3306")
+			if err != nil {
+				t.Error(err)
+			}
+			tokens[i] = token
+		})
+	}
+	wg.Wait()
+	for i, token := range tokens {
+		if token != tokens[0] {
+			t.Fatalf("get %d gave another token than get 0", i)
+		}
+	}
+	if n := b.aws.Calls("AssumeRole"); n != 1 {
+		t.Errorf("%d AssumeRole calls, want 1", n)
+	}
+	text, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(regexp.MustCompile(`msg=signed`).FindAll(text, -1)); n != 1 {
+		t.Errorf("%d signatures, want 1", n)
+	}
+	cache := filepath.Join(b.home, ".cache", "mysql-secret-store-rds")
+	if files, err := os.ReadDir(cache); err != nil || len(files) != 1 {
+		t.Errorf("the cache holds %v (%v), want one file", files, err)
+	}
+}
+
+// TestManyServersAtOnce: gets, erases and lists for many servers at once leave whole files only.
+func TestManyServersAtOnce(t *testing.T) {
+	t.Parallel()
+	b := startBed(t)
+	sh := b.shell(b.env())
+	ctx, cancel := testContext(t)
+	defer cancel()
+
+	var wg sync.WaitGroup
+	for i := range 40 {
+		url := fmt.Sprintf("user%d@%s:3306", i%10, orders)
+		wg.Go(func() {
+			if _, err := sh.Get(ctx, url); err != nil {
+				t.Errorf("get %s: %v", url, err)
+			}
+			if i%4 == 3 {
+				if _, err := sh.Call(ctx, "erase", sh.Request(url)); err != nil {
+					t.Errorf("erase %s: %v", url, err)
+				}
+			}
+			reply, err := sh.Call(ctx, "list", nil)
+			if err != nil || !strings.HasPrefix(reply.Output, "[") || !strings.HasSuffix(reply.Output, "]") {
+				t.Errorf("list: %v: %s", err, reply.Output)
+			}
+		})
+	}
+	wg.Wait()
+	for i := range 10 {
+		db, err := sh.Login(ctx, fmt.Sprintf("user%d@%s:3306", i, orders), b.rds)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	cache := filepath.Join(b.home, ".cache", "mysql-secret-store-rds")
+	if files, err := os.ReadDir(cache); err != nil || len(files) != 10 {
+		t.Errorf("the cache holds %v (%v), want 10 files", files, err)
+	}
+}

@@ -1,0 +1,120 @@
+package app_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestDependencies holds the direction of imports: cmd, then app, then the rest, then the nouns.
+func TestDependencies(t *testing.T) {
+	t.Parallel()
+	const module = "mysql-secret-store-rds/"
+	packages := listPackages(t, "./...")
+
+	// What each package may import of this module, and why that is right.
+	allowed := map[string]string{
+		"cmd/mysql-secret-store-rds": "app",
+		"cmd/demo":                   "testbed", // the real program is run, not linked
+		"bench":                      "testbed",
+		"internal/app":               "cache cname config delegate protocol resolve secret serverurl token", // it wires them
+		"internal/protocol":          "secret",                                                              // the reply holds one
+		"internal/serverurl":         "",
+		"internal/secret":            "",
+		"internal/cname":             "",
+		"internal/delegate":          "",
+		"internal/config":            "serverurl",        // endpoints are checked at load
+		"internal/resolve":           "config serverurl", // URL and configuration in, target out
+		"internal/token":             "resolve secret",   // target in, token out
+		"internal/cache":             "resolve secret",   // keeps a token with its target
+		"internal/testbed":           "serverurl",        // shares no code with what it checks
+	}
+	for _, p := range packages {
+		name, ours := strings.CutPrefix(p.ImportPath, module)
+		if !ours {
+			continue
+		}
+		list, known := allowed[name]
+		if !known {
+			t.Errorf("package %s is not in the table: what may it import?", name)
+		}
+		for _, imported := range p.Imports {
+			if i, ok := strings.CutPrefix(imported, module); ok && !slices.Contains(strings.Fields(list), path.Base(i)) {
+				t.Errorf("%s imports %s", name, i)
+			}
+		}
+	}
+
+	// Who may use what, outside of the testbed.
+	owners := []struct{ prefix, owner, why string }{
+		{"github.com/aws/", "internal/token", "it is the only door to AWS"},
+		{"github.com/goccy/go-yaml", "internal/config", "it alone reads the configuration"},
+		{"github.com/gofrs/flock", "internal/cache", "it alone locks"},
+		{"golang.org/x/net", "internal/cname", "it alone asks DNS"},
+		{"golang.org/x/term", "internal/app", "it alone knows terminals"},
+	}
+	for _, p := range packages {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		if !strings.HasPrefix(name, "internal/") || name == "internal/testbed" {
+			continue
+		}
+		for _, o := range owners {
+			if name != o.owner && slices.ContainsFunc(p.Imports, func(i string) bool { return strings.HasPrefix(i, o.prefix) }) {
+				t.Errorf("%s imports %s: use %s, %s", name, o.prefix, o.owner, o.why)
+			}
+		}
+		if slices.Contains(p.Imports, "os/exec") && name != "internal/delegate" && name != "internal/token" {
+			t.Errorf("%s imports os/exec: only delegate runs programs (token knows its errors)", name)
+		}
+	}
+
+	// What must never be linked into the program, whose every package costs time at each call.
+	forbidden := map[string]string{
+		"internal/testbed":             "a program for production holds no test server",
+		"github.com/go-mysql-org":      "belongs to the test server",
+		"github.com/go-sql-driver":     "belongs to the test client",
+		"github.com/rogpeppe":          "belongs to the tests",
+		"gopkg.in/yaml.v3":             "is archived; goccy/go-yaml reads YAML here",
+		"testing":                      "belongs to the tests",
+		"runtime/cgo":                  "the program is static",
+		"github.com/99designs/keyring": "is abandoned",
+	}
+	for _, p := range listPackages(t, "-deps", "./cmd/mysql-secret-store-rds") {
+		for prefix, why := range forbidden {
+			if strings.HasPrefix(strings.TrimPrefix(p.ImportPath, module), prefix) {
+				t.Errorf("the program links %s, which %s", p.ImportPath, why)
+			}
+		}
+	}
+}
+
+type goPackage struct {
+	ImportPath string
+	Imports    []string
+}
+
+func listPackages(t *testing.T, args ...string) []goPackage {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-json=ImportPath,Imports"}, args...)...)
+	cmd.Dir = "../.."
+	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packages []goPackage
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p goPackage
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return packages
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+}

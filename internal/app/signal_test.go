@@ -1,0 +1,92 @@
+//go:build unix
+
+package app_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"mysql-secret-store-rds/internal/testbed"
+)
+
+// TestSignalsReachTheDelegate: SIGINT and SIGTERM end the delegate, and its exit code is ours.
+func TestSignalsReachTheDelegate(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		t.Run(sig.String(), func(t *testing.T) {
+			t.Parallel()
+			b := startBed(t)
+			for _, name := range []string{"login-path", "keychain"} {
+				if _, err := testbed.Install(self, b.folder, name); err != nil {
+					t.Fatal(err)
+				}
+			}
+			ctx, cancel := testContext(t)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, b.helper, "get")
+			cmd.Env = append(b.env(), testbed.EnvFakeMode+"=signal")
+			cmd.Stdin = bytes.NewReader(b.shell(nil).Request("dba@db.example.com:3306"))
+			var out bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &out, &out
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			waitFor(t, filepath.Join(b.fakes, "ready"))
+			if err := cmd.Process.Signal(sig); err != nil {
+				t.Fatal(err)
+			}
+			var exit *exec.ExitError
+			if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 7 {
+				t.Errorf("ended with %v, want the delegate's exit code 7; output %q", err, out.String())
+			}
+			got, err := os.ReadFile(filepath.Join(b.fakes, "signal"))
+			if err != nil || strings.TrimSpace(string(got)) != sig.String() {
+				t.Errorf("the delegate saw %q (%v), want %v", got, err, sig)
+			}
+		})
+	}
+}
+
+// TestDelegateKilled: a delegate that dies of a signal is reported as a shell would.
+func TestDelegateKilled(t *testing.T) {
+	t.Parallel()
+	b := startBed(t)
+	script := []byte("#!/bin/sh\nkill -KILL $$\n")
+	for _, name := range []string{"login-path", "keychain"} {
+		if err := os.WriteFile(filepath.Join(b.folder, "mysql-secret-store-"+name), script, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := testContext(t)
+	defer cancel()
+	sh := b.shell(b.env())
+	reply, err := sh.Call(ctx, "get", sh.Request("dba@db.example.com:3306"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := 128 + int(syscall.SIGKILL); reply.ExitCode != want {
+		t.Errorf("exit code %d, want %d", reply.ExitCode, want)
+	}
+}
+
+func waitFor(t *testing.T, file string) {
+	t.Helper()
+	for range 2000 {
+		if _, err := os.Stat(file); err == nil {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Fatalf("%s never came", file)
+}
