@@ -101,7 +101,7 @@ func (r *RDS) accept() {
 				r.mu.Unlock()
 			}()
 			session := &session{}
-			c, err := server.NewCustomizedConn(conn, conf, everybody{}, session)
+			c, err := conf.NewCustomizedConn(conn, everybody{}, session)
 			if err != nil {
 				return // refused, or no MySQL client: the X protocol is tried on this port, too
 			}

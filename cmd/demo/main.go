@@ -1,0 +1,318 @@
+// Demo shows the credential helper at work without an AWS account or a MySQL Shell: it starts an
+// RDS-like and an AWS-like server on 127.0.0.1, builds the real helper, and calls it as MySQL
+// Shell does. It leaves nothing behind, and ends with 0 only if every step did what it says.
+//
+//	go run ./cmd/demo
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+
+	"mysql-secret-store-rds/internal/testbed"
+)
+
+func main() {
+	if testbed.IsFakeHelper(os.Args) { // the demo's stand-in for the helper used before
+		os.Exit(testbed.FakeHelper(os.Args, os.Stdin, os.Stdout, os.Stderr))
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
+	d := &demo{out: os.Stdout, colour: os.Getenv("NO_COLOR") == "" && term.IsTerminal(int(os.Stdout.Fd()))}
+	if err := d.run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+}
+
+const (
+	orders  = "orders.cluster-abcdefghijkl.eu-west-1.rds.amazonaws.com"
+	url     = "dba@" + orders + ":3306"
+	foreign = "root@mysql.example.com:3306"
+)
+
+type demo struct {
+	out    io.Writer
+	colour bool
+
+	dir   string
+	keys  *testbed.Keys
+	aws   *testbed.AWS
+	rds   *testbed.RDS
+	shell testbed.Shell
+	token string // of the first get
+}
+
+// step is one line of the demo: what is done, and what came of it.
+type step struct {
+	title string
+	do    func(context.Context) (string, error)
+}
+
+func (d *demo) run(ctx context.Context) (err error) {
+	began := time.Now()
+	if d.dir, err = os.MkdirTemp("", "mysql-secret-store-rds-demo"); err != nil {
+		return err
+	}
+	defer func() {
+		if d.aws != nil {
+			d.aws.Close()
+		}
+		if d.rds != nil {
+			d.rds.Close()
+		}
+		err = errors.Join(err, os.RemoveAll(d.dir))
+		if err == nil {
+			fmt.Fprintf(d.out, "\n%s in %v; nothing is left behind.\n", d.paint("32", "All of it worked,"), time.Since(began).Round(10*time.Millisecond))
+			d.forReal()
+		}
+	}()
+	fmt.Fprint(d.out, d.paint("1", "mysql-secret-store-rds: MySQL Shell asks for a password, RDS gets an IAM token"), "\n\n")
+
+	for i, s := range []step{
+		{"Build the helper", d.build},
+		{"Start an RDS-like server and an AWS-like server on 127.0.0.1", d.start},
+		{"The Shell looks for helpers", d.version},
+		{"The Shell asks for the password of " + url, d.get},
+		{"Log in with it over TLS, and run a query", d.login},
+		{"Ask again: the token comes from the cache", d.cached},
+		{"A token for one user is none for another", d.refused},
+		{"The Shell erases a password that was refused", d.erase},
+		{"The next one is signed anew, and works", d.again},
+		{"Another server's password stays with the helper used before", d.delegated},
+		{"list shows both", d.list},
+	} {
+		fmt.Fprintf(d.out, "%2d. %s\n", i+1, s.title)
+		start := time.Now()
+		result, err := s.do(ctx)
+		if err != nil {
+			return fmt.Errorf("step %d, %q: %w", i+1, s.title, err)
+		}
+		for j, line := range strings.Split(result, "\n") {
+			if j == 0 {
+				line += d.paint("2", fmt.Sprintf("  (%s)", rounded(time.Since(start))))
+			}
+			fmt.Fprintf(d.out, "    %s\n", line)
+		}
+	}
+	return nil
+}
+
+func (d *demo) paint(code, s string) string {
+	if !d.colour {
+		return s
+	}
+	return "\x1b[" + code + "m" + s + "\x1b[0m"
+}
+
+func rounded(t time.Duration) time.Duration {
+	if t < 10*time.Millisecond {
+		return t.Round(100 * time.Microsecond)
+	}
+	return t.Round(time.Millisecond)
+}
+
+func (d *demo) build(ctx context.Context) (string, error) {
+	program, err := testbed.BuildHelper(ctx, d.dir)
+	if err != nil {
+		return "", err
+	}
+	info, err := os.Stat(program)
+	if err != nil {
+		return "", err
+	}
+	// As a user would: a link to the program beside MySQL Shell's own binary.
+	folder := filepath.Join(d.dir, "mysqlsh", "bin")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return "", err
+	}
+	d.shell.Helper, err = testbed.Install(program, folder, "rds")
+	return fmt.Sprintf("go build ./cmd/mysql-secret-store-rds: one static file of %d MB", info.Size()>>20), err
+}
+
+// start brings up the servers, and gives the Shell a home whose configuration and AWS files lead
+// to them: the profile assumes a role.
+func (d *demo) start(context.Context) (string, error) {
+	d.keys = &testbed.Keys{}
+	d.keys.Add(testbed.Key{ID: "AKIADEMO", Secret: "demo-secret", Owner: "arn:aws:iam::123456789012:user/dba"})
+	d.aws = testbed.StartAWS(d.keys)
+	rds, err := testbed.StartRDS(d.keys, testbed.Endpoint{Host: orders, Port: 3306, Region: "eu-west-1"})
+	if err != nil {
+		return "", err
+	}
+	d.rds = rds
+	home := filepath.Join(d.dir, "home")
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	fakes := filepath.Join(d.dir, "other")
+	for _, dir := range []string{filepath.Join(home, ".aws"), fakes} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return "", err
+		}
+	}
+	for name, text := range map[string]string{
+		filepath.Join(home, ".aws", "config"):      "[profile demo]\nrole_arn = arn:aws:iam::123456789012:role/dba\nsource_profile = keys\n",
+		filepath.Join(home, ".aws", "credentials"): "[keys]\naws_access_key_id = AKIADEMO\naws_secret_access_key = demo-secret\n",
+		filepath.Join(home, "config.yaml"):         "accounts:\n  abcdefghijkl: demo   # the id in the host name: one account and region\ndelegate: demo-keyring\n",
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			return "", err
+		}
+	}
+	if _, err := testbed.Install(self, filepath.Dir(d.shell.Helper), "demo-keyring"); err != nil {
+		return "", err
+	}
+	d.shell.Dir = home
+	d.shell.Env = append(testbed.Env(home), append(d.aws.Env(),
+		"MYSQL_SECRET_STORE_RDS_CONFIG="+filepath.Join(home, "config.yaml"),
+		"MYSQL_SECRET_STORE_RDS_CACHE_DIR="+filepath.Join(d.dir, "cache"),
+		testbed.EnvFakeDir+"="+fakes)...)
+	return fmt.Sprintf("%s stands for %s\nit takes MySQL logins whose password is a valid, unexpired SigV4 token, and answers 1045 otherwise", d.rds.Addr, orders), nil
+}
+
+// call runs the helper and expects it to succeed.
+func (d *demo) call(ctx context.Context, command string, input []byte) (string, error) {
+	reply, err := d.shell.Call(ctx, command, input)
+	if err == nil && reply.ExitCode != 0 {
+		err = fmt.Errorf("%s: exit code %d: %s", command, reply.ExitCode, reply.Output)
+	}
+	return reply.Output, err
+}
+
+func (d *demo) version(ctx context.Context) (string, error) {
+	d.shell.Before94 = true // stdin stays open, as up to 9.3
+	defer func() { d.shell.Before94 = false }()
+	return d.call(ctx, "version", nil)
+}
+
+func (d *demo) get(ctx context.Context) (string, error) {
+	token, err := d.shell.Get(ctx, url)
+	if err != nil {
+		return "", err
+	}
+	d.token = token
+	host, _, ok := strings.Cut(token, "?Action=connect&DBUser=dba&")
+	if !ok || host != orders+":3306" {
+		return "", errors.New("the reply holds no token for this server")
+	}
+	if n := d.aws.Calls("AssumeRole"); n != 1 {
+		return "", fmt.Errorf("%d AssumeRole calls, not 1", n)
+	}
+	return fmt.Sprintf("%s?Action=connect&DBUser=dba&X-Amz-… (%d characters)\naccount id abcdefghijkl → profile demo → sts:AssumeRole → signed", host, len(token)), nil
+}
+
+func (d *demo) login(ctx context.Context) (string, error) {
+	db, err := testbed.Connect(ctx, "dba", orders, 3306, d.token, d.rds)
+	if err != nil {
+		return "", fmt.Errorf("%w: %v", err, d.rds.Refusals())
+	}
+	var who, version string
+	err = errors.Join(
+		db.QueryRowContext(ctx, "select current_user()").Scan(&who),
+		db.QueryRowContext(ctx, "select @@version").Scan(&version),
+		db.Close())
+	return fmt.Sprintf("select current_user(), @@version → %s, %s", who, version), err
+}
+
+func (d *demo) cached(ctx context.Context) (string, error) {
+	token, err := d.shell.Get(ctx, url)
+	if err != nil {
+		return "", err
+	}
+	if token != d.token || d.aws.Calls("AssumeRole") != 1 {
+		return "", errors.New("the token was not the cached one")
+	}
+	return "the same token; AWS was not asked again", nil
+}
+
+func (d *demo) refused(ctx context.Context) (string, error) {
+	_, err := testbed.Connect(ctx, "root", orders, 3306, d.token, d.rds)
+	if err == nil || !strings.Contains(err.Error(), "1045") {
+		return "", fmt.Errorf("want error 1045, got %v", err)
+	}
+	return err.Error(), nil
+}
+
+func (d *demo) erase(ctx context.Context) (string, error) {
+	if _, err := d.call(ctx, "erase", d.shell.Request(url)); err != nil {
+		return "", err
+	}
+	reply, err := d.call(ctx, "list", nil)
+	if err != nil || reply != "[]" {
+		return "", fmt.Errorf("list is %q, not [] (%w)", reply, err)
+	}
+	return "gone from the cache", nil
+}
+
+func (d *demo) again(ctx context.Context) (string, error) {
+	db, err := d.shell.Login(ctx, url, d.rds)
+	if err != nil {
+		return "", err
+	}
+	if err := db.Close(); err != nil {
+		return "", err
+	}
+	if n := d.aws.Calls("AssumeRole"); n != 2 {
+		return "", fmt.Errorf("%d AssumeRole calls, not 2", n)
+	}
+	return "logged in again", nil
+}
+
+func (d *demo) delegated(ctx context.Context) (string, error) {
+	if _, err := d.call(ctx, "store", d.shell.Request(foreign, "a static password")); err != nil {
+		return "", err
+	}
+	password, err := d.shell.Get(ctx, foreign)
+	if err != nil {
+		return "", err
+	}
+	if password != "a static password" {
+		return "", errors.New("the delegate's password came back changed")
+	}
+	return foreign + ": stored in and read from mysql-secret-store-demo-keyring, byte for byte", nil
+}
+
+func (d *demo) list(ctx context.Context) (string, error) {
+	reply, err := d.call(ctx, "list", nil)
+	if err != nil {
+		return "", err
+	}
+	for _, want := range []string{url, foreign} {
+		if strings.Count(reply, `"ServerURL":"`+want) != 1 {
+			return "", fmt.Errorf("%s is not listed once: %s", want, reply)
+		}
+	}
+	return url + "\n" + foreign, nil
+}
+
+// forReal tells whoever has MySQL Shell how to go on.
+func (d *demo) forReal() {
+	shell, err := exec.LookPath("mysqlsh")
+	if err != nil {
+		return
+	}
+	if real, err := filepath.EvalSymlinks(shell); err == nil {
+		shell = real
+	}
+	fmt.Fprintf(d.out, `
+MySQL Shell is installed here. To use the helper for real, put it beside the Shell (with sudo where
+the folder needs it), and in MySQL Shell switch it on:
+  go build -o %s ./cmd/mysql-secret-store-rds
+  \option --persist credentialStore.helper rds
+`, filepath.Join(filepath.Dir(shell), "mysql-secret-store-rds"))
+}
