@@ -165,9 +165,6 @@ func parseProblem(err error) string {
 func stringMember(members map[string]json.RawMessage, name string) (s string, isText bool, err error) {
 	raw, ok := members[name]
 	if !ok {
-		if name == "ServerURL" {
-			name = "SecretID"
-		}
 		return "", false, Message(`"` + name + `" is missing`)
 	}
 	if len(raw) == 0 || raw[0] != '"' {
