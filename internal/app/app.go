@@ -10,23 +10,17 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 	"slices"
 	"strings"
 
 	"golang.org/x/term"
 
+	"mysql-secret-store-rds/internal/early"
 	"mysql-secret-store-rds/internal/protocol"
 )
 
 // Name is the program's name.
 const Name = "mysql-secret-store-rds"
-
-// version and commit can be set when linking (-ldflags "-X mysql-secret-store-rds/internal/app.commit=…").
-var (
-	version = "0.1.0"
-	commit  = ""
-)
 
 // Exit codes.
 const (
@@ -52,7 +46,7 @@ func Main(args []string, stdin, stdout, stderr *os.File) int {
 	case err != nil:
 		return misunderstood(args, stdout, stderr)
 	case command == "version":
-		fmt.Fprintln(stdout, versionText())
+		fmt.Fprintln(stdout, early.Version()) // package early has answered, as a rule
 		return exitOK
 	}
 	h := &helper{args: args, stdin: stdin, stdout: stdout, stderr: stderr, log: openLog()}
@@ -81,31 +75,6 @@ func misunderstood(args []string, stdout, stderr io.Writer) int {
 		hint: Name + " --help",
 	})
 	return exitFail
-}
-
-// versionText is what the Shell sees when it looks for helpers: name, version, commit.
-func versionText() string {
-	rev := commit
-	if info, ok := debug.ReadBuildInfo(); ok && rev == "" {
-		var modified string
-		for _, s := range info.Settings {
-			switch s.Key {
-			case "vcs.revision":
-				rev = s.Value[:min(len(s.Value), 12)]
-			case "vcs.modified":
-				if s.Value == "true" {
-					modified = ", modified"
-				}
-			}
-		}
-		if rev != "" {
-			rev += modified
-		}
-	}
-	if rev == "" {
-		rev = "unknown"
-	}
-	return fmt.Sprintf("%s %s (commit %s)", Name, version, rev)
 }
 
 const helpText = `mysql-secret-store-rds gives MySQL Shell IAM tokens for Amazon RDS and Aurora.

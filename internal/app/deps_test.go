@@ -22,17 +22,16 @@ func TestDependencies(t *testing.T) {
 		"cmd/mysql-secret-store-rds": "app",
 		"cmd/demo":                   "testbed", // the real program is run, not linked
 		"bench":                      "testbed",
-		"internal/app":               "cache cname config delegate protocol resolve secret serverurl token", // it wires them
-		"internal/protocol":          "secret",                                                              // the reply holds one
-		"internal/serverurl":         "",
-		"internal/secret":            "",
-		"internal/cname":             "",
-		"internal/delegate":          "",
-		"internal/config":            "serverurl",        // endpoints are checked at load
-		"internal/resolve":           "config serverurl", // URL and configuration in, target out
-		"internal/token":             "resolve secret",   // target in, token out
-		"internal/cache":             "resolve secret",   // keeps a token with its target
-		"internal/testbed":           "serverurl",        // shares no code with what it checks
+		"internal/app":               "cache cname config configfile delegate early identity protocol resolve serverurl token", // it wires them
+		"internal/early":             "cache configfile identity protocol serverurl",                                           // and nothing that imports net/http
+		"internal/protocol":          "secret",                                                                                 // the reply holds one
+		"internal/cache":             "secret target",                                                                          // keeps a token with its target
+		"internal/token":             "secret target",                                                                          // target in, token out
+		"internal/resolve":           "config serverurl target",                                                                // URL and configuration in, target out
+		"internal/config":            "configfile serverurl",                                                                   // endpoints are checked at load
+		"internal/testbed":           "serverurl",                                                                              // shares no code with what it checks
+		"internal/configfile":        "", "internal/identity": "", "internal/serverurl": "", "internal/secret": "",
+		"internal/target": "", "internal/cname": "", "internal/delegate": "",
 	}
 	for _, p := range packages {
 		name, ours := strings.CutPrefix(p.ImportPath, module)
@@ -70,6 +69,15 @@ func TestDependencies(t *testing.T) {
 		}
 		if slices.Contains(p.Imports, "os/exec") && name != "internal/delegate" && name != "internal/token" {
 			t.Errorf("%s imports os/exec: only delegate runs programs (token knows its errors)", name)
+		}
+	}
+
+	// Package early has to be initialised before what is slow to be.
+	for _, p := range listPackages(t, "-deps", "./internal/early") {
+		for _, slow := range []string{"net/http", "crypto/tls", "github.com/aws/", "github.com/goccy/", "regexp", module + "internal/config/"} {
+			if strings.HasPrefix(p.ImportPath+"/", slow) {
+				t.Errorf("package early links %s, and would have to wait for it", p.ImportPath)
+			}
 		}
 	}
 

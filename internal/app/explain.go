@@ -13,7 +13,9 @@ import (
 	"mysql-secret-store-rds/internal/cache"
 	"mysql-secret-store-rds/internal/cname"
 	"mysql-secret-store-rds/internal/config"
+	"mysql-secret-store-rds/internal/configfile"
 	"mysql-secret-store-rds/internal/delegate"
+	"mysql-secret-store-rds/internal/identity"
 	"mysql-secret-store-rds/internal/resolve"
 	"mysql-secret-store-rds/internal/serverurl"
 	"mysql-secret-store-rds/internal/token"
@@ -44,12 +46,12 @@ func explain(args []string, stdout, stderr io.Writer) int {
 		printError(stderr, problem{"this is not a Server URL: " + err.Error(), Name + " explain user@host:port"})
 		return exitFail
 	}
-	src, err := config.Read(os.Getenv(config.EnvFile))
+	file, err := configfile.Read(os.Getenv(configfile.Env))
 	if err != nil {
 		printError(stderr, describe(err))
 		return exitFail
 	}
-	cfg, err := src.Parse()
+	cfg, err := config.Parse(file)
 	if err != nil {
 		printError(stderr, describe(err))
 		return exitFail
@@ -77,7 +79,7 @@ func explain(args []string, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintf(stdout, "\nCache:  %s\n", cacheState(args[0], cfg, res))
 	if err := token.CheckProfile(ctx, t); err != nil {
-		printError(stderr, describe(&signError{err, res, src.File, ""}))
+		printError(stderr, describe(&signError{err, res, file.Path, ""}))
 		return exitFail
 	}
 	return exitOK
@@ -126,7 +128,7 @@ func cacheState(serverURL string, cfg *config.Config, res resolve.Resolution) st
 		return "not used: " + err.Error()
 	case e.Target != res.Target:
 		return "a token for another target, which get will replace"
-	case e.Identity != token.Identity():
+	case e.Identity != identity.Current():
 		return "a token signed by another AWS identity, which get will replace"
 	case !e.Fresh(now):
 		return fmt.Sprintf("an expired token, signed %s ago, which get will replace", since(now, e.SignedAt))

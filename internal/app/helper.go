@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"os"
 	"time"
@@ -11,7 +10,10 @@ import (
 	"mysql-secret-store-rds/internal/cache"
 	"mysql-secret-store-rds/internal/cname"
 	"mysql-secret-store-rds/internal/config"
+	"mysql-secret-store-rds/internal/configfile"
 	"mysql-secret-store-rds/internal/delegate"
+	"mysql-secret-store-rds/internal/early"
+	"mysql-secret-store-rds/internal/identity"
 	"mysql-secret-store-rds/internal/protocol"
 	"mysql-secret-store-rds/internal/resolve"
 	"mysql-secret-store-rds/internal/serverurl"
@@ -48,7 +50,7 @@ func (h *helper) run(command string) (exitCode int, err error) {
 	if command == "list" {
 		return exitOK, h.list()
 	}
-	input, err := io.ReadAll(h.stdin)
+	input, err := early.Input(h.stdin)
 	if err != nil {
 		return exitFail, err
 	}
@@ -56,11 +58,11 @@ func (h *helper) run(command string) (exitCode int, err error) {
 	if err != nil {
 		return exitFail, err
 	}
-	src, err := config.Read(os.Getenv(config.EnvFile))
+	file, err := configfile.Read(os.Getenv(configfile.Env))
 	if err != nil {
 		return exitFail, err
 	}
-	c := &call{helper: h, command: command, input: input, req: req, src: src}
+	c := &call{helper: h, command: command, input: input, req: req, file: file}
 	switch command {
 	case "get":
 		return c.get()
@@ -76,7 +78,7 @@ type call struct {
 	command string
 	input   []byte // as it came, for the delegate
 	req     protocol.Request
-	src     config.Source
+	file    configfile.File
 	cfg     *config.Config
 	kept    cache.Store
 }
@@ -117,18 +119,16 @@ func (c *call) get() (int, error) {
 		return c.delegate("no database server's URL")
 	}
 	c.openCache()
-	identity := token.Identity()
+	who := identity.Current()
 	e, have := c.entry()
-	fresh := have && e.Fresh(time.Now())
-	// The same configuration, by its digest, gives the same target: nothing needs to be parsed.
-	if fresh && e.Config == c.src.Digest && e.Identity == identity {
+	if have && e.Answers(c.file.Stamp, who, time.Now()) {
 		return c.answer(e, "cached token")
 	}
 
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
 	var hops []string
-	if fresh {
+	if have && e.Fresh(time.Now()) {
 		hops = e.Hops
 	}
 	res, err := c.resolve(ctx, u, hops)
@@ -146,7 +146,7 @@ func (c *call) get() (int, error) {
 		if _, err := c.kept.Delete(c.req.ID); err != nil {
 			c.log.Warn("old cache entry stays", "reason", err)
 		}
-		e, err := c.sign(ctx, res, identity)
+		e, err := c.sign(ctx, res, who)
 		if err != nil {
 			return exitFail, err
 		}
@@ -155,7 +155,7 @@ func (c *call) get() (int, error) {
 
 	hit := func() bool {
 		e, have = c.entry()
-		return have && e.Target == res.Target && e.Identity == identity && e.Fresh(time.Now())
+		return have && e.Target == res.Target && e.Identity == who && e.Fresh(time.Now())
 	}
 	if hit() {
 		c.remember(ctx, e)
@@ -175,7 +175,7 @@ func (c *call) get() (int, error) {
 			return c.answer(e, "cached token")
 		}
 	}
-	signed, err := c.sign(ctx, res, identity)
+	signed, err := c.sign(ctx, res, who)
 	if err != nil {
 		return exitFail, err
 	}
@@ -195,27 +195,27 @@ func (c *call) remember(ctx context.Context, e cache.Entry) {
 		return
 	}
 	defer unlock()
-	e.Config = c.src.Digest
+	e.Config = c.file.Stamp
 	if err := c.kept.Put(e); err != nil {
 		c.log.Warn("token not cached", "reason", err)
 	}
 }
 
 // sign makes a new token.
-func (c *call) sign(ctx context.Context, res resolve.Resolution, identity string) (cache.Entry, error) {
+func (c *call) sign(ctx context.Context, res resolve.Resolution, who string) (cache.Entry, error) {
 	said := catchStderr()
 	tok, err := token.Sign(ctx, res.Target)
 	if err != nil {
 		return cache.Entry{}, c.signError(err, res, said())
 	}
 	return cache.Entry{
-		ServerURL: c.req.ID, Target: res.Target, Config: c.src.Digest, Identity: identity, Hops: res.Hops,
+		ServerURL: c.req.ID, Target: res.Target, Config: c.file.Stamp, Identity: who, Hops: res.Hops,
 		Token: tok.Value, SignedAt: tok.SignedAt, Expires: tok.CredentialsExpire, Source: tok.Source,
 	}, nil
 }
 
 func (c *call) signError(err error, res resolve.Resolution, said string) error {
-	return &signError{err, res, c.src.File, said}
+	return &signError{err, res, c.file.Path, said}
 }
 
 // answer is the reply to get, and the one place where a token is printed.
@@ -281,7 +281,7 @@ func (c *call) erase() (int, error) {
 // parse checks the configuration, once.
 func (c *call) parse() (err error) {
 	if c.cfg == nil {
-		c.cfg, err = c.src.Parse()
+		c.cfg, err = config.Parse(c.file)
 	}
 	return err
 }
@@ -315,7 +315,7 @@ func (c *call) delegate(why string) (int, error) {
 			c.log.Info("no delegate", "type", c.req.Type, "why", why, "reason", err)
 			return exitFail, protocol.ErrNotFound
 		}
-		return exitFail, &delegateError{err, c.src.File}
+		return exitFail, &delegateError{err, c.file.Path}
 	}
 	c.log.Info("delegated", "type", c.req.Type, "why", why, "helper", d.Path)
 	return d.Run(c.command, c.input, c.stdout, c.stderr)
@@ -327,11 +327,11 @@ func (h *helper) list() error {
 	if err != nil {
 		return err
 	}
-	src, err := config.Read(os.Getenv(config.EnvFile))
+	file, err := configfile.Read(os.Getenv(configfile.Env))
 	if err != nil {
 		return err
 	}
-	cfg, err := src.Parse()
+	cfg, err := config.Parse(file)
 	if err != nil {
 		return err
 	}

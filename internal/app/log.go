@@ -3,17 +3,16 @@ package app
 import (
 	"log/slog"
 	"os"
+
+	"mysql-secret-store-rds/internal/early"
 )
 
-// envLog names the log file in the environment.
-const envLog = "MYSQL_SECRET_STORE_RDS_LOG"
-
-// openLog gives the log, which goes nowhere unless [envLog] names a file. Only a regular file
+// openLog gives the log, which goes nowhere unless [early.EnvLog] names a file. Only a regular file
 // will do: /dev/stderr would end up in the reply, and a pipe could block. A log that can't be
 // written is no reason to fail, and there is nobody to tell.
 func openLog() *slog.Logger {
 	off := slog.New(slog.DiscardHandler)
-	name := os.Getenv(envLog)
+	name := os.Getenv(early.EnvLog)
 	if name == "" {
 		return off
 	}

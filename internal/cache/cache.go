@@ -18,8 +18,8 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"mysql-secret-store-rds/internal/resolve"
 	"mysql-secret-store-rds/internal/secret"
+	"mysql-secret-store-rds/internal/target"
 )
 
 // EnvDir names the folder in the environment.
@@ -54,8 +54,8 @@ func (e *UntrustedError) Is(target error) bool { return target == ErrAbsent }
 // Entry is what is kept for a Server URL.
 type Entry struct {
 	ServerURL string // letter for letter as MySQL Shell sent it
-	Target    resolve.Target
-	Config    string // the digest of the configuration that gave the target
+	Target    target.Target
+	Config    string // the stamp of the configuration that gave the target
 	Identity  string // the AWS identity that signed
 	Hops      []string
 	Token     secret.Text
@@ -70,6 +70,13 @@ func (e Entry) Fresh(now time.Time) bool {
 	return !e.SignedAt.After(now) && now.Before(e.FreshUntil())
 }
 
+// Answers says whether the entry can be handed out as it is: fresh, and made under this
+// configuration (by its stamp) and this AWS identity, so that the target and whoever signs for it
+// would come out the same.
+func (e Entry) Answers(config, identity string, now time.Time) bool {
+	return e.Fresh(now) && e.Config == config && e.Identity == identity
+}
+
 // FreshUntil is when the token stops being handed out.
 func (e Entry) FreshUntil() time.Time {
 	end := e.SignedAt.Add(MaxAge)
@@ -81,16 +88,16 @@ func (e Entry) FreshUntil() time.Time {
 
 // file is an entry on disk.
 type file struct {
-	Version   int            `json:"version"`
-	ServerURL string         `json:"server_url"`
-	Target    resolve.Target `json:"target"`
-	Config    string         `json:"config"`
-	Identity  string         `json:"identity"`
-	Hops      []string       `json:"hops,omitempty"`
-	SignedAt  time.Time      `json:"signed_at"`
-	Expires   time.Time      `json:"credentials_expire,omitzero"`
-	Source    string         `json:"credentials_source,omitempty"`
-	Token     string         `json:"token"`
+	Version   int           `json:"version"`
+	ServerURL string        `json:"server_url"`
+	Target    target.Target `json:"target"`
+	Config    string        `json:"config"`
+	Identity  string        `json:"identity"`
+	Hops      []string      `json:"hops,omitempty"`
+	SignedAt  time.Time     `json:"signed_at"`
+	Expires   time.Time     `json:"credentials_expire,omitzero"`
+	Source    string        `json:"credentials_source,omitempty"`
+	Token     string        `json:"token"`
 }
 
 // Store is a cache folder.

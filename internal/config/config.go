@@ -3,23 +3,17 @@
 package config
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 
+	"mysql-secret-store-rds/internal/configfile"
 	"mysql-secret-store-rds/internal/serverurl"
 )
-
-// EnvFile names the configuration file in the environment.
-const EnvFile = "MYSQL_SECRET_STORE_RDS_CONFIG"
 
 // Credential says where a server's password comes from.
 type Credential string
@@ -68,7 +62,7 @@ type Entry struct {
 }
 
 // Config is a configuration that passed every check. Its zero value is that of no file, but
-// for Cache and Delegate: see [Source.Parse].
+// for Cache and Delegate: see [Parse].
 type Config struct {
 	File     string           // where it is, or would be; "" when there is no home for one
 	Present  bool             // false when there is no file
@@ -95,50 +89,9 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Msg)
 }
 
-// Source is a configuration file's content before it is understood.
-type Source struct {
-	// File is the path, whether or not there is a file; "" when there is no place for one.
-	File string
-	// Digest stands for the content: as long as it stays, so does what [Source.Parse] gives.
-	Digest string
-
-	data []byte
-}
-
-// Read reads the file called named (the value of [EnvFile]), or, when that is "", config.yaml in
-// os.UserConfigDir()/mysql-secret-store-rds. A missing file is an error only when it was named.
-func Read(named string) (Source, error) {
-	file := named
-	if file == "" {
-		dir, err := os.UserConfigDir()
-		if err != nil {
-			return source("", nil), nil // no home: no configuration
-		}
-		file = filepath.Join(dir, "mysql-secret-store-rds", "config.yaml")
-	}
-	data, err := os.ReadFile(file)
-	switch {
-	case err == nil:
-	case !errors.Is(err, fs.ErrNotExist):
-		return Source{}, fmt.Errorf("read configuration: %w", err)
-	case named != "":
-		return Source{}, &Error{File: named, Msg: "no such file, but " + EnvFile + " names it"}
-	}
-	return source(file, data), nil
-}
-
-// rulesVersion changes with the meaning of a configuration, so that a digest made by another
-// release of this program is never taken for this one's.
-const rulesVersion = "1\n"
-
-func source(file string, data []byte) Source {
-	sum := sha256.Sum256(append([]byte(rulesVersion), data...))
-	return Source{File: file, Digest: hex.EncodeToString(sum[:16]), data: data}
-}
-
-// Parse checks the content and gives the configuration; the error is an [*Error]. No content
+// Parse checks a file's content and gives the configuration; the error is an [*Error]. No content
 // means: default delegate, cache on.
-func (s Source) Parse() (*Config, error) { return parse(s.File, s.data) }
+func Parse(f configfile.File) (*Config, error) { return parse(f.Path, f.Data) }
 
 // Server gives the exact entry for a host and port. An entry for host:port is preferred to one
 // for the host alone, wherever they stand in the file.

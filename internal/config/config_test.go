@@ -2,8 +2,6 @@ package config
 
 import (
 	"errors"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -12,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mysql-secret-store-rds/internal/configfile"
 	"mysql-secret-store-rds/internal/serverurl"
 )
 
@@ -27,7 +26,7 @@ var inside = cmp.Options{
 
 func mustParse(t *testing.T, text string) *Config {
 	t.Helper()
-	c, err := source(file, []byte(text)).Parse()
+	c, err := parse(file, []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +185,7 @@ func TestParseNothing(t *testing.T) {
 		"", "\n", " \n\n", "\xef\xbb\xbf", "# nothing\n", "---\n", "---\n# nothing\n...\n", "{}", "null\n", "~",
 		"servers:\nrules:\naccounts:\ndefaults:\n", "servers: {}\nrules: []\naccounts: null\ndefaults: ~\n",
 	} {
-		c, err := source(file, []byte(text)).Parse()
+		c, err := parse(file, []byte(text))
 		if err != nil {
 			t.Errorf("%q: %v", text, err)
 			continue
@@ -407,7 +406,7 @@ func TestParseErrors(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			c, err := source(file, []byte(tt.in)).Parse()
+			c, err := parse(file, []byte(tt.in))
 			var e *Error
 			if !errors.As(err, &e) {
 				t.Fatalf("the error is %v, a %T, want an *Error", err, err)
@@ -647,59 +646,9 @@ func TestRuleExpansionToNothingIsLeftOut(t *testing.T) {
 	}
 }
 
-func TestReadNamed(t *testing.T) {
+func TestNoFile(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	named := filepath.Join(dir, "my.yaml")
-
-	_, err := Read(named)
-	var e *Error
-	if !errors.As(err, &e) || e.File != named || !strings.Contains(e.Msg, "MYSQL_SECRET_STORE_RDS_CONFIG names it") {
-		t.Errorf("a named file that is missing: %v (%T)", err, err)
-	}
-
-	if err := os.WriteFile(named, []byte("cache: false\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s, err := Read(named)
-	if err != nil || s.File != named || s.Digest == "" {
-		t.Fatalf("Read = %+v, %v", s, err)
-	}
-	c, err := s.Parse()
-	if err != nil || c.Cache || !c.Present || c.File != named {
-		t.Errorf("Parse = %+v, %v", c, err)
-	}
-
-	_, err = Read(dir)
-	if err == nil || errors.As(err, &e) || !strings.HasPrefix(err.Error(), "read configuration: ") || !strings.Contains(err.Error(), dir) {
-		t.Errorf("a folder: %v (%T)", err, err)
-	}
-	if _, err = Read(filepath.Join(dir, "none", "my.yaml")); !errors.As(err, &e) {
-		t.Errorf("a named file in a missing folder: %v (%T)", err, err)
-	}
-}
-
-// setHome makes dir the place of os.UserConfigDir() on every platform; "" takes it away.
-func setHome(t *testing.T, dir string) {
-	t.Helper()
-	for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "AppData", "USERPROFILE", "home"} {
-		t.Setenv(name, dir)
-	}
-}
-
-func TestReadDefault(t *testing.T) {
-	setHome(t, t.TempDir())
-	dir, err := os.UserConfigDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(dir, "mysql-secret-store-rds", "config.yaml")
-
-	missing, err := Read("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := missing.Parse()
+	c, err := Parse(configfile.File{Path: file})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -707,65 +656,8 @@ func TestReadDefault(t *testing.T) {
 	if diff := cmp.Diff(want, c, inside); diff != "" {
 		t.Errorf("no file (-want +got):\n%s", diff)
 	}
-	if missing.File != file || missing.Digest == "" {
-		t.Errorf("no file: %+v", missing)
-	}
-
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, []byte(example), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s, err := Read("")
-	if err != nil || s.File != file || s.Digest == missing.Digest {
-		t.Fatalf("Read = %+v, %v", s, err)
-	}
-	c, err = s.Parse()
-	if err != nil || c.Defaults.Profile != "corp" || !c.Present {
-		t.Errorf("Parse = %+v, %v", c, err)
-	}
-
-	if err := os.Remove(file); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Mkdir(file, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Read(""); err == nil || errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("a folder in the file's place: %v", err)
-	}
-}
-
-func TestReadWithoutHome(t *testing.T) {
-	setHome(t, "")
-	if _, err := os.UserConfigDir(); err == nil {
-		t.Skip("this platform has a place without the environment")
-	}
-	s, err := Read("")
-	if err != nil || s.File != "" {
-		t.Fatalf("Read = %+v, %v", s, err)
-	}
-	if c, err := s.Parse(); err != nil || c.Present || !c.Cache || c.Delegate != "default" {
-		t.Errorf("Parse = %+v, %v", c, err)
-	}
-}
-
-func TestDigest(t *testing.T) {
-	t.Parallel()
-	seen := map[string]string{}
-	for _, text := range []string{"", " ", "cache: true\n", "cache: true", "cache: false\n", example, "1\n"} {
-		d := source("a.yaml", []byte(text)).Digest
-		if len(d) != 32 {
-			t.Errorf("%q: the digest %q", text, d)
-		}
-		if first, dup := seen[d]; dup {
-			t.Errorf("%q and %q have one digest", first, text)
-		}
-		seen[d] = text
-		if source("b.yaml", []byte(text)).Digest != d {
-			t.Errorf("%q: the digest depends on the path", text)
-		}
+	if c, err = Parse(configfile.File{Path: file, Data: []byte{}}); err != nil || !c.Present {
+		t.Errorf("an empty file: %+v, %v", c, err)
 	}
 }
 
@@ -779,7 +671,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		c, err := source(file, []byte(text)).Parse()
+		c, err := parse(file, []byte(text))
 		if err != nil {
 			var e *Error
 			if !errors.As(err, &e) || e.File != file || e.Msg == "" || c != nil {

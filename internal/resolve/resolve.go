@@ -12,19 +12,8 @@ import (
 
 	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/serverurl"
+	"mysql-secret-store-rds/internal/target"
 )
-
-// Target is all that a token depends on. Two equal targets have interchangeable tokens.
-type Target struct {
-	Host            string `json:"host"` // normalised: the signature is case-sensitive
-	Port            int    `json:"port"`
-	User            string `json:"user"`
-	Region          string `json:"region"`
-	Profile         string `json:"profile,omitempty"` // "": the SDK's own order decides
-	RoleARN         string `json:"role_arn,omitempty"`
-	ExternalID      string `json:"external_id,omitempty"`
-	RoleSessionName string `json:"role_session_name,omitempty"`
-}
 
 // Step is one decision on the way: what was decided, and by what.
 type Step struct {
@@ -45,8 +34,8 @@ const (
 // Resolution is what became of a Server URL.
 type Resolution struct {
 	Outcome  Outcome
-	Reason   string // why not ToToken, for a person
-	Target   Target // when ToToken
+	Reason   string        // why not ToToken, for a person
+	Target   target.Target // when ToToken
 	Endpoint serverurl.Endpoint
 	Hops     []string // the CNAMEs that were followed, the first name included
 	Steps    []Step
@@ -109,7 +98,7 @@ func (r *resolver) leave(o config.Credential, reason string) {
 func (r *resolver) run() error {
 	u := r.url
 	if u.Kind != serverurl.TCP {
-		r.leave(config.Delegate, "a "+u.Kind.String()+" has no IAM token")
+		r.leave(config.Delegate, u.Kind.String()+", no host name of a database server")
 		return nil
 	}
 	host := serverurl.NormalHost(u.Host)
@@ -162,7 +151,7 @@ func (r *resolver) run() error {
 		}
 	}
 
-	t := Target{Host: r.Endpoint.Host, Port: port}
+	t := target.Target{Host: r.Endpoint.Host, Port: port}
 	var err error
 	if t.Region, err = r.region(layers, exact, pick); err != nil {
 		return err

@@ -12,7 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mysql-secret-store-rds/internal/config"
+	"mysql-secret-store-rds/internal/configfile"
 	"mysql-secret-store-rds/internal/serverurl"
+	"mysql-secret-store-rds/internal/target"
 )
 
 // dns answers from a table of aliases; a name that leads to "!" fails. It counts the questions.
@@ -36,11 +38,11 @@ func parse(t *testing.T, text string) *config.Config {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	src, err := config.Read(file)
+	src, err := configfile.Read(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := src.Parse()
+	c, err := config.Parse(src)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,13 +80,13 @@ func TestTarget(t *testing.T) {
 		url     string
 		config  string
 		aliases map[string]string
-		want    Target
+		want    target.Target
 		asked   []string
 		sources map[string]string // by step
 	}{
 		{
 			name: "no configuration", url: "Dba@" + shop,
-			want: Target{Host: shop, Port: 3306, User: "Dba", Region: "us-east-1"},
+			want: target.Target{Host: shop, Port: 3306, User: "Dba", Region: "us-east-1"},
 			sources: map[string]string{
 				"endpoint": "the host name", "port": "the Server URL names none",
 				"region": "the endpoint's name", "user": "the Server URL", "aws_profile": "", "role_arn": "",
@@ -92,7 +94,7 @@ func TestTarget(t *testing.T) {
 		},
 		{
 			name: "letter case, dot and port", url: "dba@Shop.ABCDEFGHIJKL.US-EAST-1.rds.amazonaws.com.:3307",
-			want:    Target{Host: shop, Port: 3307, User: "dba", Region: "us-east-1"},
+			want:    target.Target{Host: shop, Port: 3307, User: "dba", Region: "us-east-1"},
 			sources: map[string]string{"port": "the Server URL"},
 		},
 		{
@@ -104,7 +106,7 @@ accounts:
   abcdefghijkl: {aws_profile: account, user: account, role_session_name: account, role_arn: 'arn:aws:iam::1:role/account'}
 defaults: {aws_profile: default, user: default, role_session_name: default, role_arn: 'arn:aws:iam::1:role/default', external_id: default}
 `,
-			want: Target{
+			want: target.Target{
 				Host: orders, Port: 3306, User: "account", Region: "eu-west-1",
 				Profile: "entry", RoleARN: "arn:aws:iam::1:role/account", ExternalID: "default", RoleSessionName: "entry",
 			},
@@ -124,7 +126,7 @@ accounts:
   abcdefghijkl: {aws_profile: a, user: a, region: us-west-1, role_arn: 'arn:aws:iam::1:role/a', external_id: a, role_session_name: aa, credential: delegate}
 defaults: {aws_profile: d, user: d, region: us-east-2, role_arn: 'arn:aws:iam::1:role/d', external_id: d, role_session_name: dd, credential: none}
 `,
-			want: Target{
+			want: target.Target{
 				Host: shop, Port: 3308, User: "e", Region: "us-west-2",
 				Profile: "e", RoleARN: "arn:aws:iam::1:role/e", ExternalID: "e", RoleSessionName: "ee",
 			},
@@ -136,7 +138,7 @@ accounts:
   abcdefghijkl: {aws_profile: a, user: a, region: us-west-1, role_arn: 'arn:aws:iam::1:role/a', external_id: a, role_session_name: aa, credential: iam}
 defaults: {aws_profile: d, user: d, region: us-east-2, role_arn: 'arn:aws:iam::1:role/d', external_id: d, role_session_name: dd, credential: none}
 `,
-			want: Target{
+			want: target.Target{
 				Host: orders, Port: 3306, User: "a", Region: "eu-west-1",
 				Profile: "a", RoleARN: "arn:aws:iam::1:role/a", ExternalID: "a", RoleSessionName: "aa",
 			},
@@ -148,7 +150,7 @@ defaults: {aws_profile: d, user: d, region: us-east-2, role_arn: 'arn:aws:iam::1
 accounts: {another: {aws_profile: a, user: a, credential: none}}
 defaults: {aws_profile: d, user: d, region: us-east-2, role_arn: 'arn:aws:iam::1:role/d', external_id: d, role_session_name: dd, credential: iam}
 `,
-			want: Target{
+			want: target.Target{
 				Host: orders, Port: 3306, User: "d", Region: "eu-west-1",
 				Profile: "d", RoleARN: "arn:aws:iam::1:role/d", ExternalID: "d", RoleSessionName: "dd",
 			},
@@ -157,7 +159,7 @@ defaults: {aws_profile: d, user: d, region: us-east-2, role_arn: 'arn:aws:iam::1
 		{
 			name: "no role, nothing for a role", url: "u@" + shop,
 			config: "defaults: {external_id: x, role_session_name: xx}",
-			want:   Target{Host: shop, Port: 3306, User: "u", Region: "us-east-1"},
+			want:   target.Target{Host: shop, Port: 3306, User: "u", Region: "us-east-1"},
 		},
 		{
 			name: "exact entry before rule", url: "u@" + shop,
@@ -170,13 +172,13 @@ rules:
 servers:
   ` + shop + `: {user: entry}
 `,
-			want:    Target{Host: shop, Port: 3306, User: "entry", Region: "us-east-1"},
+			want:    target.Target{Host: shop, Port: 3306, User: "entry", Region: "us-east-1"},
 			sources: map[string]string{"entry": "servers: " + shop + " (config.yaml:8)"},
 		},
 		{
 			name: "no port in the URL means 3306 in the configuration", url: "u@h",
 			config: "servers: {'h:3306': {endpoint: '" + orders + ":3307'}, h: {endpoint: " + shop + "}}",
-			want:   Target{Host: orders, Port: 3307, User: "u", Region: "eu-west-1"},
+			want:   target.Target{Host: orders, Port: 3307, User: "u", Region: "eu-west-1"},
 		},
 		{
 			name: "rule with groups", url: "Root@Orders-Prod.abc.eu-west-1.rds.amazonaws.com",
@@ -188,13 +190,13 @@ rules:
     user: '(?P<who>.*)'
     aws_profile: '${env}-${who}'
 `,
-			want:    Target{Host: "orders-prod.abc.eu-west-1.rds.amazonaws.com", Port: 3306, User: "Root", Region: "eu-west-1", Profile: "prod-Root"},
+			want:    target.Target{Host: "orders-prod.abc.eu-west-1.rds.amazonaws.com", Port: 3306, User: "Root", Region: "eu-west-1", Profile: "prod-Root"},
 			sources: map[string]string{"entry": "rule 2 (config.yaml:5)", "aws_profile": "rule 2 (config.yaml:5)"},
 		},
 		{
 			name: "tunnel", url: "u@127.0.0.1:13306",
 			config: "servers: {'127.0.0.1:13306': {endpoint: '" + orders + ":3307', aws_profile: p}}",
-			want:   Target{Host: orders, Port: 3307, User: "u", Region: "eu-west-1", Profile: "p"},
+			want:   target.Target{Host: orders, Port: 3307, User: "u", Region: "eu-west-1", Profile: "p"},
 			sources: map[string]string{
 				"endpoint": "servers: 127.0.0.1:13306 (config.yaml:1)", "port": "servers: 127.0.0.1:13306 (config.yaml:1)",
 				"region": "the endpoint's name",
@@ -203,7 +205,7 @@ rules:
 		{
 			name: "tunnel, the account is the endpoint's", url: "u@[::1]:13306",
 			config: "servers: {'[::1]:13306': {endpoint: " + orders + "}}\naccounts: {abcdefghijkl: p}",
-			want:   Target{Host: orders, Port: 3306, User: "u", Region: "eu-west-1", Profile: "p"},
+			want:   target.Target{Host: orders, Port: 3306, User: "u", Region: "eu-west-1", Profile: "p"},
 		},
 		{
 			name: "rule with an endpoint", url: "u@tunnel-orders:13306",
@@ -212,14 +214,14 @@ rules:
   - host: 'tunnel-(?P<n>.*)'
     endpoint: '${n}.abc.eu-west-1.rds.amazonaws.com:3307'
 `,
-			want: Target{Host: "orders.abc.eu-west-1.rds.amazonaws.com", Port: 3307, User: "u", Region: "eu-west-1"},
+			want: target.Target{Host: "orders.abc.eu-west-1.rds.amazonaws.com", Port: 3307, User: "u", Region: "eu-west-1"},
 		},
 
 		{
 			name: "alias", url: "u@DB.example.com:3307",
 			config:  "servers: {db.example.com: {aws_profile: p}}",
 			aliases: map[string]string{"db.example.com": "Orders.cluster-abcdefghijkl.eu-west-1.RDS.amazonaws.com."},
-			want:    Target{Host: orders, Port: 3307, User: "u", Region: "eu-west-1", Profile: "p"},
+			want:    target.Target{Host: orders, Port: 3307, User: "u", Region: "eu-west-1", Profile: "p"},
 			asked:   []string{"db.example.com"},
 			sources: map[string]string{
 				"endpoint": "DNS: db.example.com is an alias of " + orders, "port": "the Server URL", "region": "the endpoint's name",
@@ -233,57 +235,57 @@ rules:
 				"db.example.com": "a.example.com.", "a.example.com": "B.example.net.", "b.example.net": shop + ".",
 				shop: "ec2-1-2-3-4.compute-1.amazonaws.com.", "ec2-1-2-3-4.compute-1.amazonaws.com": orders,
 			},
-			want:    Target{Host: shop, Port: 3306, User: "u", Region: "us-east-1", Profile: "p"},
+			want:    target.Target{Host: shop, Port: 3306, User: "u", Region: "us-east-1", Profile: "p"},
 			asked:   []string{"db.example.com", "a.example.com", "b.example.net"},
 			sources: map[string]string{"endpoint": "DNS: db.example.com is an alias of a.example.com is an alias of b.example.net is an alias of " + shop},
 		},
 		{
 			name: "longest chain", url: "u@h0.test", config: "servers: {h0.test: {}}",
 			aliases: chain(8, shop),
-			want:    Target{Host: shop, Port: 3306, User: "u", Region: "us-east-1"},
+			want:    target.Target{Host: shop, Port: 3306, User: "u", Region: "us-east-1"},
 			asked:   []string{"h0.test", "h1.test", "h2.test", "h3.test", "h4.test", "h5.test", "h6.test", "h7.test"},
 		},
 		{
 			name: "no look-up of an RDS name in the configuration", url: "u@" + shop,
 			config:  "servers: {" + shop + ": {aws_profile: p}}",
 			aliases: map[string]string{shop: orders},
-			want:    Target{Host: shop, Port: 3306, User: "u", Region: "us-east-1", Profile: "p"},
+			want:    target.Target{Host: shop, Port: 3306, User: "u", Region: "us-east-1", Profile: "p"},
 		},
 		{
 			name: "no look-up beside an endpoint", url: "u@db.example.com",
 			config:  "servers: {db.example.com: {endpoint: " + shop + "}}",
 			aliases: map[string]string{"db.example.com": orders},
-			want:    Target{Host: shop, Port: 3306, User: "u", Region: "us-east-1"},
+			want:    target.Target{Host: shop, Port: 3306, User: "u", Region: "us-east-1"},
 		},
 
 		{
 			name: "global writer, region of the entry", url: "u@" + global,
 			config:  "servers: {" + global + ": {region: eu-west-3}}\naccounts: {abcdefghijkl: {region: us-west-1}}",
-			want:    Target{Host: global, Port: 3306, User: "u", Region: "eu-west-3"},
+			want:    target.Target{Host: global, Port: 3306, User: "u", Region: "eu-west-3"},
 			sources: map[string]string{"region": "servers: " + global + " (config.yaml:1)"},
 		},
 		{
 			name: "global writer, region of the account", url: "u@" + global,
 			config:  "accounts: {abcdefghijkl: {region: us-west-1}}\ndefaults: {region: us-west-2}",
-			want:    Target{Host: global, Port: 3306, User: "u", Region: "us-west-1"},
+			want:    target.Target{Host: global, Port: 3306, User: "u", Region: "us-west-1"},
 			sources: map[string]string{"region": "accounts: abcdefghijkl (config.yaml:1)"},
 		},
 		{
 			name: "global writer, region of the defaults", url: "u@" + global, config: "defaults: {region: us-west-2}",
-			want:    Target{Host: global, Port: 3306, User: "u", Region: "us-west-2"},
+			want:    target.Target{Host: global, Port: 3306, User: "u", Region: "us-west-2"},
 			sources: map[string]string{"region": "defaults (config.yaml:1)"},
 		},
 		{
 			name: "global writer, region of DNS", url: "u@" + global,
 			aliases: map[string]string{global: orders + "."},
-			want:    Target{Host: global, Port: 3306, User: "u", Region: "eu-west-1"},
+			want:    target.Target{Host: global, Port: 3306, User: "u", Region: "eu-west-1"},
 			asked:   []string{global},
 			sources: map[string]string{"region": "DNS: " + global + " is an alias of " + orders, "endpoint": "the host name"},
 		},
 		{
 			name: "alias of a global writer", url: "u@db.example.com", config: "servers: {db.example.com: {}}",
 			aliases: map[string]string{"db.example.com": global, global: orders},
-			want:    Target{Host: global, Port: 3306, User: "u", Region: "eu-west-1"},
+			want:    target.Target{Host: global, Port: 3306, User: "u", Region: "eu-west-1"},
 			asked:   []string{"db.example.com", global},
 			sources: map[string]string{"endpoint": "DNS: db.example.com is an alias of " + global},
 		},
@@ -291,7 +293,7 @@ rules:
 			name: "tunnel to a global writer", url: "u@127.0.0.1:13306",
 			config:  "servers: {'127.0.0.1:13306': {endpoint: " + global + "}}",
 			aliases: map[string]string{global: orders},
-			want:    Target{Host: global, Port: 3306, User: "u", Region: "eu-west-1"},
+			want:    target.Target{Host: global, Port: 3306, User: "u", Region: "eu-west-1"},
 			asked:   []string{global},
 		},
 	}
@@ -369,10 +371,10 @@ func TestLeave(t *testing.T) {
 		reason  string
 		asked   []string
 	}{
-		{name: "socket", url: "u@/tmp%2Fmysql.sock", config: "rules: [{user: u, credential: none}]", outcome: ToDelegate, reason: "a Unix socket has no IAM token"},
-		{name: "pipe", url: `u@\\.\MySQL`, outcome: ToDelegate, reason: "a named pipe has no IAM token"},
-		{name: "SSH", url: "ssh://u@" + shop, outcome: ToDelegate, reason: "a SSH tunnel has no IAM token"},
-		{name: "key file", url: "file:/home/key", outcome: ToDelegate, reason: "a key file has no IAM token"},
+		{name: "socket", url: "u@/tmp%2Fmysql.sock", config: "rules: [{user: u, credential: none}]", outcome: ToDelegate, reason: "Unix socket, no host name of a database server"},
+		{name: "pipe", url: `u@\\.\MySQL`, outcome: ToDelegate, reason: "named pipe, no host name of a database server"},
+		{name: "SSH", url: "ssh://u@" + shop, outcome: ToDelegate, reason: "SSH tunnel, no host name of a database server"},
+		{name: "key file", url: "file:/home/key", outcome: ToDelegate, reason: "key file, no host name of a database server"},
 
 		{
 			name: "host that nothing names", url: "u@db.example.com", aliases: map[string]string{"db.example.com": shop},
@@ -457,7 +459,7 @@ func TestLeave(t *testing.T) {
 			if r.Outcome != tt.outcome || r.Reason != tt.reason {
 				t.Errorf("outcome %v, %q; want %v, %q", r.Outcome, r.Reason, tt.outcome, tt.reason)
 			}
-			if diff := cmp.Diff(Target{}, r.Target); diff != "" {
+			if diff := cmp.Diff(target.Target{}, r.Target); diff != "" {
 				t.Errorf("a target (-want +got):\n%s", diff)
 			}
 			if diff := cmp.Diff(tt.asked, d.asked); diff != "" {

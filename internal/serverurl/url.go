@@ -211,7 +211,7 @@ func checkHostName(host string) error {
 	if len(host) > 255 {
 		return errors.New("a host name of more than 255 bytes")
 	}
-	if strings.ContainsAny(host, "/\\@:[]()?#% \t\r\n\x00") {
+	if strings.IndexFunc(host, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune("/\\@:[]()?#%", r) }) >= 0 {
 		return errors.New("a character that no host name has")
 	}
 	return nil

@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
 	"github.com/aws/smithy-go"
 
-	"mysql-secret-store-rds/internal/resolve"
+	"mysql-secret-store-rds/internal/target"
 )
 
 // Conditions that a person can do something about.
@@ -68,7 +68,7 @@ func (e *APIError) Error() string {
 }
 
 // Profile is the name of the profile that a target's credentials come from.
-func Profile(t resolve.Target) string {
+func Profile(t target.Target) string {
 	for _, name := range []string{t.Profile, os.Getenv("AWS_PROFILE"), os.Getenv("AWS_DEFAULT_PROFILE")} {
 		if name != "" {
 			return name
@@ -79,7 +79,7 @@ func Profile(t resolve.Target) string {
 
 // CheckProfile says whether the AWS configuration has the profile that t names, with a
 // [*ProfileError] when it doesn't. It reads the AWS files and nothing else.
-func CheckProfile(ctx context.Context, t resolve.Target) error {
+func CheckProfile(ctx context.Context, t target.Target) error {
 	if t.Profile == "" {
 		return nil
 	}
@@ -98,7 +98,7 @@ func CheckProfile(ctx context.Context, t resolve.Target) error {
 }
 
 // explain turns what the SDK says into this package's errors, one line each and free of secrets.
-func explain(ctx context.Context, t resolve.Target, err error) error {
+func explain(ctx context.Context, t target.Target, err error) error {
 	var (
 		missing    config.SharedConfigProfileNotExistError
 		assume     config.SharedConfigAssumeRoleError

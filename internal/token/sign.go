@@ -20,8 +20,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
 
-	"mysql-secret-store-rds/internal/resolve"
 	"mysql-secret-store-rds/internal/secret"
+	"mysql-secret-store-rds/internal/target"
 )
 
 // Token is a signed token and what its life depends on. RDS accepts it for 15 minutes after
@@ -40,7 +40,7 @@ type Token struct {
 // profile, SSO, credential_process, web identity, container and instance roles), assumes the
 // target's own role with them, and signs with the clock of this machine. It ends when ctx does.
 // Errors wrap one of this package's sentinels or types where a person can do something about them.
-func Sign(ctx context.Context, t resolve.Target) (Token, error) {
+func Sign(ctx context.Context, t target.Target) (Token, error) {
 	type result struct {
 		Token
 		error
@@ -63,7 +63,7 @@ func Sign(ctx context.Context, t resolve.Target) (Token, error) {
 	}
 }
 
-func sign(ctx context.Context, t resolve.Target) (Token, error) {
+func sign(ctx context.Context, t target.Target) (Token, error) {
 	provider, err := provider(ctx, t)
 	if err != nil {
 		return Token{}, err
@@ -110,7 +110,7 @@ func spreadEndpointURL() error {
 }
 
 // provider gives the credentials that sign for t.
-func provider(ctx context.Context, t resolve.Target) (aws.CredentialsProvider, error) {
+func provider(ctx context.Context, t target.Target) (aws.CredentialsProvider, error) {
 	var cfg aws.Config
 	options := []func(*config.LoadOptions) error{
 		// The SDK's own logger writes to stderr, which MySQL Shell reads as part of the reply.

@@ -1,0 +1,88 @@
+// Package configfile finds and reads the configuration file, without understanding it. A cached
+// get needs no more than to know that the file is still the same.
+package configfile
+
+import (
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Env names the configuration file in the environment.
+const Env = "MYSQL_SECRET_STORE_RDS_CONFIG"
+
+// File is a configuration file.
+type File struct {
+	// Path is where it is, or would be; "" when there is no home for one.
+	Path string
+	// Data is its content; nil when there is no file.
+	Data []byte
+	// Stamp stands for the content: as long as it stays, so does what the configuration says.
+	Stamp string
+}
+
+// Read reads the file called named (the value of [Env]), or, when that is "", config.yaml in
+// os.UserConfigDir()/mysql-secret-store-rds. A missing file is an error only when it was named.
+func Read(named string) (File, error) {
+	path := named
+	if path == "" {
+		dir, err := os.UserConfigDir()
+		if err != nil {
+			return File{Stamp: none}, nil
+		}
+		path = filepath.Join(dir, "mysql-secret-store-rds", "config.yaml")
+	}
+	f, err := read(path)
+	switch {
+	case err == nil:
+		return f, nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return File{}, fmt.Errorf("read configuration: %w", err)
+	case named != "":
+		return File{}, fmt.Errorf("%s: no such file, but %s names it", named, Env)
+	}
+	return File{Path: path, Stamp: none}, nil
+}
+
+const (
+	none = "none"
+	// rules changes with the meaning of a configuration, so that a stamp made by another release
+	// of this program is never taken for this one's.
+	rules = "1"
+)
+
+func read(path string) (File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return File{}, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return File{}, err
+	}
+	// One byte more than there is, so that the end is seen without growing.
+	data := make([]byte, 0, info.Size()+1)
+	for {
+		n, err := f.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return File{}, err
+		}
+		if len(data) == cap(data) {
+			data = append(data, 0)[:len(data)]
+		}
+	}
+	// Nobody forges the owner's own file, so that a checksum will do, and a fast one: the file is
+	// read at every call. Time and size make up for its 32 bits.
+	sum := crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli))
+	stamp := fmt.Sprintf("%s-%08x-%x-%x", rules, sum, len(data), info.ModTime().UnixNano())
+	return File{Path: path, Data: data, Stamp: stamp}, nil
+}
