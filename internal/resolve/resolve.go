@@ -115,7 +115,7 @@ func (r *resolver) run() error {
 	case found:
 		r.step("entry", "matches", entry.Where.String())
 	case r.cfg.Present:
-		r.step("entry", "none", "no server and no rule matches in "+r.cfg.File)
+		r.step("entry", "none", "no server and no rule matches")
 	default:
 		r.step("entry", "none", "no configuration file")
 	}
