@@ -72,10 +72,9 @@ func TestFmtHides(t *testing.T) {
 		}
 		checkHidden(t, "Sprint of "+name, fmt.Sprint(v))
 		checkHidden(t, "Sprintln of "+name, fmt.Sprintln(v, v))
-		noVerb := "x"
-		checkHidden(t, "a superfluous argument, "+name, fmt.Sprintf(noVerb, v))
-		asWidth := "%*d"
-		checkHidden(t, "a width, "+name, fmt.Sprintf(asWidth, v, 1))
+		for how, format := range map[string]string{"a superfluous argument": "x", "a width": "%*d"} {
+			checkHidden(t, how+", "+name, fmt.Sprintf(format, v, 1))
+		}
 	}
 	if got := fmt.Sprintf("%v|%s|%#v|%x", secret.New(plain), secret.New(plain), secret.New(plain), exported{secret.New(plain)}); got != "[redacted]|[redacted]|[redacted]|{[redacted]}" {
 		t.Errorf("got %s", got)
