@@ -63,13 +63,18 @@ func (h *helper) run(command string) (exitCode int, err error) {
 		return exitFail, err
 	}
 	c := &call{helper: h, command: command, input: input, req: req, file: file}
+	u, isServer := c.serverURL()
+	if !isServer {
+		return c.delegate("no database server's URL")
+	}
+	c.openCache()
 	switch command {
 	case "get":
-		return c.get()
+		return c.get(u)
 	case "store":
-		return c.store()
+		return c.store(u)
 	}
-	return c.erase()
+	return c.erase(u)
 }
 
 // call is a store, get or erase under way.
@@ -113,12 +118,7 @@ func (c *call) openCache() {
 	}
 }
 
-func (c *call) get() (int, error) {
-	u, isServer := c.serverURL()
-	if !isServer {
-		return c.delegate("no database server's URL")
-	}
-	c.openCache()
+func (c *call) get(u serverurl.URL) (int, error) {
 	who := identity.Current()
 	e, have := c.entry()
 	if have && e.Answers(c.file.Stamp, who, time.Now()) {
@@ -226,12 +226,7 @@ func (c *call) answer(e cache.Entry, decision string) (int, error) {
 	return exitOK, err
 }
 
-func (c *call) store() (int, error) {
-	u, isServer := c.serverURL()
-	if !isServer {
-		return c.delegate("no database server's URL")
-	}
-	c.openCache()
+func (c *call) store(u serverurl.URL) (int, error) {
 	e, _ := c.entry()
 	res, err := c.resolve(context.Background(), u, e.Hops)
 	if err != nil {
@@ -247,12 +242,7 @@ func (c *call) store() (int, error) {
 	return exitOK, nil
 }
 
-func (c *call) erase() (int, error) {
-	u, isServer := c.serverURL()
-	if !isServer {
-		return c.delegate("no database server's URL")
-	}
-	c.openCache()
+func (c *call) erase(u serverurl.URL) (int, error) {
 	e, _ := c.entry()
 	if err := c.parse(); err != nil {
 		return exitFail, err
@@ -303,8 +293,8 @@ func (c *call) resolve(ctx context.Context, u serverurl.URL, hops []string) (res
 	})
 }
 
-// delegate passes the call on as it came. Without a delegate get and erase have nothing to find,
-// but store must not lose a password without a word.
+// delegate passes the call on as it came. Without a delegate there is nothing that get could find;
+// but store must not lose a password without a word, nor erase seem to have looked for one.
 func (c *call) delegate(why string) (int, error) {
 	if err := c.parse(); err != nil {
 		return exitFail, err
