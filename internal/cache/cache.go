@@ -196,10 +196,13 @@ func (s Store) Put(e Entry) error {
 		return err
 	}
 	_, err = f.Write(data)
-	if err := errors.Join(err, f.Chmod(0o600), f.Close()); err != nil {
+	if err = errors.Join(err, f.Chmod(0o600), f.Close()); err == nil {
+		err = os.Rename(tmp, s.path(e.ServerURL, ".json"))
+	}
+	if err != nil {
 		return errors.Join(err, os.Remove(tmp))
 	}
-	return os.Rename(tmp, s.path(e.ServerURL, ".json"))
+	return nil
 }
 
 // Delete drops what is kept for a Server URL; found is false when that was nothing to be trusted.
