@@ -8,6 +8,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/gofrs/flock"
 )
 
 // TestManyAtOnce: two hundred gets for one server make one signature, and none damages a file.
@@ -97,5 +100,67 @@ func TestManyServersAtOnce(t *testing.T) {
 	cache := filepath.Join(b.home, ".cache", "mysql-secret-store-rds")
 	if files, err := os.ReadDir(cache); err != nil || len(files) != 10 {
 		t.Errorf("the cache holds %v (%v), want 10 files", files, err)
+	}
+}
+
+// TestHolderThatHangs: when the process that signs is stopped, another one waits for some time,
+// and then signs by itself.
+func TestHolderThatHangs(t *testing.T) {
+	t.Parallel()
+	b := startBed(t)
+	sh := b.shell(b.env())
+	ctx, cancel := testContext(t)
+	defer cancel()
+	url := "dba@" + orders + ":3306"
+	if _, err := sh.Get(ctx, url); err != nil {
+		t.Fatal(err)
+	}
+	cache := filepath.Join(b.home, ".cache", "mysql-secret-store-rds")
+	files, err := os.ReadDir(cache)
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	entry := filepath.Join(cache, files[0].Name())
+	if err := os.Remove(entry); err != nil {
+		t.Fatal(err)
+	}
+	lock := flock.New(strings.TrimSuffix(entry, ".json") + ".lock")
+	if ok, err := lock.TryLock(); !ok || err != nil {
+		t.Fatalf("%v, %v", ok, err)
+	}
+	defer func() { _ = lock.Unlock() }()
+	db, err := sh.Login(ctx, url, b.rds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestFailuresDontQueue: ten gets that all fail after a second don't wait for one another.
+func TestFailuresDontQueue(t *testing.T) {
+	t.Parallel()
+	b := startBed(t)
+	config := "[profile slow]\ncredential_process = sh -c 'sleep 1; exit 1'\n"
+	if err := os.WriteFile(filepath.Join(b.home, ".aws", "config"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sh := b.shell(append(b.env(), "AWS_PROFILE=slow"))
+	ctx, cancel := testContext(t)
+	defer cancel()
+	start := time.Now()
+	var wg sync.WaitGroup
+	for range 10 {
+		wg.Go(func() {
+			_, err := sh.Get(ctx, "dba@"+orders+":3306")
+			if err == nil || !strings.Contains(err.Error(), "credential_process: exit status 1") {
+				t.Errorf("get: %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	if took := time.Since(start); took > 6*time.Second {
+		t.Errorf("took %v: one after another", took)
 	}
 }

@@ -29,6 +29,18 @@ type signError struct {
 func (e *signError) Error() string { return e.err.Error() }
 func (e *signError) Unwrap() error { return e.err }
 
+// withoutQuote takes the words of a credential_process out of an error: the person whose program
+// it is may see them, but nobody knows what they are, so that the log may not keep them.
+func withoutQuote(err error) error {
+	var e *signError
+	if !errors.As(err, &e) || e.said == "" {
+		return err
+	}
+	bare := *e
+	bare.said = ""
+	return &bare
+}
+
 // delegateError is a password that the other helper should take and can't.
 type delegateError struct {
 	err        error
@@ -66,10 +78,11 @@ func describe(err error) problem {
 // describeSigning words what went wrong between a target and its token.
 func describeSigning(e *signError) problem {
 	var (
-		missing *token.ProfileError
-		expired *token.ExpiredError
-		process *token.ProcessError
-		api     *token.APIError
+		missing   *token.ProfileError
+		expired   *token.ExpiredError
+		process   *token.ProcessError
+		container *token.ContainerError
+		api       *token.APIError
 	)
 	profile := token.Profile(e.resolution.Target)
 	chosen := e.resolution.Source("aws_profile")
@@ -81,7 +94,7 @@ func describeSigning(e *signError) problem {
 	case errors.As(e.err, &missing) && missing.UsedBy == "":
 		return problem{
 			fmt.Sprintf("%v (%s chose it)", missing, chosen),
-			fmt.Sprintf("see \"aws configure list-profiles\", then %s, or run: aws configure sso --profile %s", setProfile, missing.Profile),
+			fmt.Sprintf("see \"aws configure list-profiles\", then %s, or run: aws configure sso --profile %s", setProfile, quote(missing.Profile)),
 		}
 	case errors.As(e.err, &missing):
 		return problem{missing.Error(), "see \"aws configure list-profiles\""}
@@ -90,18 +103,23 @@ func describeSigning(e *signError) problem {
 			fmt.Sprintf("no AWS credentials found (profile %q, the environment, and this machine's role)", profile),
 			"run: aws configure sso, or " + setProfile,
 		}
-	case errors.Is(e.err, token.ErrLogin):
+	case errors.Is(e.err, token.ErrSSOLogin):
 		return problem{fmt.Sprintf("the AWS login of profile %q has expired or was never made", profile),
-			"run: aws sso login --profile " + profile}
+			"run: aws sso login --profile " + quote(profile)}
+	case errors.Is(e.err, token.ErrConsoleLogin):
+		return problem{fmt.Sprintf("the AWS login of profile %q has expired or was never made", profile),
+			"run: aws login --profile " + quote(profile)}
 	case errors.Is(e.err, token.ErrMFA):
 		return problem{fmt.Sprintf("the AWS profile %q wants an MFA code, which can't be asked for here", profile),
 			"use a profile whose credential_process or SSO session asks for it"}
 	case errors.Is(e.err, token.ErrTimeout):
 		return problem{fmt.Sprintf("no AWS credentials for profile %q within %v", profile, deadline),
-			"try: aws sts get-caller-identity --profile " + profile}
+			"try: aws sts get-caller-identity --profile " + quote(profile)}
 	case errors.As(e.err, &expired):
 		return problem{fmt.Sprintf("%v, and a token signed with them would be refused", expired),
 			fmt.Sprintf("renew the credentials of profile %q", profile)}
+	case errors.As(e.err, &container):
+		return problem{container.Error(), ""}
 	case errors.As(e.err, &process):
 		text := fmt.Sprintf("%v (profile %q)", process, profile)
 		if e.said != "" {
@@ -116,6 +134,14 @@ func describeSigning(e *signError) problem {
 		return problem{fmt.Sprintf("%s (profile %q)", text, profile), ""}
 	}
 	return problem{fmt.Sprintf("AWS credentials of profile %q: %v", profile, e.err), ""}
+}
+
+// quote makes a word safe to paste into a shell.
+func quote(word string) string {
+	if word != "" && strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.@/+=,:") == "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // oneLine is a problem as the Shell shows it, after "Failed to retrieve the password: ".

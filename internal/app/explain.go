@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"mysql-secret-store-rds/internal/cache"
 	"mysql-secret-store-rds/internal/cname"
@@ -72,8 +73,8 @@ func explain(args []string, stdout, stderr io.Writer) int {
 		return explainDelegate(stdout, cfg, res)
 	}
 	t := res.Target
-	fmt.Fprintf(stdout, "Answer: an IAM token for %s at %s:%d (%s %q, account id %s), signed with AWS profile %s",
-		t.User, t.Host, t.Port, res.Endpoint.Kind, res.Endpoint.Name, res.Endpoint.ID, token.Profile(t))
+	fmt.Fprintf(stdout, "Answer: an IAM token for %s at %s:%d (%s %q, account id %s), signed with %s",
+		visible(t.User), t.Host, t.Port, res.Endpoint.Kind, res.Endpoint.Name, res.Endpoint.ID, token.Signer(t))
 	if t.RoleARN != "" {
 		fmt.Fprintf(stdout, " in role %s", t.RoleARN)
 	}
@@ -94,10 +95,20 @@ func printSteps(w io.Writer, cfg *config.Config, res resolve.Resolution) {
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, s := range res.Steps {
-		fmt.Fprintf(table, "  %s\t%s\t%s\n", s.What, s.Value, s.Source)
+		fmt.Fprintf(table, "  %s\t%s\t%s\n", s.What, visible(s.Value), visible(s.Source))
 	}
 	_ = table.Flush()
 	fmt.Fprintln(w)
+}
+
+// visible keeps escapes, which a user's name may hold, from the terminal.
+func visible(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, s)
 }
 
 func explainDelegate(w io.Writer, cfg *config.Config, res resolve.Resolution) int {

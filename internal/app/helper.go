@@ -44,7 +44,7 @@ func (h *helper) run(command string) (exitCode int, err error) {
 	defer func() {
 		// "Not found" is no failure, and has been logged with its reason.
 		if err != nil && err != protocol.ErrNotFound {
-			h.log.Error("failed", "error", oneLine(describe(err)))
+			h.log.Error("failed", "error", oneLine(describe(withoutQuote(err))))
 		}
 	}()
 	if command == "list" {
@@ -86,6 +86,7 @@ type call struct {
 	file    configfile.File
 	cfg     *config.Config
 	kept    cache.Store
+	warned  bool // of an untrusted entry
 }
 
 // serverURL says whether the request is about a password of a server that may be ours.
@@ -105,8 +106,9 @@ func (c *call) serverURL() (serverurl.URL, bool) {
 // entry reads the cache; what is there but not to be trusted is logged.
 func (c *call) entry() (cache.Entry, bool) {
 	e, err := c.kept.Get(c.req.ID)
-	if err != nil && err != cache.ErrAbsent {
+	if err != nil && err != cache.ErrAbsent && !c.warned {
 		c.log.Warn("cache entry not used", "reason", err)
+		c.warned = true
 	}
 	return e, err == nil
 }
@@ -143,9 +145,7 @@ func (c *call) get(u serverurl.URL) (int, error) {
 		return exitFail, protocol.ErrNotFound
 	}
 	if !c.cfg.Cache {
-		if _, err := c.kept.Delete(c.req.ID); err != nil {
-			c.log.Warn("old cache entry stays", "reason", err)
-		}
+		c.clear()
 		e, err := c.sign(ctx, res, who)
 		if err != nil {
 			return exitFail, err
@@ -158,7 +158,9 @@ func (c *call) get(u serverurl.URL) (int, error) {
 		return have && e.Target == res.Target && e.Identity == who && e.Fresh(time.Now())
 	}
 	if hit() {
-		c.remember(ctx, e)
+		// The present configuration gives the entry's target, too; the next call need not parse it.
+		e.Config = c.file.Stamp
+		c.keep(ctx, e)
 		return c.answer(e, "cached token")
 	}
 	unlock, err := c.kept.Lock(ctx, c.req.ID, hit)
@@ -166,7 +168,7 @@ func (c *call) get(u serverurl.URL) (int, error) {
 	case ctx.Err() != nil:
 		return exitFail, c.signError(token.ErrTimeout, res, "")
 	case err != nil:
-		c.log.Warn("cache not usable", "reason", err)
+		c.log.Warn("signing without the lock", "reason", err)
 	case unlock == nil:
 		return c.answer(e, "cached token")
 	default:
@@ -180,24 +182,33 @@ func (c *call) get(u serverurl.URL) (int, error) {
 		return exitFail, err
 	}
 	if unlock != nil {
-		if err := c.kept.Put(signed); err != nil {
-			c.log.Warn("token not cached", "reason", err)
-		}
+		c.put(signed)
+	} else {
+		c.keep(ctx, signed)
 	}
 	return c.answer(signed, "signed")
 }
 
-// remember notes that the present configuration gives the entry's target too, so that the next
-// call need not parse it. Another process at work on the entry is as good.
-func (c *call) remember(ctx context.Context, e cache.Entry) {
+// keep puts an entry into the cache, unless another process is at work on it: its entry is as good.
+func (c *call) keep(ctx context.Context, e cache.Entry) {
 	unlock, err := c.kept.Lock(ctx, c.req.ID, func() bool { return true })
 	if err != nil || unlock == nil {
 		return
 	}
 	defer unlock()
-	e.Config = c.file.Stamp
+	c.put(e)
+}
+
+func (c *call) put(e cache.Entry) {
 	if err := c.kept.Put(e); err != nil {
 		c.log.Warn("token not cached", "reason", err)
+	}
+}
+
+// clear empties a cache that has been switched off.
+func (c *call) clear() {
+	if err := c.kept.Clear(); err != nil {
+		c.log.Warn("old cache entries stay", "reason", err)
 	}
 }
 
@@ -253,7 +264,7 @@ func (c *call) erase(u serverurl.URL) (int, error) {
 	}
 	res, err := c.resolve(context.Background(), u, e.Hops)
 	switch {
-	case err == nil && res.Outcome == resolve.ToDelegate:
+	case err == nil && res.Outcome == resolve.ToDelegate && !(dropped && !c.delegateLists()):
 		return c.delegate(res.Reason)
 	case dropped:
 		c.log.Info("token dropped")
@@ -264,8 +275,23 @@ func (c *call) erase(u serverurl.URL) (int, error) {
 		c.log.Info("nothing to drop: the cache is off")
 		return exitOK, nil
 	}
+	// The Shell deletes all credentials by erasing what list gave, and there may be a password from
+	// the time before this helper among the delegate's.
+	if c.delegateLists() {
+		return c.delegate("no token, but the delegate lists a password")
+	}
 	c.log.Info("nothing to drop")
 	return exitFail, protocol.ErrNotFound
+}
+
+// delegateLists says whether the delegate has a password for the request's Server URL.
+func (c *call) delegateLists() bool {
+	d, err := delegate.Find(c.cfg.Delegate, c.args[0])
+	if err != nil {
+		return false
+	}
+	list, err := d.List(context.Background(), protocol.Filter(c.req.Type), delegateListLimit)
+	return err == nil && protocol.Listed(list, c.req.Type, c.req.ID)
 }
 
 // parse checks the configuration, once.
@@ -308,7 +334,11 @@ func (c *call) delegate(why string) (int, error) {
 		return exitFail, &delegateError{err, c.file.Path}
 	}
 	c.log.Info("delegated", "type", c.req.Type, "why", why, "helper", d.Path)
-	return d.Run(c.command, c.input, c.stdout, c.stderr)
+	code, err := d.Run(c.command, c.input, c.stdout, c.stderr)
+	if err != nil {
+		return exitFail, &delegateError{err, c.file.Path}
+	}
+	return code, nil
 }
 
 func (h *helper) list() error {

@@ -23,6 +23,8 @@ func openLog() *slog.Logger {
 	if err != nil {
 		return off
 	}
-	_ = f.Chmod(0o600) // best effort: it may be somebody else's
+	if err := f.Chmod(0o600); err != nil { // somebody else's: others might read it
+		return off
+	}
 	return slog.New(slog.NewTextHandler(f, nil)).With("pid", os.Getpid())
 }

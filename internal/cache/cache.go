@@ -35,7 +35,15 @@ const (
 	version  = 1
 	maxBytes = 64 << 10 // a token has at most 5,400 characters
 	pollLock = 5 * time.Millisecond
+	// maxWait is how long a process waits for another one to sign. That one may be stopped, or
+	// ask a person something; half of the call's own deadline is left then.
+	maxWait = 10 * time.Second
 )
+
+// ErrLetGo is what [Store.Lock] says when the process that was waited for ended without a token,
+// or keeps the lock too long. Waiting on, one after another, would add up the time that each
+// failure takes; so whoever gets it signs by itself.
+var ErrLetGo = errors.New("the process that was signing gave no token")
 
 // ErrAbsent is what [Store.Get] says of a Server URL it has nothing for.
 var ErrAbsent = errors.New("no cached token")
@@ -206,16 +214,49 @@ func (s Store) Put(e Entry) error {
 }
 
 // Delete drops what is kept for a Server URL; found is false when that was nothing to be trusted.
+// An error is a token that is there and stays.
 func (s Store) Delete(serverURL string) (found bool, err error) {
+	if s.dir == "" {
+		return false, nil
+	}
 	_, absent := s.Get(serverURL)
-	if s.dir == "" || absent == ErrAbsent {
-		return false, nil
-	}
+	_ = os.Remove(s.path(serverURL, ".tmp")) // left behind by a killed process, if at all
 	err = os.Remove(s.path(serverURL, ".json"))
-	if errors.Is(err, fs.ErrNotExist) {
+	if absent != nil || errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	return absent == nil, err
+	return true, err
+}
+
+// Clear drops everything that is kept, and leaves other files alone.
+func (s Store) Clear() error {
+	if s.dir == "" {
+		return nil
+	}
+	files, err := os.ReadDir(s.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	problems := []error{err}
+	for _, f := range files {
+		if ext := filepath.Ext(f.Name()); isOurs(f.Name()) && ext != ".lock" {
+			problems = append(problems, os.Remove(filepath.Join(s.dir, f.Name())))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// isOurs recognises the names that path gives.
+func isOurs(name string) bool {
+	ext := filepath.Ext(name)
+	hash := strings.TrimSuffix(name, ext)
+	return (ext == ".json" || ext == ".tmp" || ext == ".lock") && len(hash) == 32 && strings.Trim(hash, "0123456789abcdef") == ""
+}
+
+// holdsOnlyOurs says whether a folder has no file but this package's.
+func holdsOnlyOurs(dir string) bool {
+	files, err := os.ReadDir(dir)
+	return err == nil && !slices.ContainsFunc(files, func(f fs.DirEntry) bool { return !isOurs(f.Name()) })
 }
 
 // List gives the Server URLs that have an entry, fresh or not, in alphabetical order. Files that
@@ -250,7 +291,7 @@ func (s Store) List() (urls []string, problems []error) {
 // Lock makes the caller the only process that signs for a Server URL, until unlock is called or
 // the process ends. While another one has the lock it calls ready now and then; when ready is
 // true, the lock isn't needed any more and unlock is nil. An error says that the folder can't be
-// used, or is ctx's.
+// used, or is [ErrLetGo], or ctx's.
 func (s Store) Lock(ctx context.Context, serverURL string, ready func() bool) (unlock func(), err error) {
 	if s.dir == "" {
 		return nil, errors.New("no place for the cache")
@@ -259,8 +300,10 @@ func (s Store) Lock(ctx context.Context, serverURL string, ready func() bool) (u
 		return nil, err
 	}
 	path := s.path(serverURL, ".lock")
+	var waitedFor os.FileInfo
+	patience := time.After(maxWait)
 	for {
-		l := flock.New(path)
+		l := flock.New(path, flock.SetFlag(lockFlags))
 		locked, err := l.TryLock()
 		if err != nil {
 			return nil, err
@@ -269,14 +312,26 @@ func (s Store) Lock(ctx context.Context, serverURL string, ready func() bool) (u
 			// The last holder removes the file; a lock on a removed file keeps nobody out.
 			mine, err1 := l.Stat()
 			now, err2 := os.Stat(path)
-			if err1 == nil && err2 == nil && os.SameFile(mine, now) {
-				return func() {
-					_ = os.Remove(path)
-					_ = l.Unlock()
-				}, nil
+			if err1 != nil || err2 != nil || !os.SameFile(mine, now) {
+				_ = l.Unlock()
+				continue
 			}
-			_ = l.Unlock()
-			continue
+			unlock := func() {
+				_ = os.Remove(path)
+				_ = l.Unlock()
+			}
+			// A holder that was killed has left the very file that was waited for.
+			if waitedFor != nil && !os.SameFile(mine, waitedFor) && !ready() {
+				unlock()
+				return nil, ErrLetGo
+			}
+			return unlock, nil
+		}
+		if waitedFor == nil {
+			if f, err := openNoFollow(path); err == nil {
+				defer f.Close() // while it is open, no new file gets its number
+				waitedFor, _ = f.Stat()
+			}
 		}
 		if ready() {
 			return nil, nil
@@ -284,6 +339,8 @@ func (s Store) Lock(ctx context.Context, serverURL string, ready func() bool) (u
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
+		case <-patience:
+			return nil, ErrLetGo
 		case <-time.After(pollLock):
 		}
 	}

@@ -15,6 +15,9 @@ func openNoFollow(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 }
 
+// lockFlags open a lock file the same way: neither a link nor a pipe in its place can do harm.
+const lockFlags = os.O_CREATE | os.O_RDONLY | syscall.O_NOFOLLOW | syscall.O_NONBLOCK
+
 // notPrivate says why a file isn't the caller's alone, or "".
 func notPrivate(info fs.FileInfo) string {
 	if perm := info.Mode().Perm(); perm&0o077 != 0 {
@@ -26,8 +29,9 @@ func notPrivate(info fs.FileInfo) string {
 	return ""
 }
 
-// makePrivate makes the folder, or closes it to others when it is the caller's. A folder that is
-// shared by design, such as /tmp, is left as it is: the files in it are private by themselves.
+// makePrivate makes the folder, or closes it to others when it is the caller's and nothing else is
+// in it. A folder that is used for other things, too, is left as it is: the files that we put
+// there are private by themselves.
 func makePrivate(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -37,7 +41,7 @@ func makePrivate(dir string) error {
 		return err
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
-	if ok && int(st.Uid) == os.Geteuid() && info.Mode().Perm()&0o077 != 0 && info.Mode()&fs.ModeSticky == 0 {
+	if ok && int(st.Uid) == os.Geteuid() && info.Mode().Perm()&0o077 != 0 && info.Mode()&fs.ModeSticky == 0 && holdsOnlyOurs(dir) {
 		return os.Chmod(dir, 0o700)
 	}
 	return nil

@@ -5,6 +5,8 @@ import (
 	"os"
 )
 
+const lockFlags = os.O_CREATE | os.O_RDONLY
+
 func openNoFollow(path string) (*os.File, error) { return os.Open(path) }
 
 // notPrivate finds nothing: on Windows the user's own %LocalAppData% is private by its access

@@ -64,7 +64,7 @@ type Entry struct {
 // Config is a configuration that passed every check. Its zero value is that of no file, but
 // for Cache and Delegate: see [Parse].
 type Config struct {
-	File     string           // where it is, or would be; "" when there is no home for one
+	File     string           // where it is, or would be
 	Present  bool             // false when there is no file
 	Accounts map[string]Entry // by the id in the host name
 	Defaults Entry

@@ -17,7 +17,7 @@ const Env = "MYSQL_SECRET_STORE_RDS_CONFIG"
 
 // File is a configuration file.
 type File struct {
-	// Path is where it is, or would be; "" when there is no home for one.
+	// Path is where it is, or would be; when there is no home for one, what could name it.
 	Path string
 	// Data is its content; nil when there is no file.
 	Data []byte
@@ -32,7 +32,7 @@ func Read(named string) (File, error) {
 	if path == "" {
 		dir, err := os.UserConfigDir()
 		if err != nil {
-			return File{Stamp: none}, nil
+			return File{Path: "$" + Env, Stamp: none}, nil
 		}
 		path = filepath.Join(dir, "mysql-secret-store-rds", "config.yaml")
 	}

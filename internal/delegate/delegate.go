@@ -66,8 +66,12 @@ func Find(setting, argv0 string) (Helper, error) {
 	if setting == "none" {
 		return missing("")
 	}
+	name := setting
+	if name == "default" {
+		name = Platform()
+	}
 	if os.Getenv(guard) != "" {
-		return missing("the helper %q leads back to this one", setting)
+		return missing("the helper %q leads back to this one", name)
 	}
 	if filepath.IsAbs(setting) {
 		path, err := exec.LookPath(setting)
@@ -78,10 +82,6 @@ func Find(setting, argv0 string) (Helper, error) {
 			return missing("the helper %s is this program itself", setting)
 		}
 		return Helper{path}, nil
-	}
-	name := setting
-	if name == "default" {
-		name = Platform()
 	}
 	self := false
 	for _, dir := range append([]string{ownFolder(argv0)}, filepath.SplitList(os.Getenv("PATH"))...) {
@@ -146,13 +146,13 @@ func (h Helper) Run(word string, input []byte, stdout, stderr *os.File) (exitCod
 }
 
 // List asks the helper for its list and keeps the answer. An error is a helper that failed or
-// took more than limit; its text has what the helper said.
+// took more than limit. It doesn't repeat what the helper said: the error is for the log.
 func (h Helper) List(ctx context.Context, input []byte, limit time.Duration) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	cmd := h.command(ctx, "list", input)
-	var out, said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &said
+	var out bytes.Buffer
+	cmd.Stdout = &out
 	code, err := h.wait(cmd)
 	switch {
 	case ctx.Err() != nil:
@@ -160,8 +160,7 @@ func (h Helper) List(ctx context.Context, input []byte, limit time.Duration) ([]
 	case err != nil:
 		return nil, err
 	case code != 0:
-		text := strings.Join(strings.Fields(said.String()+" "+out.String()), " ")
-		return nil, fmt.Errorf("%s list: exit code %d: %s", h.Path, code, text)
+		return nil, fmt.Errorf("%s list: exit code %d", h.Path, code)
 	}
 	return out.Bytes(), nil
 }

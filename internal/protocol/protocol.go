@@ -240,6 +240,30 @@ func List(ours []string, other []byte, filter string) ([]byte, error) {
 	return append(append([]byte{'['}, bytes.Join(entries, []byte{','})...), ']'), err
 }
 
+// Filter is the request that asks a helper to list credentials of one type (9.4 and later;
+// earlier ones don't read it).
+func Filter(typ string) []byte {
+	var b bytes.Buffer
+	b.WriteString(`{"SecretType":`)
+	writeString(&b, typ)
+	b.WriteString("}")
+	return b.Bytes()
+}
+
+// Listed says whether a helper's answer to list holds the credential (typ, id).
+func Listed(list []byte, typ, id string) bool {
+	var entries []json.RawMessage
+	if json.Unmarshal(list, &entries) != nil {
+		return false
+	}
+	for _, raw := range entries {
+		if k, ok := entryKey(raw); ok && k.typ == typ && k.id == id {
+			return true
+		}
+	}
+	return false
+}
+
 // entryKey names the credential that an entry of a list stands for. Bytes that are no text are
 // kept apart by comparing the raw JSON string instead of its decoded form.
 func entryKey(raw json.RawMessage) (k struct{ typ, id string }, ok bool) {

@@ -62,6 +62,9 @@ func (e *Error) Error() string { return e.Msg + ": " + e.Hint }
 // CNAME gives the one name that host is an alias of, or "" when it is none.
 type CNAME func(ctx context.Context, host string) (string, error)
 
+// lookupFailed is the value of a step for DNS servers that could not be asked.
+const lookupFailed = "look-up failed"
+
 // maxHops bounds a chain of aliases; real ones have one to three.
 const maxHops = 8
 
@@ -179,7 +182,7 @@ func (r *resolver) findEndpoint(host string, entry config.Entry, found bool) (po
 		r.step("port", strconv.Itoa(a.Port), entry.Where.String())
 		return a.Port, true
 	}
-	ep, ok := serverurl.ParseEndpoint(host)
+	ep, ok := serverurl.ParseEndpoint(r.url.Host)
 	source := "the host name"
 	if !ok && found && mayBeAlias(host) {
 		ep, ok = r.follow(host)
@@ -211,7 +214,7 @@ func (r *resolver) follow(host string) (serverurl.Endpoint, bool) {
 	for name := host; len(r.Hops) <= maxHops; {
 		next, err := r.cname(r.ctx, name)
 		if err != nil {
-			r.step("dns", "look-up failed", err.Error())
+			r.step("dns", lookupFailed, err.Error())
 			return serverurl.Endpoint{}, false
 		}
 		next = serverurl.NormalHost(next)
@@ -240,12 +243,19 @@ func (r *resolver) notRDS(host string, entry config.Entry, exact, found bool) er
 		return nil
 	}
 	why := "is no RDS or Aurora endpoint"
-	if last := r.Steps[len(r.Steps)-1]; last.What == "dns" {
+	last := r.Steps[len(r.Steps)-1]
+	if last.What == "dns" {
 		why += " (DNS: " + last.Value + ", " + last.Source + ")"
 	}
 	if !exact {
 		r.leave(config.Delegate, host+" "+why)
 		return nil
+	}
+	if last.Value == lookupFailed {
+		return &Error{
+			Msg:  fmt.Sprintf("%s names no endpoint, and DNS could not be asked what %s is an alias of: %s", entry.Where, host, last.Source),
+			Hint: fmt.Sprintf("try again, or add to that entry in %s: \"endpoint: NAME.ID.REGION.rds.amazonaws.com:3306\"", r.cfg.File),
+		}
 	}
 	return &Error{
 		Msg: fmt.Sprintf("%s %s, and %s names no endpoint", host, why, entry.Where),

@@ -500,7 +500,7 @@ func TestErrors(t *testing.T) {
 		{
 			name: "entry, failing DNS", url: "u@db.example.com", config: "servers: {db.example.com: {}}",
 			aliases: map[string]string{"db.example.com": "!"},
-			msg:     "db.example.com is no RDS or Aurora endpoint (DNS: look-up failed, no server answers), and servers: db.example.com (config.yaml:1) names no endpoint",
+			msg:     "servers: db.example.com (config.yaml:1) names no endpoint, and DNS could not be asked what db.example.com is an alias of: no server answers",
 			hint:    []string{`"endpoint: `},
 			steps:   []string{"entry=matches", "dns=look-up failed"},
 		},

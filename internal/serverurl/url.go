@@ -14,6 +14,9 @@ import (
 // DefaultPort is the classic MySQL protocol's port, meant when a Server URL names none.
 const DefaultPort = 3306
 
+// maxName bounds a user and a host; DNS has 255 bytes at most, MySQL 32 characters.
+const maxName = 255
+
 // Kind says what a Server URL points at.
 type Kind int
 
@@ -118,6 +121,9 @@ func parseUserAt(s string) (URL, error) {
 	if user == "" {
 		return URL{}, errors.New("an empty user")
 	}
+	if len(user) > maxName {
+		return URL{}, errors.New("a user name of more than 255 bytes")
+	}
 	u := URL{User: user}
 	if inner, ok := parenthesised(rest); ok {
 		if strings.HasPrefix(inner, "/") {
@@ -208,7 +214,7 @@ func checkHostName(host string) error {
 	if host == "" {
 		return errors.New("no host")
 	}
-	if len(host) > 255 {
+	if len(host) > maxName {
 		return errors.New("a host name of more than 255 bytes")
 	}
 	if strings.IndexFunc(host, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune("/\\@:[]()?#%", r) }) >= 0 {

@@ -263,7 +263,7 @@ func (a *AWS) metadata(w http.ResponseWriter, r *http.Request, role string) {
 func (a *AWS) sso(w http.ResponseWriter, r *http.Request) {
 	if f, failing := a.begin(r, "GetRoleCredentials"); failing {
 		w.Header().Set("X-Amzn-ErrorType", f.code)
-		http.Error(w, `{"message":"`+f.message+`"}`, f.status)
+		http.Error(w, `{"message":`+quote(f.message)+`}`, f.status)
 		return
 	}
 	if r.Header.Get("X-Amz-Sso_bearer_token") != a.SSOToken {

@@ -95,6 +95,7 @@ func (r *RDS) accept() {
 		r.mu.Unlock()
 		r.wg.Go(func() {
 			defer func() {
+				_ = recover() // go-mysql trusts the lengths that a client sends
 				_ = conn.Close()
 				r.mu.Lock()
 				delete(r.conns, conn)

@@ -31,6 +31,9 @@ func (k *Keys) VerifyToken(token, user string, endpoints []Endpoint, now time.Ti
 	if err != nil {
 		return errors.New("not a URL without its scheme")
 	}
+	if u.User != nil || strings.Contains(token, "#") { // url.Parse takes them off the host and the query
+		return errors.New("a user name before the host, or a fragment")
+	}
 	if u.Path != "" && u.Path != "/" { // the AWS CLI writes the slash, the SDKs don't
 		return fmt.Errorf("path %q", u.Path)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -22,8 +23,10 @@ import (
 var (
 	// ErrNoCredentials: every place that the SDK knows was looked at.
 	ErrNoCredentials = errors.New("no AWS credentials found")
-	// ErrLogin: the profile's SSO session or console login is missing or over.
-	ErrLogin = errors.New("the AWS login session has expired or was never begun")
+	// ErrSSOLogin: the profile's SSO session is missing or over.
+	ErrSSOLogin = errors.New("the SSO session has expired or was never begun")
+	// ErrConsoleLogin: the same of a session of "aws login".
+	ErrConsoleLogin = errors.New("the AWS login session has expired or was never begun")
 	// ErrMFA: the profile wants a code that nobody can be asked for here.
 	ErrMFA = errors.New("the AWS profile asks for an MFA code")
 	// ErrTimeout: the caller's deadline came first.
@@ -60,11 +63,35 @@ type ProcessError struct{ Problem string }
 
 func (e *ProcessError) Error() string { return "credential_process: " + e.Problem }
 
+// ContainerError is a container's credentials endpoint that gave none. It never holds what it said.
+type ContainerError struct{ Problem string }
+
+func (e *ContainerError) Error() string {
+	return "the container's credentials endpoint (" + containerURI() + "): " + e.Problem
+}
+
 // APIError is AWS saying no.
 type APIError struct{ Operation, Code, Message string }
 
 func (e *APIError) Error() string {
 	return fmt.Sprintf("%s: %s: %s", e.Operation, e.Code, e.Message)
+}
+
+// Signer says in a few words whose credentials would sign for a target, as far as the settings
+// tell: an order that the SDK keeps, too.
+func Signer(t target.Target) string {
+	set := func(name string) bool { return os.Getenv(name) != "" }
+	switch {
+	case t.Profile != "":
+		return "AWS profile " + t.Profile
+	case set("AWS_ACCESS_KEY_ID") && set("AWS_SECRET_ACCESS_KEY"):
+		return "the keys in the environment (AWS_ACCESS_KEY_ID)"
+	case set("AWS_WEB_IDENTITY_TOKEN_FILE"):
+		return "the web identity in the environment (AWS_WEB_IDENTITY_TOKEN_FILE)"
+	case set("AWS_PROFILE"):
+		return "AWS profile " + Profile(t) + " (AWS_PROFILE)"
+	}
+	return "AWS profile " + Profile(t) + ", or else this machine's role"
 }
 
 // Profile is the name of the profile that a target's credentials come from.
@@ -77,13 +104,17 @@ func Profile(t target.Target) string {
 	return "default"
 }
 
-// CheckProfile says whether the AWS configuration has the profile that t names, with a
-// [*ProfileError] when it doesn't. It reads the AWS files and nothing else.
+// CheckProfile says whether the AWS configuration has the profile that t or AWS_PROFILE names, with
+// a [*ProfileError] when it doesn't. It reads the AWS files and nothing else.
 func CheckProfile(ctx context.Context, t target.Target) error {
-	if t.Profile == "" {
+	name := t.Profile
+	if name == "" {
+		name = os.Getenv("AWS_PROFILE")
+	}
+	if name == "" {
 		return nil
 	}
-	_, err := config.LoadSharedConfigProfile(ctx, t.Profile, func(o *config.LoadSharedConfigOptions) {
+	_, err := config.LoadSharedConfigProfile(ctx, name, func(o *config.LoadSharedConfigOptions) {
 		if f := os.Getenv("AWS_CONFIG_FILE"); f != "" {
 			o.ConfigFiles = []string{f}
 		}
@@ -124,16 +155,43 @@ func explain(ctx context.Context, t target.Target, err error) error {
 		return ErrMFA
 	case errors.As(err, &process):
 		return &ProcessError{processProblem(ctx, process.Err)}
-	case errors.As(err, &ssoToken), strings.Contains(err.Error(), "cached SSO token"), strings.Contains(err.Error(), "please reauthenticate"):
-		return ErrLogin
+	case errors.As(err, &ssoToken), strings.Contains(err.Error(), "cached SSO token"):
+		return ErrSSOLogin
+	case strings.Contains(err.Error(), "please reauthenticate"):
+		return ErrConsoleLogin
 	case ctx.Err() != nil:
 		return ErrTimeout
 	case errors.As(err, &noMetadata):
 		return ErrNoCredentials
+	case strings.Contains(err.Error(), "failed to load credentials") && containerURI() != "":
+		return &ContainerError{containerProblem(err)}
 	case errors.As(err, &api):
 		return apiError(err, api)
 	}
 	return oneLine(err)
+}
+
+// containerURI is what says that there is a container endpoint, or "".
+func containerURI() string {
+	for _, name := range []string{"AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"} {
+		if os.Getenv(name) != "" {
+			return name
+		}
+	}
+	return ""
+}
+
+// containerProblem words a failure of the container endpoint without its answer.
+func containerProblem(err error) string {
+	var answered interface{ HTTPStatusCode() int }
+	var unreachable *net.OpError
+	switch {
+	case errors.As(err, &answered) && answered.HTTPStatusCode() != 0:
+		return fmt.Sprintf("it answered with status %d", answered.HTTPStatusCode())
+	case errors.As(err, &unreachable):
+		return unreachable.Error()
+	}
+	return "its answer is not the JSON that the AWS SDK expects"
 }
 
 // processProblem words a failure of credential_process without its output, which the SDK's own

@@ -11,9 +11,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 )
 
-// firstAnswer bounds the first question to the EC2 metadata service: on EC2 it is answered in
-// milliseconds, elsewhere nobody answers at all. A container behind a hop limit of 1 needs half
-// a second of it, before the SDK falls back to IMDSv1.
+// firstAnswer bounds the first question to the EC2 metadata service, which takes two requests of
+// at most half a second each (the SDK's own limit): on EC2 they are answered in milliseconds,
+// elsewhere nobody answers at all. In a container behind a hop limit of 1 the first one goes
+// unanswered, and the SDK falls back to IMDSv1.
 const firstAnswer = 1200 * time.Millisecond
 
 // metadata is the EC2 metadata service, asked in a way that ends soon where there is none. The
@@ -23,6 +24,7 @@ type metadata struct {
 
 	once   sync.Once
 	client *imds.Client
+	none   error // what the first question ended with: STS's client would ask it three times
 }
 
 // noMetadataError marks that the search for credentials ended at the metadata service, its last
@@ -31,6 +33,9 @@ type noMetadataError struct{ err error }
 
 func (e *noMetadataError) Error() string { return e.err.Error() }
 func (e *noMetadataError) Unwrap() error { return e.err }
+
+// RetryableError tells the SDK's clients that asking again is no use.
+func (e *noMetadataError) RetryableError() bool { return false }
 
 // GetMetadata implements ec2rolecreds.GetMetadataAPIClient.
 func (m *metadata) GetMetadata(ctx context.Context, in *imds.GetMetadataInput, options ...func(*imds.Options)) (*imds.GetMetadataOutput, error) {
@@ -50,13 +55,20 @@ func (m *metadata) GetMetadata(ctx context.Context, in *imds.GetMetadataInput, o
 	})
 	// The list of roles is asked for first; its path ends with a slash, a role's doesn't.
 	if !strings.HasSuffix(in.Path, "/") {
-		return m.client.GetMetadata(ctx, in, options...)
+		// Somebody is there, so that silence is worth another question, as the SDK has it.
+		return m.client.GetMetadata(ctx, in, append(options, func(o *imds.Options) {
+			o.Retryer = retry.AddWithMaxBackoffDelay(retry.NewStandard(), time.Second)
+		})...)
+	}
+	if m.none != nil {
+		return nil, m.none
 	}
 	ctx, cancel := context.WithTimeout(ctx, firstAnswer)
 	out, err := m.client.GetMetadata(ctx, in, options...)
 	if err != nil {
 		cancel()
-		return nil, &noMetadataError{err}
+		m.none = &noMetadataError{err}
+		return nil, m.none
 	}
 	// The body is still to be read under ctx.
 	time.AfterFunc(firstAnswer, cancel)

@@ -59,6 +59,11 @@ func Sign(ctx context.Context, t target.Target) (Token, error) {
 		}
 		return r.Token, nil
 	case <-ctx.Done():
+		// A moment for the SDK to end a credential_process that still runs.
+		select {
+		case <-done:
+		case <-time.After(100 * time.Millisecond):
+		}
 		return Token{}, explain(ctx, t, ctx.Err())
 	}
 }

@@ -1,0 +1,119 @@
+//go:build unix
+
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// process makes a credential_process of a shell script the profile of the test, and gives the home.
+func process(t *testing.T, script string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "process.sh")
+	if err := os.WriteFile(file, []byte(script), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	home := newHome(t, "[default]\ncredential_process = sh "+file+"\n")
+	t.Setenv("PID_FILE", filepath.Join(home, "pid"))
+	t.Cleanup(func() {
+		b, err := os.ReadFile(filepath.Join(home, "pid"))
+		if err != nil {
+			return
+		}
+		if pid, err := strconv.Atoi(strings.TrimSpace(string(b))); err == nil {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	})
+	return home
+}
+
+// The SDK reads the process's stdout to its end, whatever ctx says, and a child can hold it open.
+func TestTimeoutOfProcess(t *testing.T) {
+	const keys = `echo '{"Version":1,"AccessKeyId":"AKIATESTBED","SecretAccessKey":"TOPSECRET"}'` + "\n"
+	for _, tc := range []struct{ name, script string }{
+		{"a child that holds stdout", "sleep 60 &\necho $! >$PID_FILE\n" + keys},
+		{"a child, and a failure", "sleep 60 &\necho $! >$PID_FILE\nexit 1\n"},
+		{"no end", "sleep 60 &\necho $! >$PID_FILE\nwait\n"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			process(t, tc.script)
+			ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
+			defer cancel()
+			if _, err := inTime(t, 5*time.Second, ctx, orders); !errors.Is(err, ErrTimeout) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func TestProcessError(t *testing.T) {
+	const noJSON = "credential_process: its output is not the JSON that the AWS SDK expects"
+	for _, tc := range []struct{ name, script, want string }{
+		{"half an object", `echo '{"Version":1,"SecretAccessKey":"TOPSECRET"'`, noJSON},
+		{"no object", `echo TOPSECRET`, noJSON},
+		{"a list", `echo '["TOPSECRET"]'`, noJSON},
+		{"nothing", ``, noJSON},
+		{"two objects", `echo '{"Version":1}{"SecretAccessKey":"TOPSECRET"}'`, noJSON},
+		{"a wrong type", `echo '{"Version":1,"AccessKeyId":{"x":"TOPSECRET"}}'`, noJSON},
+		{"a version that is a text", `echo '{"Version":"TOPSECRET"}'`, noJSON},
+		{"no date", `echo '{"Version":1,"AccessKeyId":"A","SecretAccessKey":"TOPSECRET","Expiration":"TOPSECRET"}'`, noJSON},
+		{"a date that is no text", `echo '{"Version":1,"AccessKeyId":"A","SecretAccessKey":"TOPSECRET","Expiration":1}'`, ""},
+		{"another version", `echo '{"Version":2,"AccessKeyId":"A","SecretAccessKey":"TOPSECRET"}'`, "credential_process: wrong version in process output (not 1)"},
+		{"no id", `echo '{"Version":1,"SecretAccessKey":"TOPSECRET"}'`, "credential_process: missing AccessKeyId in process output"},
+		{"no secret", `echo '{"Version":1,"AccessKeyId":"A","SessionToken":"TOPSECRET"}'`, "credential_process: missing SecretAccessKey in process output"},
+		{"a failure", `echo '{"SecretAccessKey":"TOPSECRET"}'; exit 4`, "credential_process: exit status 4"},
+		{"killed", `echo TOPSECRET; kill -TERM $$`, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			process(t, tc.script)
+			_, err := Sign(t.Context(), orders)
+			var failed *ProcessError
+			if !errors.As(err, &failed) {
+				t.Fatalf("got %v, want a ProcessError", err)
+			}
+			if tc.want != "" && err.Error() != tc.want {
+				t.Errorf("got %s, want %s", err, tc.want)
+			}
+			for ; err != nil; err = errors.Unwrap(err) {
+				if text := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(text, "TOPSECRET") {
+					t.Errorf("a secret in %s", text)
+				}
+			}
+		})
+	}
+}
+
+func TestExpiredProcess(t *testing.T) {
+	process(t, `echo '{"Version":1,"AccessKeyId":"A","SecretAccessKey":"TOPSECRET","Expiration":"2020-01-02T12:00:00Z"}'`)
+	_, err := Sign(t.Context(), orders)
+	var expired *ExpiredError
+	if !errors.As(err, &expired) || !expired.At.Equal(time.Date(2020, 1, 2, 12, 0, 0, 0, time.UTC)) || expired.Source != "ProcessProvider" {
+		t.Errorf("got %v", err)
+	}
+}
+
+// To check a profile is to read files: its process isn't run, which may ask a person for something.
+func TestCheckProfileRunsNothing(t *testing.T) {
+	home := process(t, "touch $PID_FILE\n")
+	to := orders
+	to.Profile = "default"
+	if err := CheckProfile(t.Context(), to); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(home, "pid")); err == nil {
+		t.Error("the process was run")
+	}
+	_, _ = Sign(t.Context(), to)
+	if _, err := os.Stat(filepath.Join(home, "pid")); err != nil {
+		t.Errorf("nor was it by Sign, so that proves nothing: %v", err)
+	}
+}
