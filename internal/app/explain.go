@@ -115,6 +115,9 @@ func explainDelegate(w io.Writer, cfg *config.Config, res resolve.Resolution) in
 	d, err := delegate.Find(cfg.Delegate, os.Args[0])
 	if err != nil {
 		fmt.Fprintf(w, "Answer: no password; it isn't ours (%s), and %v\n", res.Reason, err)
+		if cfg.Delegate != "none" {
+			fmt.Fprintln(w, "        (When MySQL Shell calls, the folder of its own binary is searched first.)")
+		}
 		return exitOK
 	}
 	fmt.Fprintf(w, "Answer: whatever the helper %s says (%s), because: %s\n", d.Name(), d.Path, res.Reason)
