@@ -253,8 +253,11 @@ func (d *demo) erase(ctx context.Context) (string, error) {
 		return "", err
 	}
 	reply, err := d.call(ctx, "list", nil)
-	if err != nil || reply != "[]" {
-		return "", fmt.Errorf("list is %q, not [] (%w)", reply, err)
+	if err == nil && reply != "[]" {
+		err = fmt.Errorf("list is %q, not []", reply)
+	}
+	if err != nil {
+		return "", err
 	}
 	return "gone from the cache", nil
 }

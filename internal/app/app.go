@@ -1,5 +1,6 @@
 // Package app is the program: it tells what was asked for, wires the other packages together,
-// and owns the process: arguments, streams, exit codes and every word that a person reads.
+// and owns the process: arguments, streams, exit codes and every word that a person reads. (What
+// package early has answered before main began never gets here.)
 //
 // In helper mode MySQL Shell reads stdout and stderr through one pipe, as one reply. So a
 // success prints the reply and nothing else, a failure prints one line, and both go out at the
@@ -36,7 +37,7 @@ func Main(args []string, stdin, stdout, stderr *os.File) int {
 		return exitOK
 	}
 	if len(args) >= 2 && args[1] == "explain" {
-		return explain(args[2:], stdout, stderr)
+		return explain(args, stdout, stderr)
 	}
 	command, err := protocol.CheckArgs(args)
 	switch {
@@ -72,7 +73,7 @@ func misunderstood(args []string, stdout, stderr io.Writer) int {
 	}
 	printError(stderr, problem{
 		text: fmt.Sprintf("%q is no command of %s", strings.Join(args[1:], " "), Name),
-		hint: Name + " --help",
+		run:  Name + " --help",
 	})
 	return exitFail
 }

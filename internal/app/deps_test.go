@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"path"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -19,18 +22,19 @@ func TestDependencies(t *testing.T) {
 
 	// What each package may import of this module, and why that is right.
 	allowed := map[string]string{
-		"cmd/mysql-secret-store-rds": "app",
-		"cmd/demo":                   "testbed", // the real program is run, not linked
-		"bench":                      "testbed",
-		"internal/app":               "cache cname config configfile delegate early identity protocol resolve serverurl token", // it wires them
-		"internal/early":             "cache configfile identity protocol serverurl",                                           // and nothing that imports net/http
-		"internal/protocol":          "secret",                                                                                 // the reply holds one
-		"internal/cache":             "secret target",                                                                          // keeps a token with its target
-		"internal/token":             "secret target",                                                                          // target in, token out
-		"internal/resolve":           "config serverurl target",                                                                // URL and configuration in, target out
-		"internal/config":            "configfile serverurl",                                                                   // endpoints are checked at load
-		"internal/testbed":           "serverurl",                                                                              // shares no code with what it checks
-		"internal/configfile":        "", "internal/identity": "", "internal/serverurl": "", "internal/secret": "",
+		"cmd/mysql-secret-store-rds":  "app",
+		"cmd/demo":                    "testbed", // the real program is run, not linked
+		"bench":                       "testbed",
+		"internal/app":                "cache cname config configfile delegate early identity protocol resolve serverurl token", // it wires them
+		"internal/early":              "cache configfile identity protocol serverurl",                                           // and nothing that imports net/http
+		"internal/protocol":           "secret",                                                                                 // the reply holds one
+		"internal/cache":              "secret target",                                                                          // keeps a token with its target
+		"internal/token":              "secret target",                                                                          // target in, token out
+		"internal/resolve":            "config serverurl target",                                                                // URL and configuration in, target out
+		"internal/config":             "configfile serverurl",                                                                   // endpoints are checked at load
+		"internal/testbed/fakehelper": "testbed",
+		"internal/testbed":            "serverurl", // shares no code with what it checks
+		"internal/configfile":         "", "internal/identity": "", "internal/serverurl": "", "internal/secret": "",
 		"internal/target": "", "internal/cname": "", "internal/delegate": "",
 	}
 	for _, p := range packages {
@@ -59,7 +63,7 @@ func TestDependencies(t *testing.T) {
 	}
 	for _, p := range packages {
 		name := strings.TrimPrefix(p.ImportPath, module)
-		if !strings.HasPrefix(name, "internal/") || name == "internal/testbed" {
+		if !strings.HasPrefix(name, "internal/") || strings.HasPrefix(name, "internal/testbed") {
 			continue
 		}
 		for _, o := range owners {
@@ -96,6 +100,32 @@ func TestDependencies(t *testing.T) {
 		for prefix, why := range forbidden {
 			if strings.HasPrefix(strings.TrimPrefix(p.ImportPath, module), prefix) {
 				t.Errorf("the program links %s, which %s", p.ImportPath, why)
+			}
+		}
+	}
+}
+
+// TestTheProcessBelongsToApp: arguments, streams and the exit are app's, and early's, which has to
+// come before it; see docs/architecture.md.
+func TestTheProcessBelongsToApp(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../*/*.go")
+	if err != nil || len(files) < 20 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	process := regexp.MustCompile(`\bos\.(Args|Stdin|Stdout|Stderr|Exit)\b`)
+	for _, f := range files {
+		switch filepath.Base(filepath.Dir(f)) {
+		case "app", "early", "testbed":
+			continue
+		}
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, line := range strings.Split(string(text), "\n") {
+			if use := process.FindString(line); use != "" && !strings.HasSuffix(f, "_test.go") && !strings.HasPrefix(strings.TrimSpace(line), "//") {
+				t.Errorf("%s:%d uses %s", f, i+1, use)
 			}
 		}
 	}

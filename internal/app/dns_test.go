@@ -1,6 +1,9 @@
 package app_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -55,9 +58,7 @@ rules:
 		filepath.Join(b.folder, "mysql-secret-store-dns"): "#!/bin/sh\nmount --bind " + resolv + " /etc/resolv.conf && exec " + b.helper + " \"$@\"\n",
 		filepath.Join(b.folder, "mysql-secret-store-run"): "#!/bin/sh\nexec unshare -m " + filepath.Join(b.folder, "mysql-secret-store-dns") + " \"$@\"\n",
 	} {
-		if err := os.WriteFile(file, []byte(text), 0o700); err != nil {
-			t.Fatal(err)
-		}
+		writeProgram(t, file, text)
 	}
 	sh := b.shell(append(b.env(), "MYSQL_SECRET_STORE_RDS_CONFIG="+cfg))
 	sh.Helper = filepath.Join(b.folder, "mysql-secret-store-run")
@@ -89,6 +90,9 @@ rules:
 		{"RDS name", "dba@" + orders, orders + ":3306", "", nil},
 		{"address", "dba@127.0.0.1", "", "Could not find the secret", nil},
 		{"global writer", "dba@" + world, world + ":3306", "", []string{world}},
+		{"global writer that DNS doesn't know", "dba@lost" + strings.TrimPrefix(world, "world"), "",
+			"names no region, and DNS doesn't tell it: add to " + cfg + `, under "servers:": "lost` + strings.TrimPrefix(world, "world") + `: {region: REGION}"`,
+			[]string{"lost" + strings.TrimPrefix(world, "world")}},
 		{"alias of a global writer", "dba@wide.corp.example", world + ":3306", "", []string{"wide.corp.example", world}},
 	} {
 		token, err := sh.Get(ctx, tc.url)
@@ -128,7 +132,20 @@ rules:
 	if got := lookups(); len(got) > 0 {
 		t.Errorf("a hit looked up %v", got)
 	}
-	// Erasing it asks nobody either.
+	// An alias that led to RDS long ago is asked for again: its password may be the delegate's now.
+	plain := "dba@plain.corp.example:3306"
+	old := fmt.Sprintf(`{"version":1,"server_url":%q,"hops":["plain.corp.example",%q],"signed_at":"2024-01-01T00:00:00Z","token":"x"}`, plain, orders)
+	sum := sha256.Sum256([]byte(plain))
+	file := filepath.Join(b.home, ".cache", "mysql-secret-store-rds", hex.EncodeToString(sum[:16])+".json")
+	if err := os.WriteFile(file, []byte(old), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	reply, err := sh.Call(ctx, "store", sh.Request(plain, "hunter2"))
+	if err != nil || reply.ExitCode == 0 || !strings.Contains(reply.Output, "aren't for RDS") {
+		t.Errorf("store for a former alias: %+v, %v", reply, err)
+	}
+	lookups()
+	// Erasing asks nobody.
 	if reply, err := sh.Call(ctx, "erase", sh.Request("dba@db.corp.example:3306")); err != nil || reply.ExitCode != 0 {
 		t.Errorf("erase: %+v, %v", reply, err)
 	}

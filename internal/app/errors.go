@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 
 	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/protocol"
@@ -15,7 +16,8 @@ import (
 // problem is an error as a person reads it: what is wrong, and what to type next.
 type problem struct {
 	text string
-	hint string // a command, or a line for the configuration; "" when text says it all
+	hint string // what to write into the configuration, if that is it
+	run  string // the command to type, if there is one
 }
 
 // signError is a failure to sign, with what is needed to tell whose fault it is.
@@ -63,7 +65,7 @@ func describe(err error) problem {
 	case errors.As(err, &message), errors.As(err, &inConfig):
 		return problem{text: err.Error()}
 	case errors.As(err, &unclear):
-		return problem{unclear.Msg, unclear.Hint}
+		return problem{text: unclear.Msg, hint: unclear.Hint}
 	case errors.As(err, &noHelper):
 		return problem{
 			text: "passwords that aren't for RDS go to another helper, but " + noHelper.Error(),
@@ -89,52 +91,54 @@ func describeSigning(e *signError) problem {
 	if chosen == "" {
 		chosen = "AWS_PROFILE"
 	}
-	setProfile := fmt.Sprintf("set aws_profile in %s", e.configFile)
 	switch {
 	case errors.As(e.err, &missing) && missing.UsedBy == "":
 		return problem{
-			fmt.Sprintf("%v (%s chose it)", missing, chosen),
-			fmt.Sprintf("see \"aws configure list-profiles\", then %s, or run: aws configure sso --profile %s", setProfile, quote(missing.Profile)),
+			text: fmt.Sprintf("%v (%s chose it)", missing, chosen),
+			hint: fmt.Sprintf("set aws_profile in %s to one that it has", e.configFile),
+			run:  "aws configure list-profiles",
 		}
 	case errors.As(e.err, &missing):
-		return problem{missing.Error(), "see \"aws configure list-profiles\""}
+		return problem{text: missing.Error(), run: "aws configure list-profiles"}
 	case errors.Is(e.err, token.ErrNoCredentials):
 		return problem{
-			fmt.Sprintf("no AWS credentials found (profile %q, the environment, and this machine's role)", profile),
-			"run: aws configure sso, or " + setProfile,
+			text: fmt.Sprintf("no AWS credentials found (profile %q, the environment, and this machine's role)", profile),
+			hint: fmt.Sprintf("log in, or set aws_profile in %s", e.configFile),
+			run:  "aws configure sso",
 		}
 	case errors.Is(e.err, token.ErrSSOLogin):
-		return problem{fmt.Sprintf("the AWS login of profile %q has expired or was never made", profile),
-			"run: aws sso login --profile " + quote(profile)}
+		return problem{text: fmt.Sprintf("the AWS login of profile %q has expired or was never made", profile),
+			run: "aws sso login --profile " + quote(profile)}
 	case errors.Is(e.err, token.ErrConsoleLogin):
-		return problem{fmt.Sprintf("the AWS login of profile %q has expired or was never made", profile),
-			"run: aws login --profile " + quote(profile)}
+		return problem{text: fmt.Sprintf("the AWS login of profile %q has expired or was never made", profile),
+			run: "aws login --profile " + quote(profile)}
 	case errors.Is(e.err, token.ErrMFA):
-		return problem{fmt.Sprintf("the AWS profile %q wants an MFA code, which can't be asked for here", profile),
-			"use a profile whose credential_process or SSO session asks for it"}
+		return problem{text: fmt.Sprintf("the AWS profile %q wants an MFA code, which can't be asked for here; "+
+			"use one whose credential_process or SSO session asks for it", profile)}
 	case errors.Is(e.err, token.ErrTimeout):
-		return problem{fmt.Sprintf("no AWS credentials for profile %q within %v", profile, deadline),
-			"try: aws sts get-caller-identity --profile " + quote(profile)}
+		return problem{text: fmt.Sprintf("no AWS credentials for profile %q within %v", profile, deadline), run: whoami(profile)}
 	case errors.As(e.err, &expired):
-		return problem{fmt.Sprintf("%v, and a token signed with them would be refused", expired),
-			fmt.Sprintf("renew the credentials of profile %q", profile)}
+		return problem{text: fmt.Sprintf("%v, and a token signed with them would be refused; renew the credentials of profile %q", expired, profile)}
 	case errors.As(e.err, &container):
-		return problem{container.Error(), ""}
+		return problem{text: container.Error()}
 	case errors.As(e.err, &process):
 		text := fmt.Sprintf("%v (profile %q)", process, profile)
 		if e.said != "" {
 			text += "; it said: " + e.said
 		}
-		return problem{text, ""}
+		return problem{text: text, run: whoami(profile)}
 	case errors.As(e.err, &api):
 		text := api.Error()
 		if role := e.resolution.Target.RoleARN; role != "" && !strings.Contains(text, role) {
 			text += " (role " + role + ")"
 		}
-		return problem{fmt.Sprintf("%s (profile %q)", text, profile), ""}
+		return problem{text: fmt.Sprintf("%s (profile %q)", text, profile), run: whoami(profile)}
 	}
-	return problem{fmt.Sprintf("AWS credentials of profile %q: %v", profile, e.err), ""}
+	return problem{text: fmt.Sprintf("AWS credentials of profile %q: %v", profile, e.err), run: whoami(profile)}
 }
+
+// whoami is the command that shows whether a profile's credentials work at all.
+func whoami(profile string) string { return "aws sts get-caller-identity --profile " + quote(profile) }
 
 // quote makes a word safe to paste into a shell.
 func quote(word string) string {
@@ -150,13 +154,28 @@ func oneLine(p problem) string {
 	if p.hint != "" {
 		text += ": " + p.hint
 	}
-	return strings.Join(strings.Fields(text), " ")
+	if p.run != "" {
+		text += ": run: " + p.run
+	}
+	return visible(strings.Join(strings.Fields(text), " "))
 }
 
 // printError is a problem as a command shows it.
 func printError(w io.Writer, p problem) {
-	fmt.Fprintln(w, "error: "+p.text)
-	if p.hint != "" {
-		fmt.Fprintln(w, "hint: "+p.hint)
+	fmt.Fprintln(w, "error: "+visible(p.text))
+	for _, hint := range []string{p.hint, p.run} {
+		if hint != "" {
+			fmt.Fprintln(w, "hint: "+visible(hint))
+		}
 	}
+}
+
+// visible keeps escapes, which DNS or a user's name may hold, from the terminal.
+func visible(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, s)
 }

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"mysql-secret-store-rds/internal/cache"
 	"mysql-secret-store-rds/internal/cname"
@@ -33,18 +32,19 @@ Exit codes: 0 when the Server URL leads somewhere, 1 when something is wrong.
 `
 
 // explain is the command of that name.
-func explain(args []string, stdout, stderr io.Writer) int {
+func explain(argv []string, stdout, stderr io.Writer) int {
+	args := argv[2:]
 	if len(args) == 1 && (args[0] == "--help" || args[0] == "-h") {
 		fmt.Fprint(stdout, explainHelp)
 		return exitOK
 	}
 	if len(args) != 1 || strings.HasPrefix(args[0], "-") {
-		printError(stderr, problem{"explain takes one server", Name + " explain user@host:port"})
+		printError(stderr, problem{text: "explain takes one server", run: Name + " explain user@host:port"})
 		return exitFail
 	}
 	u, err := serverurl.Parse(args[0])
 	if err != nil {
-		printError(stderr, problem{"this is not a Server URL: " + err.Error(), Name + " explain user@host:port"})
+		printError(stderr, problem{text: "this is not a Server URL: " + err.Error(), run: Name + " explain user@host:port"})
 		return exitFail
 	}
 	file, err := configfile.Read(os.Getenv(configfile.Env))
@@ -70,7 +70,7 @@ func explain(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stdout, "Answer: no password; MySQL Shell asks for it (%s says credential: none)\n", res.Reason)
 		return exitOK
 	case resolve.ToDelegate:
-		return explainDelegate(stdout, cfg, res)
+		return explainDelegate(stdout, cfg, res, argv[0])
 	}
 	t := res.Target
 	fmt.Fprintf(stdout, "Answer: an IAM token for %s at %s:%d (%s %q, account id %s), signed with %s",
@@ -101,26 +101,16 @@ func printSteps(w io.Writer, cfg *config.Config, res resolve.Resolution) {
 	fmt.Fprintln(w)
 }
 
-// visible keeps escapes, which a user's name may hold, from the terminal.
-func visible(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, s)
-}
-
-func explainDelegate(w io.Writer, cfg *config.Config, res resolve.Resolution) int {
-	d, err := delegate.Find(cfg.Delegate, os.Args[0])
+func explainDelegate(w io.Writer, cfg *config.Config, res resolve.Resolution, argv0 string) int {
+	d, err := delegate.Find(cfg.Delegate, argv0)
 	if err != nil {
-		fmt.Fprintf(w, "Answer: no password; it isn't ours (%s), and %v\n", res.Reason, err)
+		fmt.Fprintf(w, "Answer: no password; it isn't ours (%s), and %v\n", visible(res.Reason), err)
 		if cfg.Delegate != "none" {
 			fmt.Fprintln(w, "        (When MySQL Shell calls, the folder of its own binary is searched first.)")
 		}
 		return exitOK
 	}
-	fmt.Fprintf(w, "Answer: whatever the helper %s says (%s), because: %s\n", d.Name(), d.Path, res.Reason)
+	fmt.Fprintf(w, "Answer: whatever the helper %s says (%s), because: %s\n", d.Name(), d.Path, visible(res.Reason))
 	return exitOK
 }
 

@@ -91,16 +91,11 @@ type call struct {
 
 // serverURL says whether the request is about a password of a server that may be ours.
 func (c *call) serverURL() (serverurl.URL, bool) {
-	if c.req.Type != protocol.TypePassword || !c.req.IDIsText {
-		return serverurl.URL{}, false
+	u, ok := early.Server(c.req)
+	if ok { // only what was understood is logged: anything else might hold a secret
+		c.log = c.log.With("url", c.req.ID)
 	}
-	u, err := serverurl.Parse(c.req.ID)
-	if err != nil || u.Kind != serverurl.TCP {
-		return serverurl.URL{}, false
-	}
-	// Only what was understood is logged: anything else might hold a secret.
-	c.log = c.log.With("url", c.req.ID)
-	return u, true
+	return u, ok
 }
 
 // entry reads the cache; what is there but not to be trusted is logged.
@@ -129,11 +124,7 @@ func (c *call) get(u serverurl.URL) (int, error) {
 
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
-	var hops []string
-	if have && e.Fresh(time.Now()) {
-		hops = e.Hops
-	}
-	res, err := c.resolve(ctx, u, hops)
+	res, err := c.resolve(ctx, u, freshHops(e, have))
 	if err != nil {
 		return exitFail, err
 	}
@@ -158,9 +149,7 @@ func (c *call) get(u serverurl.URL) (int, error) {
 		return have && e.Target == res.Target && e.Identity == who && e.Fresh(time.Now())
 	}
 	if hit() {
-		// The present configuration gives the entry's target, too; the next call need not parse it.
-		e.Config = c.file.Stamp
-		c.keep(ctx, e)
+		c.restamp(ctx, e)
 		return c.answer(e, "cached token")
 	}
 	unlock, err := c.kept.Lock(ctx, c.req.ID, hit)
@@ -189,6 +178,20 @@ func (c *call) get(u serverurl.URL) (int, error) {
 	return c.answer(signed, "signed")
 }
 
+// restamp notes that the present configuration gives a kept entry's target, too, so that the next
+// call need not parse it. An entry that has been erased meanwhile stays erased.
+func (c *call) restamp(ctx context.Context, e cache.Entry) {
+	unlock, err := c.kept.Lock(ctx, c.req.ID, func() bool { return true })
+	if err != nil || unlock == nil {
+		return
+	}
+	defer unlock()
+	if now, have := c.entry(); have && now.SignedAt.Equal(e.SignedAt) {
+		now.Config = c.file.Stamp
+		c.put(now)
+	}
+}
+
 // keep puts an entry into the cache, unless another process is at work on it: its entry is as good.
 func (c *call) keep(ctx context.Context, e cache.Entry) {
 	unlock, err := c.kept.Lock(ctx, c.req.ID, func() bool { return true })
@@ -212,6 +215,14 @@ func (c *call) clear() {
 	}
 }
 
+// freshHops gives the aliases that led to a token while it is fresh: a hit must not touch the network.
+func freshHops(e cache.Entry, have bool) []string {
+	if have && e.Fresh(time.Now()) {
+		return e.Hops
+	}
+	return nil
+}
+
 // sign makes a new token.
 func (c *call) sign(ctx context.Context, res resolve.Resolution, who string) (cache.Entry, error) {
 	said := catchStderr()
@@ -229,7 +240,7 @@ func (c *call) signError(err error, res resolve.Resolution, said string) error {
 	return &signError{err, res, c.file.Path, said}
 }
 
-// answer is the reply to get, and the one place where a token is printed.
+// answer is the reply to get. Here, and in package early, a token is printed; nowhere else.
 func (c *call) answer(e cache.Entry, decision string) (int, error) {
 	c.log.Info(decision, "host", e.Target.Host, "port", e.Target.Port, "user", e.Target.User, "region", e.Target.Region,
 		"aws_profile", e.Target.Profile, "role_arn", e.Target.RoleARN, "source", e.Source, "fresh_until", e.FreshUntil())
@@ -238,8 +249,8 @@ func (c *call) answer(e cache.Entry, decision string) (int, error) {
 }
 
 func (c *call) store(u serverurl.URL) (int, error) {
-	e, _ := c.entry()
-	res, err := c.resolve(context.Background(), u, e.Hops)
+	e, have := c.entry()
+	res, err := c.resolve(context.Background(), u, freshHops(e, have))
 	if err != nil {
 		return exitFail, err
 	}
@@ -272,6 +283,8 @@ func (c *call) erase(u serverurl.URL) (int, error) {
 	case err != nil:
 		return exitFail, err
 	case res.Outcome == resolve.ToToken && !c.cfg.Cache:
+		// Not the delegate's: this may be the Shell's answer to a refused token, of which nothing was
+		// kept, and then a password that the delegate has is none of its business.
 		c.log.Info("nothing to drop: the cache is off")
 		return exitOK, nil
 	}

@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -22,19 +23,20 @@ import (
 	"mysql-secret-store-rds/internal/testbed"
 )
 
-// program is the real binary, built once.
-var program string
+// The real binary and a helper to delegate to, built once.
+var program, fakeHelper string
 
 func TestMain(m *testing.M) {
-	if testbed.IsFakeHelper(os.Args) {
-		os.Exit(testbed.FakeHelper(os.Args, os.Stdin, os.Stdout, os.Stderr))
-	}
 	flag.Parse()
 	dir, err := os.MkdirTemp("", "app_test")
 	if err != nil {
 		panic(err)
 	}
-	if program, err = testbed.BuildHelper(context.Background(), dir); err != nil {
+	program, err = testbed.BuildHelper(context.Background(), dir)
+	if err == nil {
+		fakeHelper, err = testbed.BuildFakeHelper(context.Background(), dir)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -317,14 +319,12 @@ func cmdAWS(ts *testscript.TestScript, _ bool, args []string) {
 
 // fake NAME [FOLDER] installs a helper to delegate to, beside mysqlsh or in a folder.
 func cmdFake(ts *testscript.TestScript, _ bool, args []string) {
-	self, err := os.Executable()
-	ts.Check(err)
 	folder := bedOf(ts).folder
 	if len(args) > 1 {
 		folder = ts.MkAbs(args[1])
 		ts.Check(os.MkdirAll(folder, 0o700))
 	}
-	_, err = testbed.Install(self, folder, args[0])
+	_, err := testbed.Install(fakeHelper, folder, args[0])
 	ts.Check(err)
 }
 
@@ -419,6 +419,17 @@ func cmdSSOLogin(ts *testscript.TestScript, _ bool, args []string) {
 	b := bedOf(ts)
 	file, text := b.aws.SSOLogin(b.home, args[0], life)
 	ts.Check(errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, text, 0o600)))
+}
+
+// writeProgram writes a script. A child that another test starts meanwhile would inherit the open
+// file for a moment, in which it can't be run: "text file busy" (https://go.dev/issue/22315).
+func writeProgram(t *testing.T, file, text string) {
+	t.Helper()
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	if err := os.WriteFile(file, []byte(text), 0o700); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // peer skips a test when the program that it compares with isn't there, or fails it where

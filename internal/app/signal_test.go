@@ -19,16 +19,12 @@ import (
 // TestSignalsReachTheDelegate: SIGINT and SIGTERM end the delegate, and its exit code is ours.
 func TestSignalsReachTheDelegate(t *testing.T) {
 	t.Parallel()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		t.Run(sig.String(), func(t *testing.T) {
 			t.Parallel()
 			b := startBed(t)
 			for _, name := range []string{"login-path", "keychain"} {
-				if _, err := testbed.Install(self, b.folder, name); err != nil {
+				if _, err := testbed.Install(fakeHelper, b.folder, name); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -62,11 +58,8 @@ func TestSignalsReachTheDelegate(t *testing.T) {
 func TestDelegateKilled(t *testing.T) {
 	t.Parallel()
 	b := startBed(t)
-	script := []byte("#!/bin/sh\nkill -KILL $$\n")
 	for _, name := range []string{"login-path", "keychain"} {
-		if err := os.WriteFile(filepath.Join(b.folder, "mysql-secret-store-"+name), script, 0o700); err != nil {
-			t.Fatal(err)
-		}
+		writeProgram(t, filepath.Join(b.folder, "mysql-secret-store-"+name), "#!/bin/sh\nkill -KILL $$\n")
 	}
 	ctx, cancel := testContext(t)
 	defer cancel()

@@ -205,7 +205,7 @@ func (s Store) Put(e Entry) error {
 	}
 	_, err = f.Write(data)
 	if err = errors.Join(err, f.Chmod(0o600), f.Close()); err == nil {
-		err = os.Rename(tmp, s.path(e.ServerURL, ".json"))
+		err = replace(tmp, s.path(e.ServerURL, ".json"))
 	}
 	if err != nil {
 		return errors.Join(err, os.Remove(tmp))
@@ -316,10 +316,7 @@ func (s Store) Lock(ctx context.Context, serverURL string, ready func() bool) (u
 				_ = l.Unlock()
 				continue
 			}
-			unlock := func() {
-				_ = os.Remove(path)
-				_ = l.Unlock()
-			}
+			unlock := func() { letGo(l, path) }
 			// A holder that was killed has left the very file that was waited for.
 			if waitedFor != nil && !os.SameFile(mine, waitedFor) && !ready() {
 				unlock()

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+
+	"github.com/gofrs/flock"
 )
 
 // openNoFollow opens a file for reading, but no symbolic link to one, and never waits for the
@@ -17,6 +19,16 @@ func openNoFollow(path string) (*os.File, error) {
 
 // lockFlags open a lock file the same way: neither a link nor a pipe in its place can do harm.
 const lockFlags = os.O_CREATE | os.O_RDONLY | syscall.O_NOFOLLOW | syscall.O_NONBLOCK
+
+// replace renames a file over another.
+func replace(from, to string) error { return os.Rename(from, to) }
+
+// letGo removes a lock's file and gives the lock up, in this order: whoever waits must not get a
+// lock on a file that is about to go.
+func letGo(l *flock.Flock, path string) {
+	_ = os.Remove(path)
+	_ = l.Unlock()
+}
 
 // notPrivate says why a file isn't the caller's alone, or "".
 func notPrivate(info fs.FileInfo) string {

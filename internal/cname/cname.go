@@ -118,6 +118,11 @@ func receive(conn net.Conn, network string) ([]byte, error) {
 	return buf[:n], err
 }
 
+// isHostName keeps out what somebody else's DNS could say to a terminal.
+func isHostName(name string) bool {
+	return strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == ""
+}
+
 // read understands a reply; ok is false when it isn't one to this question.
 func read(reply []byte, id uint16, asked dnsmessage.Question) (target string, truncated, ok bool, err error) {
 	notOurs := errors.New("the DNS server answered something else")
@@ -151,6 +156,9 @@ func read(reply []byte, id uint16, asked dnsmessage.Question) (target string, tr
 		}
 		if rh.Type == dnsmessage.TypeCNAME && strings.EqualFold(rh.Name.String(), asked.Name.String()) {
 			c, err := p.CNAMEResource()
+			if name := c.CNAME.String(); err == nil && !isHostName(name) {
+				return "", false, true, errors.New("the DNS server gave an alias that is no host name")
+			}
 			return c.CNAME.String(), false, true, err
 		}
 		if err := p.SkipAnswer(); err != nil {

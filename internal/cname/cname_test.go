@@ -402,3 +402,17 @@ func TestSystemServers(t *testing.T) {
 		}
 	}
 }
+
+// TestOddAlias: what somebody else's DNS says may end up on a terminal.
+func TestOddAlias(t *testing.T) {
+	t.Parallel()
+	s := &server{udp: func(q dnsmessage.Message) [][]byte {
+		return [][]byte{reply(q, nil, "db.example.com.", "x\x1b[31m.evil.example.")}
+	}}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	got, err := lookup(ctx, "db.example.com", []string{s.start(t)})
+	if got != "" || err == nil || !strings.HasSuffix(err.Error(), "gave an alias that is no host name") {
+		t.Errorf("got %q, %v", got, err)
+	}
+}

@@ -56,15 +56,19 @@ const (
 )
 
 func read(path string) (File, error) {
+	// A pipe would hold us up for ever, or give its content to the first of two readers.
+	info, err := os.Stat(path)
+	if err != nil {
+		return File{}, err
+	}
+	if !info.Mode().IsRegular() && path != os.DevNull {
+		return File{}, fmt.Errorf("%s: not a regular file", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return File{}, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return File{}, err
-	}
 	// One byte more than there is, so that the end is seen without growing.
 	data := make([]byte, 0, info.Size()+1)
 	for {

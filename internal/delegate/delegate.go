@@ -101,15 +101,20 @@ func Find(setting, argv0 string) (Helper, error) {
 	if self {
 		return missing("the helper %q (%s%s) is this program itself", name, prefix, name)
 	}
-	return missing("the helper %q (%s%s) is neither in %s nor on PATH", name, prefix, name, ownFolder(argv0))
+	if own := ownFolder(argv0); own != "" {
+		return missing("the helper %q (%s%s) is neither in %s nor on PATH", name, prefix, name, own)
+	}
+	return missing("the helper %q (%s%s) is not on PATH", name, prefix, name)
 }
 
-// ownFolder is the folder we were called from.
+// ownFolder is the folder we were called from, or "" when nobody can tell: argv0 may be a bare name.
 func ownFolder(argv0 string) string {
 	if !strings.ContainsRune(argv0, filepath.Separator) && !strings.Contains(argv0, "/") {
-		if found, err := exec.LookPath(argv0); err == nil {
-			argv0 = found
+		found, err := exec.LookPath(argv0)
+		if err != nil {
+			return ""
 		}
+		argv0 = found
 	}
 	dir, err := filepath.Abs(filepath.Dir(argv0))
 	if err != nil {

@@ -492,3 +492,16 @@ func TestList(t *testing.T) {
 		}
 	})
 }
+
+// TestNotFromTheWorkingFolder: a bare argv0 that PATH doesn't have says nothing about a folder.
+func TestNotFromTheWorkingFolder(t *testing.T) {
+	d := newTree(t)
+	t.Chdir(filepath.Dir(d.script(x, "exit 0", 0o700)))
+	t.Setenv("PATH", "")
+	t.Setenv(guard, "")
+	h, err := Find("x", "mysql-secret-store-rds")
+	var missing *MissingError
+	if !errors.As(err, &missing) || !strings.Contains(missing.Reason, "is not on PATH") {
+		t.Errorf("found %q, %v", h.Path, err)
+	}
+}

@@ -70,13 +70,23 @@ func Input(stdin io.Reader) ([]byte, error) {
 	return io.ReadAll(stdin)
 }
 
+// Server says whether a request is about the password of a database server with a host name, which
+// may be ours; everything else belongs to the delegate.
+func Server(req protocol.Request) (serverurl.URL, bool) {
+	if req.Type != protocol.TypePassword || !req.IDIsText {
+		return serverurl.URL{}, false
+	}
+	u, err := serverurl.Parse(req.ID)
+	return u, err == nil && u.Kind == serverurl.TCP
+}
+
 // answer gives the reply to a get that the cache can answer without the configuration being parsed.
 func answer(input []byte) (reply []byte, ok bool) {
 	req, err := protocol.DecodeRequest("get", input)
-	if err != nil || req.Type != protocol.TypePassword || !req.IDIsText {
+	if err != nil {
 		return nil, false
 	}
-	if u, err := serverurl.Parse(req.ID); err != nil || u.Kind != serverurl.TCP {
+	if _, ok := Server(req); !ok {
 		return nil, false
 	}
 	file, err := configfile.Read(os.Getenv(configfile.Env))

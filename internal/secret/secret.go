@@ -30,9 +30,6 @@ func (t Text) Reveal() string {
 	return *t.s
 }
 
-// Empty says whether there is no secret.
-func (t Text) Empty() bool { return t.Reveal() == "" }
-
 // Format hides the secret under every verb of package fmt.
 func (t Text) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 

@@ -70,7 +70,7 @@ func fakeHelper(dir string, args []string, stdin io.Reader, stdout io.Writer) er
 	case "fail":
 		return exitError(3)
 	case "hang":
-		select {}
+		time.Sleep(time.Hour)
 	case "signal":
 		return awaitSignal(dir)
 	case "child":
@@ -164,7 +164,7 @@ func record(dir string, args []string) error {
 // awaitSignal says "ready" in a file, waits for a signal, and writes its name.
 func awaitSignal(dir string) error {
 	ch := make(chan os.Signal, 1)
-	signal.Notify(ch, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(ch, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	if err := os.WriteFile(filepath.Join(dir, "ready"), nil, 0o600); err != nil {
 		return err
 	}

@@ -34,14 +34,23 @@ func Env(home string) []string {
 // BuildHelper builds the real program into a folder and gives its path. It needs the go command
 // and has to be called in the module.
 func BuildHelper(ctx context.Context, dir string) (string, error) {
-	path := filepath.Join(dir, "mysql-secret-store-rds"+exeSuffix())
+	return build(ctx, dir, "cmd/mysql-secret-store-rds")
+}
+
+// BuildFakeHelper does the same with the program that is [FakeHelper].
+func BuildFakeHelper(ctx context.Context, dir string) (string, error) {
+	return build(ctx, dir, "internal/testbed/fakehelper")
+}
+
+func build(ctx context.Context, dir, pkg string) (string, error) {
+	path := filepath.Join(dir, filepath.Base(pkg)+exeSuffix())
 	args := []string{"build", "-o", path}
 	env := append(os.Environ(), "CGO_ENABLED=0")
 	if raceEnabled {
 		args = append(args, "-race")
 		env = append(env, "CGO_ENABLED=1")
 	}
-	cmd := exec.CommandContext(ctx, "go", append(args, "mysql-secret-store-rds/cmd/mysql-secret-store-rds")...)
+	cmd := exec.CommandContext(ctx, "go", append(args, "mysql-secret-store-rds/"+pkg)...)
 	cmd.Env = env
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, strings.TrimSpace(string(out)))

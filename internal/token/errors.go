@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,11 +81,13 @@ func (e *APIError) Error() string {
 // Signer says in a few words whose credentials would sign for a target, as far as the settings
 // tell: an order that the SDK keeps, too.
 func Signer(t target.Target) string {
-	set := func(name string) bool { return os.Getenv(name) != "" }
+	set := func(names ...string) bool {
+		return slices.ContainsFunc(names, func(name string) bool { return os.Getenv(name) != "" })
+	}
 	switch {
 	case t.Profile != "":
 		return "AWS profile " + t.Profile
-	case set("AWS_ACCESS_KEY_ID") && set("AWS_SECRET_ACCESS_KEY"):
+	case set("AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY") && set("AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY"):
 		return "the keys in the environment (AWS_ACCESS_KEY_ID)"
 	case set("AWS_WEB_IDENTITY_TOKEN_FILE"):
 		return "the web identity in the environment (AWS_WEB_IDENTITY_TOKEN_FILE)"
@@ -153,6 +156,8 @@ func explain(ctx context.Context, t target.Target, err error) error {
 		return fmt.Errorf("the AWS profile %q, with whose credentials role %s is assumed, has none", assume.Profile, assume.RoleARN)
 	case errors.As(err, &mfa):
 		return ErrMFA
+	case errors.As(err, &process) && strings.HasPrefix(process.Err.Error(), "credential process timed out"):
+		return ErrTimeout
 	case errors.As(err, &process):
 		return &ProcessError{processProblem(ctx, process.Err)}
 	case errors.As(err, &ssoToken), strings.Contains(err.Error(), "cached SSO token"):

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
+	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/feature/rds/auth"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -59,14 +60,12 @@ func Sign(ctx context.Context, t target.Target) (Token, error) {
 		}
 		return r.Token, nil
 	case <-ctx.Done():
-		// A moment for the SDK to end a credential_process that still runs.
-		select {
-		case <-done:
-		case <-time.After(100 * time.Millisecond):
-		}
 		return Token{}, explain(ctx, t, ctx.Err())
 	}
 }
+
+// endProcess is how long before the end a credential_process is ended.
+const endProcess = 300 * time.Millisecond
 
 func sign(ctx context.Context, t target.Target) (Token, error) {
 	provider, err := provider(ctx, t)
@@ -128,6 +127,12 @@ func provider(ctx context.Context, t target.Target) (aws.CredentialsProvider, er
 		}),
 		// Without this, container credentials appear to expire five minutes early.
 		config.WithCredentialsCacheOptions(func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = 0 }),
+	}
+	if end, ok := ctx.Deadline(); ok {
+		options = append(options, config.WithProcessCredentialOptions(func(o *processcreds.Options) {
+			// The SDK keeps ctx from the program; this way it is ended before we are.
+			o.Timeout = time.Until(end) - endProcess
+		}))
 	}
 	if t.Profile != "" {
 		options = append(options, config.WithSharedConfigProfile(t.Profile))
