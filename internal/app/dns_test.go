@@ -82,7 +82,7 @@ rules:
 		{"chain, cached", "dba@db.corp.example:3306", orders + ":3306", "", nil},
 		{"letter case and final dot", "dba@DB.Corp.Example.:3307", orders + ":3307", "", []string{"db.corp.example", "alias.corp.example"}},
 		{"exact entry", "dba@listed.corp.example", orders + ":3306", "", []string{"listed.corp.example"}},
-		{"exact entry that leads nowhere", "dba@lost.corp.example", "", "lost.corp.example is no RDS or Aurora endpoint (DNS: no RDS name", []string{"lost.corp.example"}},
+		{"exact entry that leads nowhere", "dba@lost.corp.example", "", "lost.corp.example is no RDS or Aurora endpoint (DNS: lost.corp.example is no alias)", []string{"lost.corp.example"}},
 		{"rule, no alias", "dba@plain.corp.example", "", "Could not find the secret", []string{"plain.corp.example"}},
 		{"rule, alias of something else", "dba@other.corp.example", "", "Could not find the secret", []string{"other.corp.example", "db.elsewhere.example"}},
 		{"rule, loop", "dba@loop.corp.example", "", "Could not find the secret", nil},

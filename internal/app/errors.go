@@ -119,6 +119,8 @@ func describeSigning(e *signError) problem {
 		return problem{text: fmt.Sprintf("no AWS credentials for profile %q within %v", profile, deadline), run: whoami(profile)}
 	case errors.As(e.err, &expired):
 		return problem{text: fmt.Sprintf("%v, and a token signed with them would be refused; renew the credentials of profile %q", expired, profile)}
+	case errors.Is(e.err, token.ErrInstanceRole):
+		return problem{text: token.ErrInstanceRole.Error()}
 	case errors.As(e.err, &container):
 		return problem{text: container.Error()}
 	case errors.As(e.err, &process):

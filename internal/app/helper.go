@@ -275,7 +275,7 @@ func (c *call) erase(u serverurl.URL) (int, error) {
 	}
 	res, err := c.resolve(context.Background(), u, e.Hops)
 	switch {
-	case err == nil && res.Outcome == resolve.ToDelegate && !(dropped && !c.delegateLists()):
+	case err == nil && res.Outcome == resolve.ToDelegate && (!dropped || c.delegateLists()):
 		return c.delegate(res.Reason)
 	case dropped:
 		c.log.Info("token dropped")
@@ -283,16 +283,11 @@ func (c *call) erase(u serverurl.URL) (int, error) {
 	case err != nil:
 		return exitFail, err
 	case res.Outcome == resolve.ToToken && !c.cfg.Cache:
-		// Not the delegate's: this may be the Shell's answer to a refused token, of which nothing was
-		// kept, and then a password that the delegate has is none of its business.
 		c.log.Info("nothing to drop: the cache is off")
 		return exitOK, nil
 	}
-	// The Shell deletes all credentials by erasing what list gave, and there may be a password from
-	// the time before this helper among the delegate's.
-	if c.delegateLists() {
-		return c.delegate("no token, but the delegate lists a password")
-	}
+	// Not the delegate's, even if it lists one: this may be a Shell's answer to a refused token that
+	// another Shell has erased already, and the password from the time before tokens would be lost.
 	c.log.Info("nothing to drop")
 	return exitFail, protocol.ErrNotFound
 }

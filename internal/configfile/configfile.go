@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // Env names the configuration file in the environment.
@@ -40,7 +41,7 @@ func Read(named string) (File, error) {
 	switch {
 	case err == nil:
 		return f, nil
-	case !errors.Is(err, fs.ErrNotExist):
+	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR):
 		return File{}, fmt.Errorf("read configuration: %w", err)
 	case named != "":
 		return File{}, fmt.Errorf("%s: no such file, but %s names it", named, Env)
@@ -61,7 +62,7 @@ func read(path string) (File, error) {
 	if err != nil {
 		return File{}, err
 	}
-	if !info.Mode().IsRegular() && path != os.DevNull {
+	if null, err := os.Stat(os.DevNull); !info.Mode().IsRegular() && (err != nil || !os.SameFile(info, null)) {
 		return File{}, fmt.Errorf("%s: not a regular file", path)
 	}
 	f, err := os.Open(path)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -76,7 +77,7 @@ func Find(setting, argv0 string) (Helper, error) {
 	if filepath.IsAbs(setting) {
 		path, err := exec.LookPath(setting)
 		if err != nil {
-			return missing("the helper %s can't be run: %v", setting, errors.Unwrap(err))
+			return missing("%v", cantRun(setting, err))
 		}
 		if isSelf(path) {
 			return missing("the helper %s is this program itself", setting)
@@ -105,6 +106,23 @@ func Find(setting, argv0 string) (Helper, error) {
 		return missing("the helper %q (%s%s) is neither in %s nor on PATH", name, prefix, name, own)
 	}
 	return missing("the helper %q (%s%s) is not on PATH", name, prefix, name)
+}
+
+// cantRun words a failure to start a program: the path once, and no system call. The system says "no
+// such file" of the interpreter, too, that a script's first line names.
+func cantRun(path string, err error) error {
+	var inPath *fs.PathError
+	var inExec *exec.Error
+	switch {
+	case errors.As(err, &inPath):
+		err = inPath.Err
+	case errors.As(err, &inExec):
+		err = inExec.Err
+	}
+	if _, statErr := os.Stat(path); errors.Is(err, fs.ErrNotExist) && statErr == nil {
+		err = errors.New("the interpreter that its first line names is missing")
+	}
+	return fmt.Errorf("the helper %s can't be run: %w", path, err)
 }
 
 // ownFolder is the folder we were called from, or "" when nobody can tell: argv0 may be a bare name.
@@ -176,7 +194,7 @@ func (h Helper) wait(cmd *exec.Cmd) (exitCode int, err error) {
 	signals := catchSignals()
 	defer signal.Stop(signals)
 	if err := cmd.Start(); err != nil {
-		return 0, fmt.Errorf("run the helper %s: %w", h.Path, err)
+		return 0, cantRun(h.Path, err)
 	}
 	done := make(chan struct{})
 	go func() {
@@ -196,7 +214,7 @@ func (h Helper) wait(cmd *exec.Cmd) (exitCode int, err error) {
 		return exitStatus(exit.ProcessState), nil
 	}
 	if err != nil && !errors.Is(err, exec.ErrWaitDelay) {
-		return 0, fmt.Errorf("run the helper %s: %w", h.Path, err)
+		return 0, cantRun(h.Path, err)
 	}
 	return 0, nil
 }

@@ -216,7 +216,7 @@ func TestFind(t *testing.T) {
 		{
 			name:    "an absolute path to nothing",
 			setting: "@/opt/my-helper",
-			missing: "the helper @/opt/my-helper can't be run: stat @/opt/my-helper: no such file or directory",
+			missing: "the helper @/opt/my-helper can't be run: no such file or directory",
 		},
 		{
 			name:    "an absolute path to a text",
@@ -360,10 +360,14 @@ func TestRunNotStarted(t *testing.T) {
 	d := newTree(t)
 	d.write("interpreter", "#!/nowhere/interpreter\n", 0o700)
 	d.write("text", "no program\n", 0o700)
-	for _, name := range []string{"nothing", "interpreter", "text"} {
+	for name, why := range map[string]string{
+		"nothing":     "no such file or directory",
+		"interpreter": "the interpreter that its first line names is missing",
+		"text":        "exec format error",
+	} {
 		code, _, _, err := run(t, Helper{d.path(name)}, nil)
-		if err == nil || code != 0 || !strings.Contains(err.Error(), "run the helper "+d.path(name)+": ") {
-			t.Errorf("%s: %d, %v", name, code, err)
+		if want := "the helper " + d.path(name) + " can't be run: " + why; err == nil || code != 0 || err.Error() != want {
+			t.Errorf("%s: %d, %v; want %s", name, code, err, want)
 		}
 	}
 }

@@ -219,7 +219,11 @@ func (r *resolver) follow(host string) (serverurl.Endpoint, bool) {
 		}
 		next = serverurl.NormalHost(next)
 		if next == "" {
-			r.step("dns", "no RDS name", strings.Join(r.Hops, " is an alias of ")+", which is no alias")
+			end := ", which is none"
+			if len(r.Hops) == 1 {
+				end = " is no alias"
+			}
+			r.step("dns", "no RDS name", strings.Join(r.Hops, " is an alias of ")+end)
 			return serverurl.Endpoint{}, false
 		}
 		r.Hops = append(r.Hops, next)
@@ -245,7 +249,11 @@ func (r *resolver) notRDS(host string, entry config.Entry, exact, found bool) er
 	why := "is no RDS or Aurora endpoint"
 	last := r.Steps[len(r.Steps)-1]
 	if last.What == "dns" {
-		why += " (DNS: " + last.Value + ", " + last.Source + ")"
+		said := last.Source
+		if last.Value == lookupFailed {
+			said = lookupFailed + ", " + said
+		}
+		why += " (DNS: " + said + ")"
 	}
 	if !exact {
 		r.leave(config.Delegate, host+" "+why)

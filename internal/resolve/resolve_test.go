@@ -411,13 +411,13 @@ func TestLeave(t *testing.T) {
 		{
 			name: "rule for a name that is no alias", url: "u@DB.example.com", config: "rules: [{host: 'db\\..*', aws_profile: p}]",
 			outcome: ToDelegate, asked: []string{"db.example.com"},
-			reason: "db.example.com is no RDS or Aurora endpoint (DNS: no RDS name, db.example.com, which is no alias)",
+			reason: "db.example.com is no RDS or Aurora endpoint (DNS: db.example.com is no alias)",
 		},
 		{
 			name: "rule for an alias of something else", url: "u@db.example.com", config: "rules: [{host: '.*'}]",
 			aliases: map[string]string{"db.example.com": "a.example.net."},
 			outcome: ToDelegate, asked: []string{"db.example.com", "a.example.net"},
-			reason: "db.example.com is no RDS or Aurora endpoint (DNS: no RDS name, db.example.com is an alias of a.example.net, which is no alias)",
+			reason: "db.example.com is no RDS or Aurora endpoint (DNS: db.example.com is an alias of a.example.net, which is none)",
 		},
 		{
 			name: "rule, failing DNS", url: "u@db.example.com", config: "rules: [{host: '.*'}]",
@@ -435,17 +435,17 @@ func TestLeave(t *testing.T) {
 			name: "loop", url: "u@a.test", config: "rules: [{host: '.*'}]",
 			aliases: map[string]string{"a.test": "b.test", "b.test": "a.test"},
 			outcome: ToDelegate, asked: []string{"a.test", "b.test", "a.test", "b.test", "a.test", "b.test", "a.test", "b.test"},
-			reason: "a.test is no RDS or Aurora endpoint (DNS: no RDS name, after 8 aliases)",
+			reason: "a.test is no RDS or Aurora endpoint (DNS: after 8 aliases)",
 		},
 		{
 			name: "alias of itself", url: "u@a.test", config: "rules: [{host: '.*'}]", aliases: map[string]string{"a.test": "A.test."},
 			outcome: ToDelegate, asked: []string{"a.test", "a.test", "a.test", "a.test", "a.test", "a.test", "a.test", "a.test"},
-			reason: "a.test is no RDS or Aurora endpoint (DNS: no RDS name, after 8 aliases)",
+			reason: "a.test is no RDS or Aurora endpoint (DNS: after 8 aliases)",
 		},
 		{
 			name: "chain that is too long", url: "u@h0.test", config: "rules: [{host: '.*'}]", aliases: chain(9, shop),
 			outcome: ToDelegate, asked: []string{"h0.test", "h1.test", "h2.test", "h3.test", "h4.test", "h5.test", "h6.test", "h7.test"},
-			reason: "h0.test is no RDS or Aurora endpoint (DNS: no RDS name, after 8 aliases)",
+			reason: "h0.test is no RDS or Aurora endpoint (DNS: after 8 aliases)",
 		},
 	}
 	for _, tt := range tests {
@@ -493,7 +493,7 @@ func TestErrors(t *testing.T) {
 		},
 		{
 			name: "entry for a name that is no alias", url: "u@db.example.com", config: "servers: {db.example.com: {credential: iam}}\ndefaults: {credential: delegate}",
-			msg:   "db.example.com is no RDS or Aurora endpoint (DNS: no RDS name, db.example.com, which is no alias), and servers: db.example.com (config.yaml:1) names no endpoint",
+			msg:   "db.example.com is no RDS or Aurora endpoint (DNS: db.example.com is no alias), and servers: db.example.com (config.yaml:1) names no endpoint",
 			hint:  []string{`"endpoint: `},
 			steps: []string{"entry=matches", "dns=no RDS name"},
 		},

@@ -28,6 +28,8 @@ var (
 	ErrSSOLogin = errors.New("the SSO session has expired or was never begun")
 	// ErrConsoleLogin: the same of a session of "aws login".
 	ErrConsoleLogin = errors.New("the AWS login session has expired or was never begun")
+	// ErrInstanceRole: the metadata service is there, but gives no usable credentials.
+	ErrInstanceRole = errors.New("the metadata service of this machine gave no usable credentials for its role")
 	// ErrMFA: the profile wants a code that nobody can be asked for here.
 	ErrMFA = errors.New("the AWS profile asks for an MFA code")
 	// ErrTimeout: the caller's deadline came first.
@@ -168,6 +170,8 @@ func explain(ctx context.Context, t target.Target, err error) error {
 		return ErrTimeout
 	case errors.As(err, &noMetadata):
 		return ErrNoCredentials
+	case strings.Contains(err.Error(), "EC2 IMDS role credentials"):
+		return ErrInstanceRole
 	case strings.Contains(err.Error(), "failed to load credentials") && containerURI() != "":
 		return &ContainerError{containerProblem(err)}
 	case errors.As(err, &api):
@@ -190,11 +194,16 @@ func containerURI() string {
 func containerProblem(err error) string {
 	var answered interface{ HTTPStatusCode() int }
 	var unreachable *net.OpError
+	var network net.Error
 	switch {
+	case strings.Contains(err.Error(), "read authorization token"):
+		return "the file that AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE names can't be read"
 	case errors.As(err, &answered) && answered.HTTPStatusCode() != 0:
 		return fmt.Sprintf("it answered with status %d", answered.HTTPStatusCode())
 	case errors.As(err, &unreachable):
 		return unreachable.Error()
+	case errors.As(err, &network) && network.Timeout():
+		return fmt.Sprintf("no answer within %v", containerAnswer)
 	}
 	return "its answer is not the JSON that the AWS SDK expects"
 }

@@ -12,9 +12,12 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
+	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
 	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/feature/rds/auth"
@@ -63,6 +66,9 @@ func Sign(ctx context.Context, t target.Target) (Token, error) {
 		return Token{}, explain(ctx, t, ctx.Err())
 	}
 }
+
+// containerAnswer is how long a container's credentials endpoint may take for one answer.
+const containerAnswer = 5 * time.Second
 
 // endProcess is how long before the end a credential_process is ended.
 const endProcess = 300 * time.Millisecond
@@ -128,9 +134,15 @@ func provider(ctx context.Context, t target.Target) (aws.CredentialsProvider, er
 		// Without this, container credentials appear to expire five minutes early.
 		config.WithCredentialsCacheOptions(func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = 0 }),
 	}
+	options = append(options, config.WithEndpointCredentialOptions(func(o *endpointcreds.Options) {
+		// The endpoint is on this machine: a few quick tries tell whether it is there.
+		o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(containerAnswer)
+		o.Retryer = retry.NewStandard(func(s *retry.StandardOptions) { s.MaxBackoff = 100 * time.Millisecond })
+	}))
 	if end, ok := ctx.Deadline(); ok {
 		options = append(options, config.WithProcessCredentialOptions(func(o *processcreds.Options) {
-			// The SDK keeps ctx from the program; this way it is ended before we are.
+			// The SDK keeps ctx from the program; this way it is ended before we are, or, when it is
+			// more than one process, the shell that began it.
 			o.Timeout = time.Until(end) - endProcess
 		}))
 	}
