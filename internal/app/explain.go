@@ -13,7 +13,6 @@ import (
 	"mysql-secret-store-rds/internal/cache"
 	"mysql-secret-store-rds/internal/cname"
 	"mysql-secret-store-rds/internal/config"
-	"mysql-secret-store-rds/internal/configfile"
 	"mysql-secret-store-rds/internal/delegate"
 	"mysql-secret-store-rds/internal/identity"
 	"mysql-secret-store-rds/internal/resolve"
@@ -47,12 +46,7 @@ func explain(argv []string, stdout, stderr io.Writer) int {
 		printError(stderr, problem{text: "this is not a Server URL: " + err.Error(), run: Name + " explain user@host:port"})
 		return exitFail
 	}
-	file, err := configfile.Read(os.Getenv(configfile.Env))
-	if err != nil {
-		printError(stderr, describe(err))
-		return exitFail
-	}
-	cfg, err := config.Parse(file)
+	file, cfg, err := readConfig()
 	if err != nil {
 		printError(stderr, describe(err))
 		return exitFail

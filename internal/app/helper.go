@@ -173,7 +173,7 @@ func (c *call) get(u serverurl.URL) (int, error) {
 	if unlock != nil {
 		c.put(signed)
 	} else {
-		c.keep(ctx, signed)
+		c.ifFree(ctx, func() { c.put(signed) })
 	}
 	return c.answer(signed, "signed")
 }
@@ -181,25 +181,23 @@ func (c *call) get(u serverurl.URL) (int, error) {
 // restamp notes that the present configuration gives a kept entry's target, too, so that the next
 // call need not parse it. An entry that has been erased meanwhile stays erased.
 func (c *call) restamp(ctx context.Context, e cache.Entry) {
-	unlock, err := c.kept.Lock(ctx, c.req.ID, func() bool { return true })
-	if err != nil || unlock == nil {
-		return
-	}
-	defer unlock()
-	if now, have := c.entry(); have && now.SignedAt.Equal(e.SignedAt) {
-		now.Config = c.file.Stamp
-		c.put(now)
-	}
+	c.ifFree(ctx, func() {
+		if now, have := c.entry(); have && now.SignedAt.Equal(e.SignedAt) {
+			now.Config = c.file.Stamp
+			c.put(now)
+		}
+	})
 }
 
-// keep puts an entry into the cache, unless another process is at work on it: its entry is as good.
-func (c *call) keep(ctx context.Context, e cache.Entry) {
+// ifFree changes the cache under its lock, unless another process is at work on the entry: what
+// that one puts there is as good.
+func (c *call) ifFree(ctx context.Context, change func()) {
 	unlock, err := c.kept.Lock(ctx, c.req.ID, func() bool { return true })
 	if err != nil || unlock == nil {
 		return
 	}
 	defer unlock()
-	c.put(e)
+	change()
 }
 
 func (c *call) put(e cache.Entry) {
@@ -349,17 +347,23 @@ func (c *call) delegate(why string) (int, error) {
 	return code, nil
 }
 
+// readConfig reads and checks the configuration.
+func readConfig() (configfile.File, *config.Config, error) {
+	file, err := configfile.Read(os.Getenv(configfile.Env))
+	if err != nil {
+		return configfile.File{}, nil, err
+	}
+	cfg, err := config.Parse(file)
+	return file, cfg, err
+}
+
 func (h *helper) list() error {
 	input := h.readBriefly()
 	filter, err := protocol.DecodeFilter(input)
 	if err != nil {
 		return err
 	}
-	file, err := configfile.Read(os.Getenv(configfile.Env))
-	if err != nil {
-		return err
-	}
-	cfg, err := config.Parse(file)
+	_, cfg, err := readConfig()
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -27,24 +26,13 @@ import (
 var program, fakeHelper string
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	dir, err := os.MkdirTemp("", "app_test")
-	if err != nil {
-		panic(err)
-	}
-	program, err = testbed.BuildHelper(context.Background(), dir)
-	if err == nil {
-		fakeHelper, err = testbed.BuildFakeHelper(context.Background(), dir)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	if err := os.RemoveAll(dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	}
-	os.Exit(code)
+	os.Exit(testbed.RunWith(func(ctx context.Context, dir string) (err error) {
+		if program, err = testbed.BuildHelper(ctx, dir); err != nil {
+			return err
+		}
+		fakeHelper, err = testbed.BuildFakeHelper(ctx, dir)
+		return err
+	}, m.Run))
 }
 
 // The servers of every test: the RDS-like server answers for these names.

@@ -84,8 +84,8 @@ func Find(setting, argv0 string) (Helper, error) {
 		}
 		return Helper{path}, nil
 	}
-	self := false
-	for _, dir := range append([]string{ownFolder(argv0)}, filepath.SplitList(os.Getenv("PATH"))...) {
+	self, own := false, ownFolder(argv0)
+	for _, dir := range append([]string{own}, filepath.SplitList(os.Getenv("PATH"))...) {
 		if dir == "" || !filepath.IsAbs(dir) {
 			continue // like os/exec, never from the working folder
 		}
@@ -102,7 +102,7 @@ func Find(setting, argv0 string) (Helper, error) {
 	if self {
 		return missing("the helper %q (%s%s) is this program itself", name, prefix, name)
 	}
-	if own := ownFolder(argv0); own != "" {
+	if own != "" {
 		return missing("the helper %q (%s%s) is neither in %s nor on PATH", name, prefix, name, own)
 	}
 	return missing("the helper %q (%s%s) is not on PATH", name, prefix, name)

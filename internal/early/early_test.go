@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,19 +28,10 @@ import (
 var program string
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "early_test")
-	if err != nil {
-		panic(err)
-	}
-	if program, err = testbed.BuildHelper(context.Background(), dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	if err := os.RemoveAll(dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	}
-	os.Exit(code)
+	os.Exit(testbed.RunWith(func(ctx context.Context, dir string) (err error) {
+		program, err = testbed.BuildHelper(ctx, dir)
+		return err
+	}, m.Run))
 }
 
 const (

@@ -76,11 +76,7 @@ func DecodeRequest(command string, input []byte) (Request, error) {
 	if r.Type, _, err = stringMember(members, "SecretType"); err != nil {
 		return Request{}, err
 	}
-	name := "ServerURL"
-	if _, ok := members[name]; !ok {
-		name = "SecretID"
-	}
-	id, isText, err := stringMember(members, name)
+	id, isText, err := stringMember(members, idName(members))
 	if err != nil {
 		return Request{}, err
 	}
@@ -95,6 +91,14 @@ func DecodeRequest(command string, input []byte) (Request, error) {
 		r.Secret = secret.New(s)
 	}
 	return r, nil
+}
+
+// idName is the member that holds the ID: ServerURL, or else SecretID.
+func idName(members map[string]json.RawMessage) string {
+	if _, ok := members["ServerURL"]; ok {
+		return "ServerURL"
+	}
+	return "SecretID"
 }
 
 // DecodeFilter reads what list was given: nothing at all, or an object with a SecretType, of
@@ -180,14 +184,19 @@ func stringMember(members map[string]json.RawMessage, name string) (s string, is
 // generations, in the order that 9.4 and later write them. It reveals the secret: it is the reply.
 func Credential(id string, s secret.Text) []byte {
 	var b bytes.Buffer
-	b.WriteString(`{"SecretType":"` + TypePassword + `","SecretID":`)
-	writeString(&b, id)
-	b.WriteString(`,"ServerURL":`)
-	writeString(&b, id)
+	writeID(&b, id)
 	b.WriteString(`,"Secret":`)
 	writeString(&b, s.Reveal())
 	b.WriteString("}")
 	return b.Bytes()
+}
+
+// writeID begins the object of the credential (TypePassword, id), in both generations' words.
+func writeID(b *bytes.Buffer, id string) {
+	b.WriteString(`{"SecretType":"` + TypePassword + `","SecretID":`)
+	writeString(b, id)
+	b.WriteString(`,"ServerURL":`)
+	writeString(b, id)
 }
 
 func writeString(b *bytes.Buffer, s string) {
@@ -201,7 +210,6 @@ func writeString(b *bytes.Buffer, s string) {
 // each kept byte for byte. No credential stands in it twice, and with a filter only those of
 // that type. An error says that other is no answer to list; the result then holds ours alone.
 func List(ours []string, other []byte, filter string) ([]byte, error) {
-	type key struct{ typ, id string }
 	seen := map[key]bool{}
 	var entries [][]byte
 	if filter == "" || filter == TypePassword {
@@ -212,10 +220,7 @@ func List(ours []string, other []byte, filter string) ([]byte, error) {
 			}
 			seen[k] = true
 			var b bytes.Buffer
-			b.WriteString(`{"SecretType":"` + TypePassword + `","SecretID":`)
-			writeString(&b, id)
-			b.WriteString(`,"ServerURL":`)
-			writeString(&b, id)
+			writeID(&b, id)
 			b.WriteString("}")
 			entries = append(entries, b.Bytes())
 		}
@@ -228,11 +233,11 @@ func List(ours []string, other []byte, filter string) ([]byte, error) {
 		}
 		for _, raw := range theirs {
 			k, ok := entryKey(raw)
-			if ok && (seen[key(k)] || filter != "" && k.typ != filter) {
+			if ok && (seen[k] || filter != "" && k.typ != filter) {
 				continue
 			}
 			if ok {
-				seen[key(k)] = true
+				seen[k] = true
 			}
 			entries = append(entries, raw)
 		}
@@ -257,24 +262,24 @@ func Listed(list []byte, typ, id string) bool {
 		return false
 	}
 	for _, raw := range entries {
-		if k, ok := entryKey(raw); ok && k.typ == typ && k.id == id {
+		if k, ok := entryKey(raw); ok && k == (key{typ, id}) {
 			return true
 		}
 	}
 	return false
 }
 
+// key names a credential in a list.
+type key struct{ typ, id string }
+
 // entryKey names the credential that an entry of a list stands for. Bytes that are no text are
 // kept apart by comparing the raw JSON string instead of its decoded form.
-func entryKey(raw json.RawMessage) (k struct{ typ, id string }, ok bool) {
+func entryKey(raw json.RawMessage) (k key, ok bool) {
 	members, err := decodeObject(raw)
 	if err != nil {
 		return k, false
 	}
-	name := "ServerURL"
-	if _, has := members[name]; !has {
-		name = "SecretID"
-	}
+	name := idName(members)
 	typ, _, err := stringMember(members, "SecretType")
 	if err != nil {
 		return k, false
@@ -286,6 +291,5 @@ func entryKey(raw json.RawMessage) (k struct{ typ, id string }, ok bool) {
 	if !isText {
 		id = "\x00raw" + string(members[name])
 	}
-	k.typ, k.id = typ, id
-	return k, true
+	return key{typ, id}, true
 }

@@ -37,6 +37,23 @@ func BuildHelper(ctx context.Context, dir string) (string, error) {
 	return build(ctx, dir, "cmd/mysql-secret-store-rds")
 }
 
+// RunWith is for a TestMain whose tests need programs: it gives build a folder for them, calls run,
+// and removes the folder. The result is the exit code.
+func RunWith(build func(ctx context.Context, dir string) error, run func() int) (exitCode int) {
+	dir, err := os.MkdirTemp("", "testbed")
+	if err == nil {
+		err = build(context.Background(), dir)
+	}
+	if err == nil {
+		exitCode = run()
+	}
+	if err := errors.Join(err, os.RemoveAll(dir)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return max(exitCode, 1)
+	}
+	return exitCode
+}
+
 // BuildFakeHelper does the same with the program that is [FakeHelper].
 func BuildFakeHelper(ctx context.Context, dir string) (string, error) {
 	return build(ctx, dir, "internal/testbed/fakehelper")

@@ -133,12 +133,12 @@ func provider(ctx context.Context, t target.Target) (aws.CredentialsProvider, er
 		}),
 		// Without this, container credentials appear to expire five minutes early.
 		config.WithCredentialsCacheOptions(func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = 0 }),
+		config.WithEndpointCredentialOptions(func(o *endpointcreds.Options) {
+			// The endpoint is on this machine: a few quick tries tell whether it is there.
+			o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(containerAnswer)
+			o.Retryer = retry.NewStandard(func(s *retry.StandardOptions) { s.MaxBackoff = 100 * time.Millisecond })
+		}),
 	}
-	options = append(options, config.WithEndpointCredentialOptions(func(o *endpointcreds.Options) {
-		// The endpoint is on this machine: a few quick tries tell whether it is there.
-		o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(containerAnswer)
-		o.Retryer = retry.NewStandard(func(s *retry.StandardOptions) { s.MaxBackoff = 100 * time.Millisecond })
-	}))
 	if end, ok := ctx.Deadline(); ok {
 		options = append(options, config.WithProcessCredentialOptions(func(o *processcreds.Options) {
 			// The SDK keeps ctx from the program; this way it is ended before we are, or, when it is
