@@ -1,0 +1,330 @@
+package inventory
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"iter"
+	"os"
+	"strconv"
+
+	"mysql-secret-store-rds/internal/private"
+	"mysql-secret-store-rds/internal/serverurl"
+)
+
+// The file: a line with its name and version; one line for each record, which is a key, a checksum
+// and JSON with tabs between; a line with the number of records. The keys are in the order of their
+// bytes, so that a record is found by halving, and each stands once: "a <id> <region>" for an
+// account, "s <host>" for a server. A server's line leaves its profile to its account's.
+const (
+	version = 1
+	magic   = "mysql-secret-store-rds inventory "
+	header  = magic + "1\n"
+	trailer = "end\t"
+
+	// maxLine is more than a server with its 50 tags of 384 characters can have.
+	maxLine = 1 << 20
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// checksum finds what a failing disk or an editor does to a line. Nobody forges the owner's own file.
+func checksum(key, data []byte) uint32 {
+	return crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, data)
+}
+
+func accountKey(id, region string) string { return "a " + id + " " + region }
+
+func serverKey(host string) string { return "s " + host }
+
+// Inventory is an open inventory. It stays what it was when it was opened, and is safe for
+// concurrent use.
+type Inventory struct {
+	file       *os.File
+	start, end int64 // of the records
+	count      int
+}
+
+// Open opens the inventory at path and reads its first and last line. The error is [ErrAbsent] or
+// an [*UntrustedError].
+func Open(path string) (*Inventory, error) {
+	f, err := private.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	inv := &Inventory{file: f}
+	if err := inv.frame(); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return inv, nil
+}
+
+// Close closes the file.
+func (inv *Inventory) Close() error { return inv.file.Close() }
+
+func (inv *Inventory) untrusted(format string, args ...any) error {
+	return &UntrustedError{File: inv.file.Name(), Reason: fmt.Sprintf(format, args...)}
+}
+
+// frame checks the first and the last line: a file that was cut off is not believed.
+func (inv *Inventory) frame() error {
+	info, err := inv.file.Stat()
+	if err != nil {
+		return inv.untrusted("%v", err)
+	}
+	first := make([]byte, min(info.Size(), int64(len(header))))
+	last := make([]byte, min(info.Size(), 32))
+	if _, err := inv.file.ReadAt(first, 0); err != nil {
+		return inv.untrusted("%v", err)
+	}
+	if _, err := inv.file.ReadAt(last, info.Size()-int64(len(last))); err != nil {
+		return inv.untrusted("%v", err)
+	}
+	if string(first) != header {
+		if bytes.HasPrefix(first, []byte(magic)) {
+			return inv.untrusted("of another version than %d", version)
+		}
+		return inv.untrusted("no inventory")
+	}
+	at := bytes.LastIndex(last, []byte("\n"+trailer)) + 1
+	number, ok := bytes.CutPrefix(last[at:], []byte(trailer))
+	number, ended := bytes.CutSuffix(number, []byte("\n"))
+	count, err := strconv.Atoi(string(number))
+	if at == 0 || !ok || !ended || err != nil {
+		return inv.untrusted("cut off: its last line is missing")
+	}
+	inv.start, inv.end, inv.count = int64(len(header)), info.Size()-int64(len(last)-at), count
+	return nil
+}
+
+// line is one record.
+type line struct {
+	key, data []byte
+	size      int64 // in the file
+}
+
+// parse takes a line apart, up to and including its line feed.
+func (inv *Inventory) parse(text []byte, at int64) (line, error) {
+	key, rest, ok1 := bytes.Cut(text, []byte("\t"))
+	sum, data, ok2 := bytes.Cut(rest, []byte("\t"))
+	data, ok3 := bytes.CutSuffix(data, []byte("\n"))
+	want, err := strconv.ParseUint(string(sum), 16, 32)
+	if !ok1 || !ok2 || !ok3 || err != nil || checksum(key, data) != uint32(want) {
+		return line{}, inv.untrusted("damaged at byte %d", at)
+	}
+	return line{key, data, int64(len(text))}, nil
+}
+
+// find gives the data of the record with a key, or nil. It halves the part of the file in which a
+// line with that key can begin; low is always where one does.
+func (inv *Inventory) find(key string) ([]byte, error) {
+	const block = 1 << 10 // holds most lines, and costs no more to read than one of them
+	r := bufio.NewReaderSize(nil, block)
+	for low, high := inv.start, inv.end; low < high; {
+		middle := low + (high-low)/2
+		at := middle
+		if middle > low {
+			at = middle - 1 // a line begins at middle if a line feed stands before it
+		}
+		r.Reset(io.NewSectionReader(inv.file, at, min(inv.end-at, 2*maxLine)))
+		if middle > low {
+			skipped, err := r.ReadBytes('\n')
+			if err != nil {
+				return nil, inv.untrusted("damaged at byte %d", at)
+			}
+			at += int64(len(skipped))
+		}
+		if at >= high {
+			high = middle
+			continue
+		}
+		text, err := r.ReadBytes('\n')
+		if err != nil {
+			return nil, inv.untrusted("damaged at byte %d", at)
+		}
+		l, err := inv.parse(text, at)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case string(l.key) == key:
+			return l.data, nil
+		case string(l.key) < key:
+			low = at + l.size
+		default:
+			high = middle
+		}
+	}
+	return nil, nil
+}
+
+// Server gives the record of a host, in any letter case and with or without a final dot, with its
+// account's profile; false when there is none. An error is an [*UntrustedError].
+func (inv *Inventory) Server(host string) (Server, bool, error) {
+	host = serverurl.NormalHost(host)
+	data, err := inv.find(serverKey(host))
+	if data == nil || err != nil {
+		return Server{}, false, err
+	}
+	s, err := inv.server(host, data)
+	if err != nil {
+		return Server{}, false, err
+	}
+	if s.ID != "" {
+		a, _, err := inv.Account(s.ID, s.Region)
+		if err != nil {
+			return Server{}, false, err
+		}
+		s.Profile = a.Profile
+	}
+	return s, true, nil
+}
+
+// Account gives the record of an id in a region; false when there is none. An error is an
+// [*UntrustedError].
+func (inv *Inventory) Account(id, region string) (Account, bool, error) {
+	data, err := inv.find(accountKey(id, region))
+	if data == nil || err != nil {
+		return Account{}, false, err
+	}
+	a, err := inv.account(data)
+	if err == nil && (a.ID != id || a.Region != region) {
+		err = inv.untrusted("the record of %s in %s is another's", id, region)
+	}
+	if err != nil {
+		return Account{}, false, err
+	}
+	return a, true, nil
+}
+
+func (inv *Inventory) server(host string, data []byte) (Server, error) {
+	var s Server
+	if err := s.UnmarshalJSON(data); err != nil {
+		return Server{}, inv.untrusted("the record of %s: %v", host, err)
+	}
+	s.Host = host
+	return s, nil
+}
+
+func (inv *Inventory) account(data []byte) (Account, error) {
+	var a Account
+	if err := json.Unmarshal(data, &a); err != nil {
+		return Account{}, inv.untrusted("an account's record: %v", err)
+	}
+	return a, nil
+}
+
+// lines gives every record in the file's order.
+func (inv *Inventory) lines() iter.Seq2[line, error] {
+	return func(yield func(line, error) bool) {
+		r := bufio.NewReaderSize(io.NewSectionReader(inv.file, inv.start, inv.end-inv.start), 64<<10)
+		var previous []byte
+		var long []byte
+		at, count := inv.start, 0
+		for at < inv.end {
+			text, err := r.ReadSlice('\n')
+			if errors.Is(err, bufio.ErrBufferFull) {
+				long = append(long[:0], text...)
+				for errors.Is(err, bufio.ErrBufferFull) && len(long) <= maxLine {
+					text, err = r.ReadSlice('\n')
+					long = append(long, text...)
+				}
+				text = long
+			}
+			if err != nil {
+				yield(line{}, inv.untrusted("damaged at byte %d", at))
+				return
+			}
+			l, err := inv.parse(text, at)
+			if err == nil && count > 0 && bytes.Compare(previous, l.key) >= 0 {
+				err = inv.untrusted("not in order at byte %d", at)
+			}
+			if err != nil {
+				yield(line{}, err)
+				return
+			}
+			if !yield(l, nil) {
+				return
+			}
+			previous = append(previous[:0], l.key...)
+			at += l.size
+			count++
+		}
+		if count != inv.count {
+			yield(line{}, inv.untrusted("%d records, where the last line says %d", count, inv.count))
+		}
+	}
+}
+
+// Accounts gives all accounts, in the order of their ids and regions.
+func (inv *Inventory) Accounts() ([]Account, error) {
+	var all []Account
+	for l, err := range inv.lines() {
+		if err != nil {
+			return nil, err
+		}
+		if !bytes.HasPrefix(l.key, []byte("a ")) {
+			break
+		}
+		a, err := inv.account(l.data)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, a)
+	}
+	return all, nil
+}
+
+// Servers gives all servers in the order of their hosts, each with its account's profile. After an
+// error, an [*UntrustedError], nothing follows, and what came before must not be believed either.
+func (inv *Inventory) Servers() iter.Seq2[Server, error] {
+	return func(yield func(Server, error) bool) {
+		profiles := map[string]string{}
+		for l, err := range inv.lines() {
+			if err != nil {
+				yield(Server{}, err)
+				return
+			}
+			if host, ok := bytes.CutPrefix(l.key, []byte("s ")); ok {
+				s, err := inv.server(string(host), l.data)
+				if err != nil {
+					yield(Server{}, err)
+					return
+				}
+				if s.ID != "" {
+					s.Profile = profiles[accountKey(s.ID, s.Region)]
+				}
+				if !yield(s, nil) {
+					return
+				}
+				continue
+			}
+			a, err := inv.account(l.data)
+			if err != nil {
+				yield(Server{}, err)
+				return
+			}
+			profiles[accountKey(a.ID, a.Region)] = a.Profile
+		}
+	}
+}
+
+// All reads everything. The error is an [*UntrustedError].
+func (inv *Inventory) All() ([]Account, []Server, error) {
+	accounts, err := inv.Accounts()
+	if err != nil {
+		return nil, nil, err
+	}
+	servers := make([]Server, 0, min(max(inv.count-len(accounts), 0), 1<<16))
+	for s, err := range inv.Servers() {
+		if err != nil {
+			return nil, nil, err
+		}
+		servers = append(servers, s)
+	}
+	return accounts, servers, nil
+}

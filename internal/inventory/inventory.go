@@ -1,0 +1,122 @@
+// Package inventory keeps what discover learned, in a file that can be asked for one server or
+// account without being read: the account, region and AWS profile of each RDS endpoint.
+package inventory
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"mysql-secret-store-rds/internal/private"
+	"mysql-secret-store-rds/internal/serverurl"
+)
+
+// ErrAbsent is what reading says when there is no inventory.
+var ErrAbsent = private.ErrAbsent
+
+// UntrustedError is an inventory that counts as absent although it is there: others may use it, it
+// is of another version, or damaged. It is an [ErrAbsent], too.
+type UntrustedError = private.UntrustedError
+
+// Server is one endpoint of a MySQL-family server, as RDS described it.
+type Server struct {
+	Host            string                 `json:"host,omitempty"` // as serverurl.ParseEndpoint normalises it
+	Port            int                    `json:"port,omitempty"`
+	Kind            serverurl.EndpointKind `json:"-"`                 // as text in JSON: "kind"
+	Name            string                 `json:"name,omitempty"`    // of the instance, cluster, endpoint or proxy
+	Cluster         string                 `json:"cluster,omitempty"` // an instance's; for a proxy's endpoint, the proxy
+	Engine          string                 `json:"engine,omitempty"`
+	EngineVersion   string                 `json:"engine_version,omitempty"`
+	Status          string                 `json:"status,omitempty"`
+	ResourceID      string                 `json:"resource_id,omitempty"` // db-…, cluster-… or prx-…, for rds-db:connect
+	IAM             bool                   `json:"iam"`                   // IAM authentication is on; for a proxy, accepted
+	MasterUser      string                 `json:"master_user,omitempty"`
+	MasterSecretARN string                 `json:"master_secret_arn,omitempty"`
+	Tags            map[string]string      `json:"tags,omitempty"`
+	Account         string                 `json:"account,omitempty"` // its number
+	Region          string                 `json:"region,omitempty"`  // for a global writer, its writer's
+	Partition       string                 `json:"partition,omitempty"`
+	ID              string                 `json:"id,omitempty"`      // of its account and region; "" where none is known
+	Profile         string                 `json:"profile,omitempty"` // the account's preferred one
+	Seen            time.Time              `json:"seen,omitzero"`     // when RDS last listed it
+}
+
+// Account is one account in one region, by the id that both have in host names.
+type Account struct {
+	ID        string    `json:"id"`
+	Region    string    `json:"region"`
+	Number    string    `json:"account"`
+	Partition string    `json:"partition,omitempty"`
+	Profile   string    `json:"profile"`  // the preferred one
+	Profiles  []string  `json:"profiles"` // all that reach it, the preferred one first
+	Why       string    `json:"why"`      // Profile is preferred, in words
+	Full      bool      `json:"full"`     // it was read in full the last time
+	Seen      time.Time `json:"seen"`     // when it was last read
+}
+
+// kinds are the words for a server's kind in JSON.
+var kinds = [...]string{
+	serverurl.Instance: "instance", serverurl.Writer: "writer", serverurl.Reader: "reader", serverurl.Custom: "custom",
+	serverurl.Proxy: "proxy", serverurl.ProxyEndpoint: "proxy-endpoint", serverurl.ShardGroup: "shard-group",
+	serverurl.GlobalWriter: "global-writer",
+}
+
+type (
+	plain   Server // without the methods
+	encoded struct {
+		Kind string `json:"kind"`
+		*plain
+	}
+)
+
+func (s *Server) encoded() (encoded, error) {
+	if s.Kind < 0 || int(s.Kind) >= len(kinds) {
+		return encoded{}, fmt.Errorf("no endpoint kind %d", s.Kind)
+	}
+	return encoded{kinds[s.Kind], (*plain)(s)}, nil
+}
+
+// MarshalJSON writes the kind as a word.
+func (s Server) MarshalJSON() ([]byte, error) {
+	e, err := s.encoded()
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(e)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (s *Server) UnmarshalJSON(data []byte) error {
+	e := encoded{plain: (*plain)(s)}
+	if err := json.Unmarshal(data, &e); err != nil {
+		return err
+	}
+	kind := slices.Index(kinds[:], e.Kind)
+	if kind < 0 {
+		return fmt.Errorf("no endpoint kind %q", e.Kind)
+	}
+	s.Kind = serverurl.EndpointKind(kind)
+	return nil
+}
+
+// Path is the user's inventory: inventory.txt in os.UserConfigDir()/mysql-secret-store-rds.
+func Path() (string, error) {
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return "", fmt.Errorf("no place for the inventory: %w", err)
+	}
+	return filepath.Join(dir, "mysql-secret-store-rds", "inventory.txt"), nil
+}
+
+// Stamp stands for the inventory's content: as long as it stays, so does what the inventory says.
+// It doesn't open the file.
+func Stamp(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "none"
+	}
+	return fmt.Sprintf("%d-%x-%x", version, info.Size(), info.ModTime().UnixNano())
+}

@@ -1,0 +1,103 @@
+package inventory
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"mysql-secret-store-rds/internal/private"
+)
+
+// Lock makes the caller the only process that changes the inventory at path, until unlock is
+// called. It makes the folder if there is none. An error is ctx's, or says that the folder can't
+// be used.
+func Lock(ctx context.Context, path string) (unlock func(), err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("lock inventory: %w", err)
+	}
+	lock := strings.TrimSuffix(path, filepath.Ext(path)) + ".lock"
+	for {
+		unlock, err := private.Lock(ctx, lock, time.Minute, func() bool { return false })
+		// Another one that has come and gone changes nothing here: what it wrote is merged.
+		if errors.Is(err, private.ErrLetGo) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("lock inventory %s: %w", path, err)
+		}
+		return unlock, nil
+	}
+}
+
+// Write replaces the inventory at path, all of it or nothing. The servers come in the ascending
+// order of their hosts, and are not kept in memory; an error among them ends it. The caller holds
+// [Lock].
+func Write(path string, accounts []Account, servers iter.Seq2[Server, error]) error {
+	accounts = slices.Clone(accounts)
+	slices.SortFunc(accounts, func(a, b Account) int {
+		return strings.Compare(accountKey(a.ID, a.Region), accountKey(b.ID, b.Region))
+	})
+	err := private.WriteFrom(path, func(w io.Writer) error {
+		out := writer{w: bufio.NewWriterSize(w, 64<<10)}
+		_, _ = out.w.WriteString(header) // Flush gives the error
+		for _, a := range accounts {
+			if err := out.record(accountKey(a.ID, a.Region), a); err != nil {
+				return err
+			}
+		}
+		for s, err := range servers {
+			if err != nil {
+				return err
+			}
+			key := serverKey(s.Host)
+			if s.Host = ""; s.ID != "" {
+				s.Profile = ""
+			}
+			e, err := s.encoded()
+			if err != nil {
+				return err
+			}
+			if err := out.record(key, e); err != nil {
+				return err
+			}
+		}
+		_, _ = fmt.Fprintf(out.w, "%s%d\n", trailer, out.count)
+		return out.w.Flush()
+	})
+	if err != nil {
+		return fmt.Errorf("write inventory: %w", err)
+	}
+	return nil
+}
+
+type writer struct {
+	w     *bufio.Writer
+	last  string
+	count int
+}
+
+func (out *writer) record(key string, v any) error {
+	if key <= out.last || strings.ContainsAny(key, "\t\n") {
+		return fmt.Errorf("record %q after %q", key, out.last)
+	}
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	if len(key)+len(data) > maxLine-16 {
+		return fmt.Errorf("record %q has %d bytes", key, len(data))
+	}
+	out.last = key
+	out.count++
+	_, err = fmt.Fprintf(out.w, "%s\t%08x\t%s\n", key, checksum([]byte(key), data), data)
+	return err
+}

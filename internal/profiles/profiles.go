@@ -1,0 +1,349 @@
+// Package profiles reads the profiles of the AWS configuration, all of them at once: the AWS SDK gives one at a
+// time, and each time reads everything.
+package profiles
+
+import (
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"os/user"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"mysql-secret-store-rds/internal/spelling"
+)
+
+// Files are the files of the AWS configuration.
+type Files struct{ Config, Credentials string }
+
+// Default gives the files that the SDK reads: those of the environment, else those in ~/.aws.
+func Default() Files {
+	dir := filepath.Join(home(), ".aws")
+	f := Files{os.Getenv("AWS_CONFIG_FILE"), os.Getenv("AWS_SHARED_CREDENTIALS_FILE")}
+	if f.Config == "" {
+		f.Config = filepath.Join(dir, "config")
+	}
+	if f.Credentials == "" {
+		f.Credentials = filepath.Join(dir, "credentials")
+	}
+	return f
+}
+
+// home is the user's home folder, found as the SDK does.
+func home() string {
+	if dir, err := os.UserHomeDir(); err == nil {
+		return dir
+	}
+	if u, err := user.Current(); err == nil {
+		return u.HomeDir
+	}
+	return ""
+}
+
+// Set is all profiles of an AWS configuration. It doesn't change.
+type Set struct {
+	names    []string
+	profiles map[string]Profile
+	services map[string]map[string]string
+}
+
+// Profile is one profile, as both files together have it.
+type Profile struct {
+	Name     string
+	Settings map[string]string // by their names in lower case; nested ones as "s3.addressing_style"
+	Session  map[string]string // the settings of the sso-session that it names; nil when it names none, or one that isn't there
+	KeysFile string            // the file its access key stands in, or ""
+}
+
+// Get gives a setting, or "".
+func (p Profile) Get(name string) string { return p.Settings[name] }
+
+const (
+	keyID, keySecret, keyToken = "aws_access_key_id", "aws_secret_access_key", "aws_session_token"
+)
+
+// Load reads the files (AWS SDKs and Tools Reference Guide, "Shared config and credentials files"). A
+// missing file is an empty one; the error is one that can't be read.
+func Load(f Files) (*Set, error) {
+	s := &Set{profiles: map[string]Profile{}, services: map[string]map[string]string{}}
+	text, err := read(f.Config)
+	if err != nil {
+		return nil, err
+	}
+	sessions := map[string]map[string]string{}
+	sections := parse(text)
+	prefixed := map[string]bool{}
+	for _, sec := range sections {
+		kind, name, two := strings.Cut(sec.name, " ")
+		switch {
+		case two && kind == "profile":
+			prefixed[name] = true
+		case two && kind == "sso-session":
+			merge(sessions, name, sec.settings)
+		case two && kind == "services":
+			merge(s.services, name, sec.settings)
+		}
+	}
+	for _, sec := range sections {
+		name, two := strings.CutPrefix(sec.name, "profile ")
+		// [default] needs no prefix, and gives way to the one that has it.
+		if two || strings.EqualFold(name, "default") && !prefixed[name] {
+			s.add(name, sec.settings, f.Config)
+		}
+	}
+	if text, err = read(f.Credentials); err != nil {
+		return nil, err
+	}
+	for _, sec := range parse(text) {
+		switch kind, name, two := strings.Cut(sec.name, " "); {
+		case two && kind == "profile": // the SDK knows none here
+		case two && kind == "sso-session":
+			merge(sessions, name, sec.settings)
+		case two && kind == "services":
+			merge(s.services, name, sec.settings)
+		default:
+			s.add(sec.name, sec.settings, f.Credentials)
+		}
+	}
+	for name, p := range s.profiles {
+		if session := p.Get("sso_session"); session != "" {
+			p.Session = sessions[session]
+			s.profiles[name] = p
+		}
+	}
+	return s, nil
+}
+
+// merge puts a section's settings over those from before.
+func merge(sections map[string]map[string]string, name string, settings map[string]string) {
+	if sections[name] == nil {
+		sections[name] = map[string]string{}
+	}
+	maps.Copy(sections[name], settings)
+}
+
+func read(file string) (string, error) {
+	text, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("read the AWS configuration: %w", err)
+	}
+	return string(text), nil
+}
+
+// add puts a file's settings over those from before. A key and its secret come from one file.
+func (s *Set) add(name string, settings map[string]string, file string) {
+	p, ok := s.profiles[name]
+	if !ok {
+		s.names = append(s.names, name)
+		p = Profile{Name: name, Settings: map[string]string{}}
+	}
+	_, id := settings[keyID]
+	_, secret := settings[keySecret]
+	whole := id && secret
+	if whole {
+		p.KeysFile = file
+	}
+	for k, v := range settings {
+		if ok && !whole && (k == keyID || k == keySecret || k == keyToken) {
+			continue
+		}
+		p.Settings[k] = v
+	}
+	s.profiles[name] = p
+}
+
+// Names gives the profiles in the order of the files, the config file first.
+func (s *Set) Names() []string { return slices.Clone(s.names) }
+
+// Profile gives a profile by its name.
+func (s *Set) Profile(name string) (Profile, bool) {
+	p, ok := s.profiles[name]
+	return p, ok
+}
+
+// Match gives the profiles that the patterns (*, ?, […]) and names mean, each once and in the order of the
+// files, and those patterns that mean none.
+func (s *Set) Match(patterns []string) (names, unmatched []string) {
+	chosen := map[string]bool{}
+	for _, pattern := range patterns {
+		if _, ok := s.profiles[pattern]; ok {
+			chosen[pattern] = true
+			continue
+		}
+		found := false
+		for _, name := range s.names {
+			// A "/" is a letter like any other in a profile's name, not in path.Match.
+			ok, err := path.Match(strings.ReplaceAll(pattern, "/", "\x00"), strings.ReplaceAll(name, "/", "\x00"))
+			if ok && err == nil {
+				chosen[name], found = true, true
+			}
+		}
+		if !found {
+			unmatched = append(unmatched, pattern)
+		}
+	}
+	for _, name := range s.names {
+		if chosen[name] {
+			names = append(names, name)
+		}
+	}
+	return names, unmatched
+}
+
+// Nearest gives the profile that a name may have been meant to be, or "": one that differs in two
+// letters at most, or else only in case, or the only one that the name begins or ends.
+func (s *Set) Nearest(name string) string {
+	for _, n := range s.names {
+		if strings.EqualFold(n, name) {
+			return n
+		}
+	}
+	if near := spelling.Nearest(name, s.names); near != "" {
+		return near
+	}
+	var parts []string
+	for _, n := range s.names {
+		if len(name) >= 3 && (strings.HasPrefix(strings.ToLower(n), strings.ToLower(name)) || strings.HasSuffix(strings.ToLower(n), strings.ToLower(name))) {
+			parts = append(parts, n)
+		}
+	}
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	return ""
+}
+
+// MissingError is a profile that isn't there.
+type MissingError struct {
+	Profile string
+	UsedBy  string // the profile whose source_profile it is, or ""
+}
+
+func (e *MissingError) Error() string {
+	if e.UsedBy != "" {
+		return fmt.Sprintf("the AWS configuration has no profile %q, which is the source_profile of %q", e.Profile, e.UsedBy)
+	}
+	return fmt.Sprintf("the AWS configuration has no profile %q", e.Profile)
+}
+
+// Chain gives a profile, its source_profile, and so on to the one whose own credentials the first role
+// is assumed with. A profile that is met again, itself as a rule, is the last, and gives its own
+// credentials. The error is a [*MissingError].
+func (s *Set) Chain(name string) ([]Profile, error) {
+	var chain []Profile
+	usedBy := ""
+	for {
+		p, ok := s.profiles[name]
+		if !ok {
+			return chain, &MissingError{name, usedBy}
+		}
+		again := slices.ContainsFunc(chain, func(q Profile) bool { return q.Name == name })
+		chain = append(chain, p)
+		source := p.Get("source_profile")
+		// The SDK stops at a source that has keys, whatever else it says.
+		if source == "" || again || len(chain) > 1 && hasKeys(p) {
+			return chain, nil
+		}
+		usedBy, name = name, source
+	}
+}
+
+func hasKeys(p Profile) bool { return p.Get(keyID) != "" && p.Get(keySecret) != "" }
+
+// Kind is how credentials are got.
+type Kind int
+
+// The kinds, in the SDK's order (config/resolve_credentials.go: resolveCredsFromProfile).
+const (
+	None             Kind = iota // the profile doesn't say: the container's or the machine's role, if any
+	Keys                         // long-term keys
+	SessionKeys                  // temporary keys that somebody wrote there
+	CredentialSource             // credential_source: the environment, a container, the machine
+	WebIdentity
+	SSO       // by an sso-session
+	LegacySSO // by settings of its own
+	ConsoleLogin
+	Process // credential_process
+)
+
+// Kind says how the last profile of a chain gets its credentials; [None] also for a profile that isn't there.
+func (s *Set) Kind(name string) Kind {
+	chain, err := s.Chain(name)
+	if err != nil {
+		return None
+	}
+	p := chain[len(chain)-1]
+	has := func(setting string) bool { return p.Get(setting) != "" }
+	switch {
+	case hasKeys(p) && has(keyToken):
+		return SessionKeys
+	case hasKeys(p):
+		return Keys
+	case has("credential_source"):
+		return CredentialSource
+	case has("web_identity_token_file"):
+		return WebIdentity
+	case has("sso_session"):
+		return SSO
+	case has("sso_start_url"):
+		return LegacySSO
+	case has("login_session"):
+		return ConsoleLogin
+	case has("credential_process"):
+		return Process
+	}
+	return None
+}
+
+// SSOToken gives the file that the SDK and the AWS CLI keep the token of a profile's SSO session in; false when the
+// profile has none. It is named after the session, or the start URL.
+func (s *Set) SSOToken(name string) (file string, ok bool) {
+	kind := s.Kind(name)
+	if kind != SSO && kind != LegacySSO {
+		return "", false
+	}
+	chain, err := s.Chain(name)
+	if err != nil {
+		return "", false
+	}
+	last := chain[len(chain)-1]
+	key := last.Get("sso_session")
+	if kind == LegacySSO {
+		key = last.Get("sso_start_url")
+	}
+	sum := sha1.Sum([]byte(key))
+	return filepath.Join(home(), ".aws", "sso", "cache", hex.EncodeToString(sum[:])+".json"), true
+}
+
+// Hash stands for everything in the files that defines a profile's credentials: its settings, those
+// of its sources, their sso-sessions and services. Neither order nor comments change it.
+func (s *Set) Hash(name string) string {
+	h := sha256.New()
+	put := func(v string) { _, _ = io.WriteString(h, strconv.Itoa(len(v))+":"+v) } // a hash takes everything
+	settings := func(m map[string]string) {
+		put(strconv.Itoa(len(m)))
+		for _, k := range slices.Sorted(maps.Keys(m)) {
+			put(k)
+			put(m[k])
+		}
+	}
+	chain, err := s.Chain(name)
+	if err != nil {
+		put(err.Error())
+	}
+	for _, p := range chain {
+		settings(p.Settings)
+		settings(p.Session)
+		settings(s.services[p.Get("services")])
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
