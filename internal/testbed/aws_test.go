@@ -60,7 +60,7 @@ type stsAnswer struct {
 	Message string `xml:"Error>Message"`
 }
 
-func sts(t *testing.T, a *AWS, key Key, query string) (int, stsAnswer) {
+func askSTS(t *testing.T, a *AWS, key Key, query string) (int, stsAnswer) {
 	t.Helper()
 	status, text, err := signedPost(testContext(t), key, a.URL+"/", "sts", query)
 	if err != nil {
@@ -86,7 +86,7 @@ func TestAWSKeysWork(t *testing.T) {
 		assumeRole + "&DurationSeconds=3600": 20 * time.Minute, // never longer than its own
 	} {
 		before := time.Now()
-		status, answer := sts(t, a, long, query)
+		status, answer := askSTS(t, a, long, query)
 		if status != 200 || len(answer.Given.SessionToken) != 1234 {
 			t.Fatalf("%d: %+v", status, answer)
 		}
@@ -94,14 +94,14 @@ func TestAWSKeysWork(t *testing.T) {
 			t.Errorf("%s: they live %v, want %v", query, left, life)
 		}
 		given := Key{ID: answer.Given.AccessKeyID, Secret: answer.Given.SecretAccessKey, SessionToken: answer.Given.SessionToken}
-		if status, answer := sts(t, a, given, "Action=GetCallerIdentity"); status != 200 || answer.Arn != "arn:aws:sts::123456789012:role/one/dba" {
+		if status, answer := askSTS(t, a, given, "Action=GetCallerIdentity"); status != 200 || answer.Arn != "arn:aws:sts::123456789012:assumed-role/one/dba" {
 			t.Errorf("they belong to %+v", answer)
 		}
 	}
-	if status, answer := sts(t, a, Key{ID: long.ID, Secret: "x"}, "Action=GetCallerIdentity"); status != 403 || answer.Code != "SignatureDoesNotMatch" {
+	if status, answer := askSTS(t, a, Key{ID: long.ID, Secret: "x"}, "Action=GetCallerIdentity"); status != 403 || answer.Code != "SignatureDoesNotMatch" {
 		t.Errorf("a wrong secret: %d, %+v", status, answer)
 	}
-	if status, answer := sts(t, a, long, "Action=GetSessionToken"); status != 400 || answer.Code != "InvalidAction" {
+	if status, answer := askSTS(t, a, long, "Action=GetSessionToken"); status != 400 || answer.Code != "InvalidAction" {
 		t.Errorf("an unknown operation: %d, %+v", status, answer)
 	}
 	assumed := a.Assumed()
@@ -118,7 +118,7 @@ func TestAWSFailures(t *testing.T) {
 	a.Fail("GetCallerIdentity", 1, 503, "ServiceUnavailable", "")
 	var got []string
 	for range 4 {
-		status, answer := sts(t, a, long, "Action=GetCallerIdentity")
+		status, answer := askSTS(t, a, long, "Action=GetCallerIdentity")
 		got = append(got, fmt.Sprintf("%d %s %s", status, answer.Code, answer.Message))
 	}
 	want := []string{"403 AccessDenied " + message, "403 AccessDenied " + message, "503 ServiceUnavailable ", "200  "}
@@ -138,7 +138,7 @@ func TestAWSDelay(t *testing.T) {
 	a.Delay("GetCallerIdentity", delay)
 	for range 2 {
 		start := time.Now()
-		if status, _ := sts(t, a, long, "Action=GetCallerIdentity"); status != 200 {
+		if status, _ := askSTS(t, a, long, "Action=GetCallerIdentity"); status != 200 {
 			t.Errorf("status %d", status)
 		}
 		if took := time.Since(start); took < delay {
@@ -249,7 +249,8 @@ func TestAWSSSO(t *testing.T) {
 	if status, _ := fetch(t, "GET", a.URL+"/federation/credentials", "X-Amz-Sso_bearer_token", "other"); status != 401 {
 		t.Errorf("another token: %d", status)
 	}
-	status, answer := fetch(t, "GET", a.URL+"/federation/credentials", "X-Amz-Sso_bearer_token", a.SSOToken)
+	const query = "/federation/credentials?account_id=123456789012&role_name=dba"
+	status, answer := fetch(t, "GET", a.URL+query, "X-Amz-Sso_bearer_token", a.SSOToken)
 	var given struct{ RoleCredentials json.RawMessage }
 	if err := json.Unmarshal([]byte(answer), &given); err != nil || status != 200 {
 		t.Fatalf("%d, %v", status, err)
@@ -258,7 +259,7 @@ func TestAWSSSO(t *testing.T) {
 
 	const message = `no access to "dba"`
 	a.Fail("GetRoleCredentials", 1, 403, "ForbiddenException", message)
-	status, answer = fetch(t, "GET", a.URL+"/federation/credentials", "X-Amz-Sso_bearer_token", a.SSOToken)
+	status, answer = fetch(t, "GET", a.URL+query, "X-Amz-Sso_bearer_token", a.SSOToken)
 	var failure struct{ Message string }
 	if err := json.Unmarshal([]byte(answer), &failure); err != nil || status != 403 || failure.Message != message {
 		t.Errorf("%d, %v: %s", status, err, answer)

@@ -37,6 +37,9 @@ type RDS struct {
 	conns     map[net.Conn]bool
 	logins    []string
 	refusals  []string
+	users     map[string]bool // IDENTIFIED WITH AWSAuthenticationPlugin; nil: everyone is
+	pluginOff bool
+	skew      time.Duration
 }
 
 // StartRDS starts a server that stands for the endpoints.
@@ -82,6 +85,32 @@ func (r *RDS) Refusals() []string {
 	return append([]string(nil), r.refusals...)
 }
 
+// SetUsers says which database users take tokens. Until then, all do. The server asks the others for a native
+// password, which nothing matches: those that don't exist, and those with a password.
+func (r *RDS) SetUsers(names ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.users = map[string]bool{}
+	for _, name := range names {
+		r.users[name] = true
+	}
+}
+
+// UnloadPlugin makes the server one without IAM authentication (RDS user guide, "Creating a database account using IAM
+// authentication").
+func (r *RDS) UnloadPlugin() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pluginOff = true
+}
+
+// SetSkew sets the server's clock against the machine's.
+func (r *RDS) SetSkew(d time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.skew = d
+}
+
 func (r *RDS) accept() {
 	// The default method is one of MySQL's own, so that a client has to be asked to switch.
 	conf := server.NewServerWithAuth("8.0.40-testbed", mysql.DEFAULT_COLLATION_ID, mysql.AUTH_NATIVE_PASSWORD, nil, r.tls, tokenAuth{r})
@@ -102,7 +131,7 @@ func (r *RDS) accept() {
 				r.mu.Unlock()
 			}()
 			session := &session{}
-			c, err := conf.NewCustomizedConn(conn, everybody{}, session)
+			c, err := conf.NewCustomizedConn(conn, accounts{r}, session)
 			if err != nil {
 				return // refused, or no MySQL client: the X protocol is tried on this port, too
 			}
@@ -113,22 +142,34 @@ func (r *RDS) accept() {
 	}
 }
 
-// everybody sends each user to tokenAuth, as a user that doesn't exist is no different from one
+// accounts sends users to tokenAuth by the plugin that they have, as a user that doesn't exist is no different from one
 // with the wrong password.
-type everybody struct{}
+type accounts struct{ r *RDS }
 
-func (everybody) GetCredential(string) (server.Credential, bool, error) {
-	return server.Credential{Passwords: []string{"not used"}, AuthPluginName: mysql.AUTH_CLEAR_PASSWORD}, true, nil
+func (a accounts) GetCredential(user string) (server.Credential, bool, error) {
+	a.r.mu.Lock()
+	defer a.r.mu.Unlock()
+	plugin := mysql.AUTH_CLEAR_PASSWORD
+	switch {
+	case a.r.users != nil && !a.r.users[user]:
+		plugin = mysql.AUTH_NATIVE_PASSWORD
+	case a.r.pluginOff:
+		return server.Credential{}, false, mysql.NewError(mysql.ER_PLUGIN_IS_NOT_LOADED, "Plugin 'AWSAuthenticationPlugin' is not loaded")
+	}
+	return server.Credential{Passwords: []string{"not used"}, AuthPluginName: plugin}, true, nil
 }
-func (everybody) OnAuthSuccess(*server.Conn) error        { return nil }
-func (everybody) OnAuthFailure(*server.Conn, error)       {}
+func (accounts) OnAuthSuccess(*server.Conn) error         { return nil }
+func (accounts) OnAuthFailure(*server.Conn, error)        {}
 func (tokenAuth) Validate(method string) (supported bool) { return true }
 
 // tokenAuth checks passwords as IAM tokens.
 type tokenAuth struct{ r *RDS }
 
-func (a tokenAuth) Authenticate(c *server.Conn, _ string, data []byte) error {
-	err := a.check(c, strings.TrimSuffix(string(data), "\x00"))
+func (a tokenAuth) Authenticate(c *server.Conn, plugin string, data []byte) error {
+	err := fmt.Errorf("%s is no user with AWSAuthenticationPlugin", c.GetUser())
+	if plugin == mysql.AUTH_CLEAR_PASSWORD {
+		err = a.check(c, strings.TrimSuffix(string(data), "\x00"))
+	}
 	a.r.mu.Lock()
 	defer a.r.mu.Unlock()
 	if err != nil {
@@ -144,9 +185,9 @@ func (a tokenAuth) check(c *server.Conn, token string) error {
 		return fmt.Errorf("a token over a connection without TLS")
 	}
 	a.r.mu.Lock()
-	endpoints := a.r.endpoints
+	endpoints, now := a.r.endpoints, time.Now().Add(a.r.skew)
 	a.r.mu.Unlock()
-	return a.r.keys.VerifyToken(token, c.GetUser(), endpoints, time.Now())
+	return a.r.keys.VerifyToken(token, c.GetUser(), endpoints, now)
 }
 
 // session answers the statements with which clients begin, and a few to see who one is.

@@ -82,6 +82,26 @@ func TestRDSLogin(t *testing.T) {
 	}
 }
 
+// Users, the plugin and the clock are what the test makes them.
+func TestRDSSettings(t *testing.T) {
+	t.Parallel()
+	r, key := startRDS(t)
+	token := buildToken(t, key, ordersHost+":3306", "eu-west-1", "dba")
+	r.SetUsers("DBA")
+	mustRefuse(t, r, token, "dba is no user with AWSAuthenticationPlugin")
+	r.SetUsers("dba")
+	mustServe(t, r, key)
+	r.SetSkew(16 * time.Minute)
+	mustRefuse(t, r, token, "signed 16m")
+	r.SetSkew(0)
+	r.UnloadPlugin()
+	_, err := Connect(testContext(t), "dba", ordersHost, 3306, token, r)
+	var refused *mysql.MySQLError
+	if !errors.As(err, &refused) || refused.Number != 1524 {
+		t.Errorf("got %v, want 1524", err)
+	}
+}
+
 // A token with a large session token is longer than a small packet.
 func TestRDSLongToken(t *testing.T) {
 	t.Parallel()

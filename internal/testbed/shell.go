@@ -29,6 +29,9 @@ type Shell struct {
 	// Before94 makes it a Shell up to 9.3: requests without SecretID, and stdin neither written
 	// nor closed for version and list.
 	Before94 bool
+	// NoTerminal runs the helper in a session of its own, without the terminal that a real one has: that of the
+	// person who runs the tests.
+	NoTerminal bool
 }
 
 // Reply is what came back: both streams, stripped, and the exit code.
@@ -54,6 +57,9 @@ func (s Shell) Call(ctx context.Context, command string, input []byte) (Reply, e
 	}
 	defer outR.Close()
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdinR, outW, outW
+	if s.NoTerminal {
+		cmd.SysProcAttr = ownSession()
+	}
 	err = cmd.Start()
 	_ = stdinR.Close()
 	_ = outW.Close()
