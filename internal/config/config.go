@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"mysql-secret-store-rds/internal/configfile"
 	"mysql-secret-store-rds/internal/serverurl"
@@ -41,6 +42,13 @@ type Fields struct {
 	ExternalID      string
 	RoleSessionName string
 	Credential      Credential
+
+	// For the commands that open a connection; no token depends on them.
+	SSH    string   // the server of an SSH tunnel, as mysqlsh --ssh has it
+	Schema string   // the default schema
+	Args   []string // more arguments for mysqlsh
+	DBUser string   // the database user when nobody names one
+	SSLCA  string   // the file with the certificate authorities
 }
 
 // Where tells a person which part of the file said something.
@@ -62,7 +70,7 @@ type Entry struct {
 }
 
 // Config is a configuration that passed every check. Its zero value is that of no file, but
-// for Cache and Delegate: see [Parse].
+// for Cache, Delegate and Timeout: see [Parse].
 type Config struct {
 	File     string           // where it is, or would be
 	Present  bool             // false when there is no file
@@ -70,6 +78,7 @@ type Config struct {
 	Defaults Entry
 	Delegate string // "default", "none", a helper's name or an absolute path
 	Cache    bool
+	Timeout  time.Duration // for everything that one get does by itself
 
 	servers map[string]Entry // by serverKey
 	rules   []rule
@@ -89,8 +98,11 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Msg)
 }
 
+// DefaultTimeout is how long a get may take: MySQL Shell itself would wait for ever.
+const DefaultTimeout = 20 * time.Second
+
 // Parse checks a file's content and gives the configuration; the error is an [*Error]. No content
-// means: default delegate, cache on.
+// means: default delegate, cache on, [DefaultTimeout].
 func Parse(f configfile.File) (*Config, error) { return parse(f.Path, f.Data) }
 
 // Server gives the exact entry for a host and port. An entry for host:port is preferred to one
@@ -120,6 +132,26 @@ func (c *Config) Rule(host, user string) (Entry, bool, error) {
 		return Entry{Fields: f, Where: r.where}, err == nil, err
 	}
 	return Entry{}, false, nil
+}
+
+// Users are the database users that servers, accounts and defaults name, in no order.
+func (c *Config) Users() []string {
+	var users []string
+	add := func(e Entry) {
+		for _, user := range []string{e.User, e.DBUser} {
+			if user != "" {
+				users = append(users, user)
+			}
+		}
+	}
+	for _, e := range c.servers {
+		add(e)
+	}
+	for _, e := range c.Accounts {
+		add(e)
+	}
+	add(c.Defaults)
+	return users
 }
 
 // rule is an entry with patterns. A rule whose values use no groups is built once, at load.

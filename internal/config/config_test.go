@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -82,19 +83,19 @@ func TestParseExample(t *testing.T) {
 				host:    regexp.MustCompile(`(?i)^(?:(?P<team>[a-z]+)-(?P<env>prod|stage)-.*\.rds\.amazonaws\.com)$`),
 				where:   Where{file, 9, "rule 1"},
 				expands: true,
-				raw:     map[string]rawField{"aws_profile": {"${env}-${team}-dba", 10}},
+				raw:     map[string]rawField{"aws_profile": {text: "${env}-${team}-dba", line: 10}},
 			},
 			{
 				user:  regexp.MustCompile(`^(?:root|admin)$`),
 				where: Where{file, 11, "rule 2"},
-				raw:   map[string]rawField{"credential": {"delegate", 12}},
+				raw:   map[string]rawField{"credential": {text: "delegate", line: 12}},
 				entry: Entry{Fields{Credential: Delegate}, Where{file, 11, "rule 2"}},
 			},
 		},
 		Accounts: map[string]Entry{"abcdefghijkl": {Fields{Profile: "prod-dba"}, Where{file, 14, "accounts: abcdefghijkl"}}},
 		Defaults: Entry{Fields{Profile: "corp"}, Where{file, 15, "defaults"}},
-		Delegate: "default",
-		Cache:    true,
+		Delegate: "default", Timeout: DefaultTimeout,
+		Cache: true,
 	}
 	if diff := cmp.Diff(want, mustParse(t, example), inside); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -105,6 +106,44 @@ func TestParseExample(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, mustParse(t, "---\n"+strings.TrimSpace(example)+"\n...\n"), cmp.FilterPath(isLine, cmp.Ignore()), inside); diff != "" {
 		t.Errorf("between document marks (-want +got):\n%s", diff)
+	}
+}
+
+func TestClientFields(t *testing.T) {
+	t.Parallel()
+	c := mustParse(t, `
+servers:
+  db.abc.eu-west-1.rds.amazonaws.com: {ssh: me@bastion:2222, schema: shop, mysqlsh_args: [--sql, '--compress=PREFERRED'], db_user: dba, ssl_ca: /etc/ca.pem}
+rules:
+  - host: '(?P<team>[a-z]+)-.*'
+    schema: ${team}
+    mysqlsh_args: ['--log-file=${team}.log', --sql]
+    ssh: bastion.${team}.example.com
+defaults: {db_user: everybody, mysqlsh_args: --js}
+`)
+	e, _ := c.Server("db.abc.eu-west-1.rds.amazonaws.com", 3306)
+	want := Fields{SSH: "me@bastion:2222", Schema: "shop", Args: []string{"--sql", "--compress=PREFERRED"}, DBUser: "dba", SSLCA: "/etc/ca.pem"}
+	if diff := cmp.Diff(want, e.Fields, inside); diff != "" {
+		t.Errorf("server (-want +got):\n%s", diff)
+	}
+	e, ok, err := c.Rule("web-7.abc.eu-west-1.rds.amazonaws.com", "x")
+	want = Fields{SSH: "bastion.web.example.com", Schema: "web", Args: []string{"--log-file=web.log", "--sql"}}
+	if diff := cmp.Diff(want, e.Fields, inside); diff != "" || !ok || err != nil {
+		t.Errorf("rule: %v, %v (-want +got):\n%s", ok, err, diff)
+	}
+	if diff := cmp.Diff(Fields{DBUser: "everybody", Args: []string{"--js"}}, c.Defaults.Fields, inside); diff != "" {
+		t.Errorf("defaults (-want +got):\n%s", diff)
+	}
+}
+
+func TestTimeout(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]time.Duration{
+		"": DefaultTimeout, "timeout: 30": 30 * time.Second, "timeout: 30s": 30 * time.Second, "timeout: '2m'": 2 * time.Minute, "timeout: 1s": time.Second,
+	} {
+		if got := mustParse(t, text).Timeout; got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
 	}
 }
 
@@ -131,9 +170,10 @@ accounts:
   '123': numeric
 delegate: none
 cache: false
+timeout: 1m30s
 `)
 	want := &Config{
-		File: file, Present: true, Delegate: "none", Cache: false,
+		File: file, Present: true, Delegate: "none", Cache: false, Timeout: 90 * time.Second,
 		servers: map[string]Entry{"h 0": {
 			Fields{
 				Profile: "p q", Region: "eusc-de-east-1", User: "App_User", Credential: IAM,
@@ -163,14 +203,14 @@ func TestParseJSON(t *testing.T) {
 	c := mustParse(t, "{\n\t\"servers\": {\n\t\t\"127.0.0.1:13306\":\t{ \"aws_profile\" : \"caf\\u00e9\\/x\",\n\t\t\t\"credential\":\"iam\" }\n\t},\n"+
 		"\t\"rules\": [ {\"user\": \"\\\\w+\", \"credential\": \"none\"} ],\n\t\"cache\": false\n}\n")
 	want := &Config{
-		File: file, Present: true, Delegate: "default", Accounts: map[string]Entry{},
+		File: file, Present: true, Delegate: "default", Timeout: DefaultTimeout, Accounts: map[string]Entry{},
 		servers: map[string]Entry{"127.0.0.1 13306": {
 			Fields{Profile: "café/x", Credential: IAM}, Where{file, 3, "servers: 127.0.0.1:13306"},
 		}},
 		rules: []rule{{
 			user:  regexp.MustCompile(`^(?:\w+)$`),
 			where: Where{file, 6, "rule 1"},
-			raw:   map[string]rawField{"credential": {"none", 6}},
+			raw:   map[string]rawField{"credential": {text: "none", line: 6}},
 			entry: Entry{Fields{Credential: None}, Where{file, 6, "rule 1"}},
 		}},
 	}
@@ -191,7 +231,7 @@ func TestParseNothing(t *testing.T) {
 			continue
 		}
 		c.Defaults.Where = Where{}
-		want := &Config{File: file, Present: true, Accounts: map[string]Entry{}, Delegate: "default", Cache: true, servers: map[string]Entry{}}
+		want := &Config{File: file, Present: true, Accounts: map[string]Entry{}, Delegate: "default", Cache: true, Timeout: DefaultTimeout, servers: map[string]Entry{}}
 		if diff := cmp.Diff(want, c, inside); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", text, diff)
 		}
@@ -295,6 +335,15 @@ func TestParseErrors(t *testing.T) {
 		{"cache: text", "cache: yes\n", 1, []string{"cache should be true or false, not text"}},
 		{"cache: number", "cache: 1\n", 1, []string{"cache should be true or false, not a number"}},
 		{"cache: nothing", "cache:\n", 1, []string{"cache should be true or false, not nothing"}},
+		{"relative ssl_ca", field("ssl_ca: ca.pem"), 3, []string{`servers: h: ssl_ca: "ca.pem" is no absolute path`}},
+		{"ssh that is an option", field("ssh: -oProxyCommand=x"), 3, []string{`servers: h: ssh: "-oProxyCommand=x"; allowed: the SSH server`}},
+		{"arguments that are a map", field("mysqlsh_args: {a: b}"), 3, []string{"mysqlsh_args (a list of arguments) should be text, not a map"}},
+		{"an argument that is a number", field("mysqlsh_args: [1]"), 3, []string{"mysqlsh_args should be text, not a number"}},
+		{"a group that isn't there", "rules:\n  - host: x\n    mysqlsh_args: [a, '${b}']\n", 3, []string{"no group b"}},
+		{"timeout: no unit", "timeout: soon\n", 1, []string{"timeout should be a time from 1s to 10m, such as 30s"}},
+		{"timeout: too short", "timeout: 500ms\n", 1, []string{"timeout should be a time from 1s to 10m, such as 30s"}},
+		{"timeout: too long", "timeout: 601\n", 1, []string{"timeout should be a time from 1s to 10m, such as 30s"}},
+		{"timeout: nothing", "timeout:\n", 1, []string{"timeout should be a time from 1s to 10m, such as 30s"}},
 		{"cache in quotes", "cache: 'true'\n", 1, []string{"cache should be true or false, not text"}},
 
 		{"field: number", field("aws_profile: 0123"), 3, []string{"servers: h: aws_profile should be text, not a number: put it in quotes"}},
@@ -652,7 +701,7 @@ func TestNoFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Config{File: file, Accounts: map[string]Entry{}, Delegate: "default", Cache: true, servers: map[string]Entry{}}
+	want := &Config{File: file, Accounts: map[string]Entry{}, Delegate: "default", Cache: true, Timeout: DefaultTimeout, servers: map[string]Entry{}}
 	if diff := cmp.Diff(want, c, inside); diff != "" {
 		t.Errorf("no file (-want +got):\n%s", diff)
 	}
@@ -689,7 +738,7 @@ func FuzzParse(f *testing.F) {
 		for key, e := range c.servers {
 			host, port, _ := strings.Cut(key, " ")
 			n, err := strconv.Atoi(port)
-			if got, ok := c.Server(host, n); err != nil || !ok || got != e {
+			if got, ok := c.Server(host, n); err != nil || !ok || !cmp.Equal(got, e, inside) {
 				t.Fatalf("Server(%q, %s) = %+v, %v; want %+v", host, port, got, ok, e)
 			}
 			entries = append(entries, e)

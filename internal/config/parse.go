@@ -10,17 +10,20 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
 	"mysql-secret-store-rds/internal/serverurl"
+	"mysql-secret-store-rds/internal/spelling"
 )
 
 var (
-	topKeys   = []string{"servers", "rules", "accounts", "defaults", "delegate", "cache"}
-	entryKeys = []string{"aws_profile", "region", "endpoint", "user", "role_arn", "external_id", "role_session_name", "credential"}
+	topKeys   = []string{"servers", "rules", "accounts", "defaults", "delegate", "cache", "timeout"}
+	entryKeys = []string{"aws_profile", "region", "endpoint", "user", "role_arn", "external_id", "role_session_name", "credential",
+		"ssh", "schema", "mysqlsh_args", "db_user", "ssl_ca"}
 	// In a rule "user" is a pattern, like "host"; an account and the defaults hold for many
 	// servers, so they have no endpoint.
 	ruleKeys = append([]string{"host"}, entryKeys...)
@@ -30,7 +33,16 @@ var (
 // rawField is a value as the file has it.
 type rawField struct {
 	text string
+	list []string // instead of text, for a field that is a list
 	line int
+}
+
+// texts are all that a field says.
+func (f rawField) texts() []string {
+	if f.list != nil {
+		return f.list
+	}
+	return []string{f.text}
 }
 
 // reader walks the YAML tree. Walking it, instead of decoding into structs, is what lets each
@@ -41,7 +53,7 @@ type reader struct {
 }
 
 func parse(file string, data []byte) (*Config, error) {
-	c := &Config{File: file, Present: data != nil, Accounts: map[string]Entry{}, Delegate: "default", Cache: true, servers: map[string]Entry{}}
+	c := &Config{File: file, Present: data != nil, Accounts: map[string]Entry{}, Delegate: "default", Cache: true, Timeout: DefaultTimeout, servers: map[string]Entry{}}
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	if len(bytes.TrimSpace(data)) == 0 {
 		return c, nil
@@ -200,7 +212,7 @@ func (r *reader) known(p pair, where string, allowed []string) error {
 		return nil
 	}
 	msg := fmt.Sprintf("unknown key %q%s; allowed: %s", p.key, where, strings.Join(allowed, ", "))
-	if near := nearest(p.key, allowed); near != "" {
+	if near := spelling.Nearest(p.key, allowed); near != "" {
 		msg += fmt.Sprintf(" (did you mean %s?)", near)
 	}
 	return r.errorAt(p.line, "%s", msg)
@@ -228,6 +240,8 @@ func (r *reader) config(root ast.Node, c *Config) error {
 			c.Delegate, err = r.delegate(p)
 		case "cache":
 			c.Cache, err = r.boolean(p)
+		case "timeout":
+			c.Timeout, err = r.duration(p)
 		}
 		if err != nil {
 			return err
@@ -284,7 +298,7 @@ func (r *reader) accounts(p pair, c *Config) error {
 				return err
 			}
 			e.Where = Where{r.file, a.line, name}
-			e.Fields, err = buildFields(r.file, name, map[string]rawField{"aws_profile": {profile, a.line}}, nil)
+			e.Fields, err = buildFields(r.file, name, map[string]rawField{"aws_profile": {text: profile, line: a.line}}, nil)
 		}
 		if err != nil {
 			return err
@@ -316,11 +330,17 @@ func (r *reader) rawFields(fields []pair, name string, allowed []string) (map[st
 		if err := r.known(f, " in "+name, allowed); err != nil {
 			return nil, err
 		}
-		text, err := r.text(f, name+": "+f.key)
+		field := rawField{line: f.line}
+		var err error
+		if f.key == "mysqlsh_args" {
+			field.list, err = r.list(f, name+": "+f.key)
+		} else {
+			field.text, err = r.text(f, name+": "+f.key)
+		}
 		if err != nil {
 			return nil, err
 		}
-		raw[f.key] = rawField{text, f.line}
+		raw[f.key] = field
 	}
 	return raw, nil
 }
@@ -399,7 +419,7 @@ func (r *reader) rule(item ast.Node, name string) (rule, error) {
 		return rule{}, r.errorAt(line, "%s has neither host nor user; what holds for every server belongs under defaults", name)
 	}
 	for _, k := range sortedKeys(raw) {
-		used, err := groupsIn(raw[k].text)
+		used, err := groupsIn(strings.Join(raw[k].texts(), "\n"))
 		if err != nil {
 			return rule{}, r.errorAt(raw[k].line, "%s: %s: %v", name, k, err)
 		}
@@ -415,7 +435,7 @@ func (r *reader) rule(item ast.Node, name string) (rule, error) {
 		// What has no groups can be checked now.
 		fixed := map[string]rawField{}
 		for k, f := range raw {
-			if !strings.Contains(f.text, "${") {
+			if !strings.Contains(strings.Join(f.texts(), "\n"), "${") {
 				fixed[k] = f
 			}
 		}
@@ -462,16 +482,23 @@ func buildFields(file, name string, raw map[string]rawField, groups map[string]s
 		fail := func(format string, args ...any) (Fields, error) {
 			return Fields{}, &Error{File: file, Line: v.line, Msg: name + ": " + k + ": " + fmt.Sprintf(format, args...)}
 		}
-		text := v.text
-		if strings.Contains(text, "${") {
-			if groups == nil {
-				return fail("${…} stands for a group of a rule, and this is no rule")
+		var texts []string
+		for _, text := range v.texts() {
+			if strings.Contains(text, "${") {
+				if groups == nil {
+					return fail("${…} stands for a group of a rule, and this is no rule")
+				}
+				text = groupRef().ReplaceAllStringFunc(text, func(ref string) string { return groups[ref[2:len(ref)-1]] })
+				if text == "" {
+					continue
+				}
 			}
-			text = groupRef().ReplaceAllStringFunc(text, func(ref string) string { return groups[ref[2:len(ref)-1]] })
-			if text == "" {
-				continue
-			}
+			texts = append(texts, text)
 		}
+		if len(texts) == 0 {
+			continue
+		}
+		text := texts[0]
 		switch k {
 		case "aws_profile":
 			f.Profile = text
@@ -503,6 +530,22 @@ func buildFields(file, name string, raw map[string]rawField, groups map[string]s
 			f.RoleARN = text
 		case "external_id":
 			f.ExternalID = text
+		case "ssh":
+			if strings.HasPrefix(text, "-") || strings.ContainsAny(text, " \t") {
+				return fail("%q; allowed: the SSH server, such as me@bastion.example.com:22", text)
+			}
+			f.SSH = text
+		case "schema":
+			f.Schema = text
+		case "mysqlsh_args":
+			f.Args = texts
+		case "db_user":
+			f.DBUser = text
+		case "ssl_ca":
+			if !filepath.IsAbs(text) {
+				return fail("%q is no absolute path; allowed: a PEM file with certificate authorities, such as /etc/ssl/rds/global-bundle.pem", text)
+			}
+			f.SSLCA = text
 		case "role_session_name":
 			if !sessionName().MatchString(text) {
 				return fail("%q; allowed: 2 to 64 letters, digits and _+=,.@-", text)
@@ -547,6 +590,52 @@ func (r *reader) boolean(p pair) (bool, error) {
 		return b.Value, nil
 	}
 	return false, r.errorAt(p.line, "%s should be true or false, not %s", p.key, describe(n))
+}
+
+// list reads a list of texts; one text is a list of one.
+func (r *reader) list(p pair, what string) ([]string, error) {
+	n, err := r.plain(p.value)
+	if err != nil {
+		return nil, err
+	}
+	seq, ok := n.(*ast.SequenceNode)
+	if !ok {
+		text, err := r.text(p, what+" (a list of arguments)")
+		return []string{text}, err
+	}
+	list := []string{}
+	for _, v := range seq.Values {
+		line := p.line
+		if v.GetToken() != nil {
+			line = v.GetToken().Position.Line
+		}
+		text, err := r.text(pair{p.key, line, v}, what)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, text)
+	}
+	return list, nil
+}
+
+// duration reads a time: 30s, 1m30s, or a whole number of seconds.
+func (r *reader) duration(p pair) (time.Duration, error) {
+	n, err := r.plain(p.value)
+	if err != nil {
+		return 0, err
+	}
+	text := ""
+	switch v := n.(type) {
+	case *ast.StringNode:
+		text = v.Value
+	case *ast.IntegerNode:
+		text = v.GetToken().Value + "s"
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < time.Second || d > 10*time.Minute {
+		return 0, r.errorAt(p.line, "%s should be a time from 1s to 10m, such as 30s", p.key)
+	}
+	return d, nil
 }
 
 // text reads a string that isn't empty. A number is not one: 0123 would lose its zero.
@@ -598,35 +687,4 @@ func sortedKeys[V any](m map[string]V) []string {
 	}
 	sort.Strings(keys)
 	return keys
-}
-
-// nearest gives the candidate at most two edits away from word, or "".
-func nearest(word string, candidates []string) string {
-	best, at := "", 3
-	for _, c := range candidates {
-		if d := edits(word, c); d < at {
-			best, at = c, d
-		}
-	}
-	return best
-}
-
-// edits is the Levenshtein distance.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
 }
