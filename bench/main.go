@@ -1,7 +1,8 @@
 // Bench compares the program's start-up, in one run and side by side, with that of an empty Go
 // program and of the AWS CLI making the same token, and shows that neither many cache entries nor
-// a large configuration slow a cached get. It prints medians and ratios; with -limit it fails when
-// version or a cached get takes more than that many times an empty program's time.
+// a large configuration or inventory slow a cached get. Before that it runs discover for a fleet of 40,000
+// endpoints. It prints medians and ratios; with -limit it fails when version or a cached get takes more than
+// that many times an empty program's time, a lookup among the 40,000 more than 10 ms, or discover more than 200 MiB.
 //
 //	go run ./bench [-n RUNS] [-limit RATIO]
 package main
@@ -72,6 +73,10 @@ func bench(runs int, limit float64) (err error) {
 	if err != nil {
 		return err
 	}
+	inventory, err := discoverFleet(dir, helper, limit > 0)
+	if err != nil {
+		return err
+	}
 	programs := []*program{
 		{name: "empty Go program", args: []string{empty}},
 		{name: "version", args: []string{helper, "version"}, env: testbed.Env(dir)},
@@ -79,17 +84,19 @@ func bench(runs int, limit float64) (err error) {
 	for _, size := range []struct {
 		name           string
 		entries, rules int
+		inventory      string
 	}{
-		{"cached get", 0, 0},
-		{"cached get, 10 entries, 10 rules", 10, 10},
-		{"cached get, 10,000 entries", 10_000, 10},
-		{"cached get, 1,000 rules and servers", 10, 1000},
+		{"cached get", 0, 0, ""},
+		{"cached get, 10 entries, 10 rules", 10, 10, ""},
+		{"cached get, 10,000 entries", 10_000, 10, ""},
+		{"cached get, 1,000 rules and servers", 10, 1000, ""},
+		{"cached get, 40,000 endpoints known", 0, 0, inventory},
 	} {
 		home, err := os.MkdirTemp(dir, "home")
 		if err != nil {
 			return err
 		}
-		if err := fill(home, size.entries, size.rules); err != nil {
+		if err := fill(home, size.entries, size.rules, size.inventory); err != nil {
 			return err
 		}
 		env := append(testbed.Env(home), "AWS_ACCESS_KEY_ID=AKIABENCH", "AWS_SECRET_ACCESS_KEY=secret")
@@ -100,10 +107,15 @@ func bench(runs int, limit float64) (err error) {
 		p.took = nil
 		programs = append(programs, p)
 	}
-	signing := *programs[2]
-	signing.name = "get, signed anew"
-	signing.env = append(signing.env, "MYSQL_SECRET_STORE_RDS_CACHE_DIR="+os.DevNull)
-	programs = append(programs, &signing)
+	cached := programs[1:] // version and the cached gets
+	anew := func(p *program, name string) *program {
+		signing := *p
+		signing.name = name
+		signing.env = append(slices.Clone(p.env), "MYSQL_SECRET_STORE_RDS_CACHE_DIR="+os.DevNull)
+		programs = append(programs, &signing)
+		return &signing
+	}
+	unknown, known := anew(programs[2], "get, signed anew"), anew(programs[6], "get, signed anew, 40,000 endpoints known")
 	if aws := findAWS(); aws != "" {
 		cli := &program{
 			name: "aws rds generate-db-auth-token",
@@ -144,7 +156,10 @@ func bench(runs int, limit float64) (err error) {
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	for _, p := range programs[1:6] { // version and the cached gets
+	if more := known.median() - unknown.median(); limit > 0 && more > inventoryLimit {
+		return fmt.Errorf("40,000 known endpoints cost a get %v; the limit is %v", more, inventoryLimit)
+	}
+	for _, p := range cached {
 		if ratio := float64(p.median()) / float64(programs[0].median()); limit > 0 && ratio > limit {
 			return fmt.Errorf("%s takes %.2f times as long as an empty program; the limit is %g", p.name, ratio, limit)
 		}
@@ -178,9 +193,12 @@ func build(dir string) (empty, helper string, err error) {
 	return empty, helper, err
 }
 
-// fill gives a home a cache of so many entries and a configuration of so many rules, and as many
-// servers, none of which is the one that is asked for.
-func fill(home string, entries, rules int) error {
+// inventoryLimit is what a lookup among 40,000 endpoints may cost.
+const inventoryLimit = 10 * time.Millisecond
+
+// fill gives a home a cache of so many entries, a configuration of so many rules and as many
+// servers, none of which is the one that is asked for, and an inventory, if any.
+func fill(home string, entries, rules int, inventory string) error {
 	cache := filepath.Join(home, ".cache", "mysql-secret-store-rds")
 	config := filepath.Join(home, ".config", "mysql-secret-store-rds")
 	for _, d := range []string{cache, config} {
@@ -191,6 +209,15 @@ func fill(home string, entries, rules int) error {
 	for i := range entries {
 		file := filepath.Join(cache, fmt.Sprintf("%032x.json", i))
 		if err := os.WriteFile(file, bytes.Repeat([]byte("x"), 1000), 0o600); err != nil {
+			return err
+		}
+	}
+	if inventory != "" {
+		text, err := os.ReadFile(inventory)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(config, "inventory.txt"), text, 0o600); err != nil {
 			return err
 		}
 	}

@@ -9,12 +9,7 @@ package app
 
 import (
 	"fmt"
-	"io"
 	"os"
-	"slices"
-	"strings"
-
-	"golang.org/x/term"
 
 	"mysql-secret-store-rds/internal/early"
 	"mysql-secret-store-rds/internal/protocol"
@@ -32,20 +27,10 @@ const (
 // Main runs the program and gives its exit code: 0 for success, 1 for failure, or the exit code
 // of the helper that a call was passed on to.
 func Main(args []string, stdin, stdout, stderr *os.File) int {
-	if len(args) == 2 && (args[1] == "--help" || args[1] == "-h") {
-		fmt.Fprint(stdout, helpText)
-		return exitOK
-	}
-	if len(args) >= 2 && args[1] == "explain" {
-		return explain(args, stdout, stderr)
-	}
 	command, err := protocol.CheckArgs(args)
 	switch {
-	case err != nil && !isTerminal(stdin):
-		fmt.Fprintln(stderr, err)
-		return exitFail
 	case err != nil:
-		return misunderstood(args, stdout, stderr)
+		return otherCall(err, args, stdin, stdout, stderr)
 	case command == "version":
 		fmt.Fprintln(stdout, early.Version()) // package early has answered, as a rule
 		return exitOK
@@ -59,43 +44,14 @@ func Main(args []string, stdin, stdout, stderr *os.File) int {
 	return code
 }
 
-func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
-
-// misunderstood answers a person who typed something that is no command.
-func misunderstood(args []string, stdout, stderr io.Writer) int {
-	switch {
-	case len(args) <= 1:
-		fmt.Fprint(stderr, helpText)
-		return exitFail
-	case slices.Contains(args[1:], "--help"), slices.Contains(args[1:], "-h"):
-		fmt.Fprint(stdout, helpText)
-		return exitOK
+// otherCall answers what is none of MySQL Shell's calls: a person's, or a program's mistake, which
+// gets the protocol's own words.
+func otherCall(mistake error, args []string, stdin, stdout, stderr *os.File) int {
+	c := &console{args: args, stdin: stdin, stdout: stdout, stderr: stderr}
+	root := c.root()
+	if len(args) > 0 && (isTerminal(stdin) || isCommand(root, args[1:])) {
+		return c.command(root)
 	}
-	printError(stderr, problem{
-		text: fmt.Sprintf("%q is no command of %s", strings.Join(args[1:], " "), Name),
-		run:  Name + " --help",
-	})
+	fmt.Fprintln(stderr, mistake)
 	return exitFail
 }
-
-const helpText = `mysql-secret-store-rds gives MySQL Shell IAM tokens for Amazon RDS and Aurora.
-
-MySQL Shell calls it by itself once it is switched on:
-  \option --persist credentialStore.helper rds
-
-Usage:
-  mysql-secret-store-rds explain <user@host:port>
-        show, step by step, where the password for a server comes from; signs nothing
-  mysql-secret-store-rds <version|store|get|erase|list>
-        the calls of MySQL Shell: a JSON object on stdin, the reply on stdout
-  mysql-secret-store-rds --help
-
-Environment:
-  MYSQL_SECRET_STORE_RDS_CONFIG     the configuration file (default: config.yaml in the
-                                    folder mysql-secret-store-rds of the user's configuration)
-  MYSQL_SECRET_STORE_RDS_CACHE_DIR  the folder for tokens (default: the folder
-                                    mysql-secret-store-rds of the user's cache)
-  MYSQL_SECRET_STORE_RDS_LOG        a file to log each decision to (default: none)
-
-Exit codes: 0 success, 1 failure, or that of the helper a call was passed on to.
-`

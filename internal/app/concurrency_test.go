@@ -56,8 +56,8 @@ func TestManyAtOnce(t *testing.T) {
 		t.Errorf("%d signatures, want 1", n)
 	}
 	cache := filepath.Join(b.home, ".cache", "mysql-secret-store-rds")
-	if files, err := os.ReadDir(cache); err != nil || len(files) != 1 {
-		t.Errorf("the cache holds %v (%v), want one file", files, err)
+	if files, err := os.ReadDir(cache); err != nil || len(files) != 2 {
+		t.Errorf("the cache holds %v (%v), want a token and the role's credentials", files, err)
 	}
 }
 

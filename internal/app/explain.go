@@ -6,106 +6,216 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"mysql-secret-store-rds/internal/cache"
 	"mysql-secret-store-rds/internal/cname"
 	"mysql-secret-store-rds/internal/config"
+	"mysql-secret-store-rds/internal/credentials"
 	"mysql-secret-store-rds/internal/delegate"
 	"mysql-secret-store-rds/internal/identity"
 	"mysql-secret-store-rds/internal/resolve"
 	"mysql-secret-store-rds/internal/serverurl"
+	"mysql-secret-store-rds/internal/target"
 	"mysql-secret-store-rds/internal/token"
 )
 
-const explainHelp = `Shows where the password for a server comes from, step by step: which entry, rule or account of
-the configuration decided what, and what the cache holds. Signs nothing and asks AWS nothing.
-
-Usage:
-  mysql-secret-store-rds explain <user@host:port>
+func (c *console) explainCommand() *cobra.Command {
+	var asJSON, online bool
+	cmd := &cobra.Command{
+		Use:   "explain <user@host:port>",
+		Short: "show, step by step, where the password for a server comes from; signs nothing",
+		Long: `Shows where the password for a server comes from, step by step: which entry, rule or account of
+the configuration, or what discover learned, decided what; whose credentials would sign; what the cache holds, and who
+is asked about servers that aren't ours. Signs nothing, and asks AWS nothing but with --online.
 
 The argument is the Server URL as MySQL Shell writes it: no scheme, no password, no schema.
-Exit codes: 0 when the Server URL leads somewhere, 1 when something is wrong.
-`
+Exit codes: 0 when the Server URL leads somewhere, 1 when something is wrong.`,
+		Args:              oneArgument("user@host:port"),
+		ValidArgsFunction: completeServers,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			e, err := c.explain(cmd.Context(), args[0], online)
+			if asJSON {
+				if err != nil {
+					e.Problem = describe(err).text
+				}
+				if err := printJSON(c.stdout, e); err != nil {
+					return err
+				}
+			} else if e != nil {
+				e.print(c.stdout)
+			}
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	cmd.Flags().BoolVar(&online, "online", false, "ask AWS whose credentials these are")
+	return cmd
+}
 
-// explain is the command of that name.
-func explain(argv []string, stdout, stderr io.Writer) int {
-	args := argv[2:]
-	if len(args) == 1 && (args[0] == "--help" || args[0] == "-h") {
-		fmt.Fprint(stdout, explainHelp)
-		return exitOK
-	}
-	if len(args) != 1 || strings.HasPrefix(args[0], "-") {
-		printError(stderr, problem{text: "explain takes one server", run: Name + " explain user@host:port"})
-		return exitFail
-	}
-	u, err := serverurl.Parse(args[0])
+// parseServer reads a Server URL that a person typed.
+func parseServer(command, text string) (serverurl.URL, error) {
+	u, err := serverurl.Parse(text)
 	if err != nil {
-		printError(stderr, problem{text: "this is not a Server URL: " + err.Error(), run: Name + " explain user@host:port"})
-		return exitFail
+		return u, problem{text: "this is not a Server URL: " + err.Error(), run: []string{Name + " " + command + " user@host:port"}}
+	}
+	return u, nil
+}
+
+// explanation is what explain says, in the order in which it says it.
+type explanation struct {
+	Configuration struct {
+		File    string `json:"file"`
+		Present bool   `json:"present"`
+	} `json:"configuration"`
+	Steps     []resolve.Step `json:"steps"`
+	Answer    string         `json:"answer,omitempty"` // "token", "delegate" or "none"
+	Reason    string         `json:"reason,omitempty"` // why not "token"
+	Target    *target.Target `json:"target,omitempty"`
+	Kind      string         `json:"endpoint_kind,omitempty"`
+	Name      string         `json:"endpoint_name,omitempty"`
+	ID        string         `json:"account_id_in_host,omitempty"`
+	Signer    string         `json:"signer,omitempty"`
+	Keys      string         `json:"credentials,omitempty"`
+	Kept      *keptKeys      `json:"credentials_kept,omitempty"`
+	Whose     string         `json:"identity,omitempty"` // with --online
+	Cache     string         `json:"cache,omitempty"`
+	Delegate  string         `json:"delegate,omitempty"` // the path of the other helper
+	Elsewhere string         `json:"-"`
+	helper    string         // its name
+	Hint      string         `json:"hint,omitempty"`
+	Problem   string         `json:"problem,omitempty"`
+}
+
+type keptKeys struct {
+	Source  string    `json:"source"`
+	Account string    `json:"account,omitempty"`
+	Who     string    `json:"who,omitempty"`
+	Expires time.Time `json:"expires"`
+}
+
+// explain finds out where a server's password comes from. What was found until an error comes with it.
+func (c *console) explain(ctx context.Context, server string, online bool) (*explanation, error) {
+	u, err := parseServer("explain", server)
+	if err != nil {
+		return nil, err
 	}
 	file, cfg, err := readConfig()
 	if err != nil {
-		printError(stderr, describe(err))
-		return exitFail
+		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
 	defer cancel()
-	res, err := resolve.URL(ctx, u, cfg, cname.Lookup)
-	printSteps(stdout, cfg, res)
+	inv := &learned{}
+	defer inv.close()
+	res, err := resolve.URL(ctx, u, cfg, inv, cname.Lookup)
+	e := &explanation{Steps: res.Steps}
+	e.Configuration.File, e.Configuration.Present = cfg.File, cfg.Present
 	if err != nil {
-		printError(stderr, describe(err))
-		return exitFail
+		return e, err
 	}
+	d, delegateProblem := delegate.Find(cfg.Delegate, c.args[0])
+	if delegateProblem == nil {
+		e.Delegate = d.Path
+		e.helper = d.Name()
+		e.Elsewhere = fmt.Sprintf("the helper %s (%s)", d.Name(), d.Path)
+	} else {
+		e.Elsewhere = delegateProblem.Error()
+	}
+	e.Reason = res.Reason
 	switch res.Outcome {
 	case resolve.ToNobody:
-		fmt.Fprintf(stdout, "Answer: no password; MySQL Shell asks for it (%s says credential: none)\n", res.Reason)
-		return exitOK
+		e.Answer = "none"
+		return e, nil
 	case resolve.ToDelegate:
-		return explainDelegate(stdout, cfg, res, argv[0])
+		e.Answer = "delegate"
+		if delegateProblem != nil && cfg.Delegate != "none" {
+			e.Hint = "When MySQL Shell calls, the folder of its own binary is searched first."
+		}
+		return e, nil
 	}
 	t := res.Target
-	fmt.Fprintf(stdout, "Answer: an IAM token for %s at %s:%d (%s %q, account id %s), signed with %s",
-		visible(t.User), t.Host, t.Port, res.Endpoint.Kind, res.Endpoint.Name, res.Endpoint.ID, token.Signer(t))
-	if t.RoleARN != "" {
-		fmt.Fprintf(stdout, " in role %s", t.RoleARN)
+	e.Answer, e.Target, e.Kind, e.Name, e.ID = "token", &t, res.Endpoint.Kind.String(), res.Endpoint.Name, res.Endpoint.ID
+	e.Cache = cacheState(server, cfg, res)
+	options := credentials.Options{Code: askCode(token.Source(t).Name())}
+	if cfg.Cache {
+		if options.Store, err = cache.Open(os.Getenv(cache.EnvDir)); err != nil {
+			return e, err
+		}
 	}
-	fmt.Fprintf(stdout, "\nCache:  %s\n", cacheState(args[0], cfg, res))
-	if err := token.CheckProfile(ctx, t); err != nil {
-		printError(stderr, describe(&signError{err, res, file.Path, ""}))
-		return exitFail
+	provider := credentials.New(token.Source(t), options)
+	signer, known := provider.Signer()
+	if e.Signer = signer; t.RoleARN != "" {
+		e.Signer += " in role " + t.RoleARN
 	}
-	return exitOK
+	if err := provider.Check(); err != nil {
+		return e, &signError{err, res, file.Path, cfg.Timeout, ""}
+	}
+	if !known {
+		e.Hint = fmt.Sprintf("no AWS profile known for account id %s (%s): run: %s discover", res.Endpoint.ID, t.Region, Name)
+	}
+	if online {
+		who, err := provider.WhoAmI(ctx)
+		if err != nil {
+			return e, &signError{err, res, file.Path, cfg.Timeout, ""}
+		}
+		e.Whose = who.ARN
+	}
+	kept, ok := provider.Kept()
+	switch {
+	case ok:
+		e.Kept = &keptKeys{kept.Source, kept.AccountID, kept.Who, kept.Expires}
+		e.Keys = fmt.Sprintf("kept, from %s, good for %s", kept.Source, goodFor(kept.Expires, time.Now()))
+	case provider.Temporary() && !cfg.Cache:
+		e.Keys = "asked for at each call (cache: false)"
+	case provider.Temporary():
+		e.Keys = "none kept; the next get asks for them"
+	default:
+		e.Keys = "not kept: they are at hand"
+	}
+	return e, nil
 }
 
-// printSteps prints what the resolver did, from the values it returned.
-func printSteps(w io.Writer, cfg *config.Config, res resolve.Resolution) {
-	if cfg.Present {
-		fmt.Fprintf(w, "Configuration: %s\n", cfg.File)
+// print says it to a person.
+func (e *explanation) print(w io.Writer) {
+	if e.Configuration.Present {
+		fmt.Fprintf(w, "Configuration: %s\n", e.Configuration.File)
 	} else {
-		fmt.Fprintf(w, "Configuration: none (%s would be read)\n", cfg.File)
+		fmt.Fprintf(w, "Configuration: none (%s would be read)\n", e.Configuration.File)
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, s := range res.Steps {
+	for _, s := range e.Steps {
 		fmt.Fprintf(table, "  %s\t%s\t%s\n", s.What, visible(s.Value), visible(s.Source))
 	}
 	_ = table.Flush()
 	fmt.Fprintln(w)
-}
-
-func explainDelegate(w io.Writer, cfg *config.Config, res resolve.Resolution, argv0 string) int {
-	d, err := delegate.Find(cfg.Delegate, argv0)
-	if err != nil {
-		fmt.Fprintf(w, "Answer: no password; it isn't ours (%s), and %v\n", visible(res.Reason), err)
-		if cfg.Delegate != "none" {
-			fmt.Fprintln(w, "        (When MySQL Shell calls, the folder of its own binary is searched first.)")
+	switch e.Answer {
+	case "none":
+		fmt.Fprintf(w, "Answer: no password; MySQL Shell asks for it (%s says credential: none)\n", e.Reason)
+		return
+	case "delegate":
+		if e.Delegate == "" {
+			fmt.Fprintf(w, "Answer: no password; it isn't ours (%s), and %s\n", visible(e.Reason), e.Elsewhere)
+			if e.Hint != "" {
+				fmt.Fprintf(w, "        (%s)\n", e.Hint)
+			}
+			return
 		}
-		return exitOK
+		fmt.Fprintf(w, "Answer: whatever the helper %s says (%s), because: %s\n", e.helper, e.Delegate, visible(e.Reason))
+		return
+	case "token":
+		t := e.Target
+		fmt.Fprintf(w, "Answer: an IAM token for %s at %s:%d (%s %q, account id %s), signed with %s\n",
+			visible(t.User), t.Host, t.Port, e.Kind, e.Name, e.ID, visible(e.Signer))
 	}
-	fmt.Fprintf(w, "Answer: whatever the helper %s says (%s), because: %s\n", d.Name(), d.Path, visible(res.Reason))
-	return exitOK
+	for _, line := range []struct{ what, text string }{{"Keys:", e.Keys}, {"Whose:", e.Whose}, {"Cache:", e.Cache}, {"Others:", e.Elsewhere}, {"Hint:", e.Hint}} {
+		if line.text != "" {
+			fmt.Fprintf(w, "%-7s %s\n", line.what, visible(line.text))
+		}
+	}
 }
 
 // cacheState says what the cache has for a Server URL and whether get would use it.

@@ -11,6 +11,7 @@ import (
 	"mysql-secret-store-rds/internal/cname"
 	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/configfile"
+	"mysql-secret-store-rds/internal/credentials"
 	"mysql-secret-store-rds/internal/delegate"
 	"mysql-secret-store-rds/internal/early"
 	"mysql-secret-store-rds/internal/identity"
@@ -21,8 +22,6 @@ import (
 )
 
 const (
-	// deadline ends everything that a call does by itself: MySQL Shell would wait for ever.
-	deadline = 20 * time.Second
 	// listWait is how long list waits for a request that may not come: Shells before 9.4 leave
 	// stdin open and silent, later ones write to it at once.
 	listWait = 250 * time.Millisecond
@@ -116,32 +115,55 @@ func (c *call) openCache() {
 }
 
 func (c *call) get(u serverurl.URL) (int, error) {
-	who := identity.Current()
-	e, have := c.entry()
-	if have && e.Answers(c.file.Stamp, who, time.Now()) {
-		return c.answer(e, "cached token")
-	}
-
-	ctx, cancel := context.WithTimeout(context.Background(), deadline)
-	defer cancel()
-	res, err := c.resolve(ctx, u, freshHops(e, have))
+	o, err := c.obtain(context.Background(), u)
 	if err != nil {
 		return exitFail, err
 	}
-	switch res.Outcome {
+	switch o.outcome {
 	case resolve.ToDelegate:
-		return c.delegate(res.Reason)
+		return c.delegate(o.reason)
 	case resolve.ToNobody:
-		c.log.Info("no credential", "reason", res.Reason)
+		c.log.Info("no credential", "reason", o.reason)
 		return exitFail, protocol.ErrNotFound
+	}
+	// Here, and in package early, a token is printed for MySQL Shell; nowhere else.
+	_, err = c.stdout.Write(append(protocol.Credential(c.req.ID, o.entry.Token), '\n'))
+	return exitOK, err
+}
+
+// obtained is who answers for a Server URL, and the token when it is us.
+type obtained struct {
+	outcome resolve.Outcome
+	reason  string // why not us
+	entry   cache.Entry
+}
+
+// obtain gives the token for u: the cached one, or a new one.
+func (c *call) obtain(ctx context.Context, u serverurl.URL) (obtained, error) {
+	who := identity.Current()
+	e, have := c.entry()
+	if have && e.Answers(early.Stamp(c.file), who, time.Now()) {
+		return c.hand(e, "cached token"), nil
+	}
+	if err := c.parse(); err != nil {
+		return obtained{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	res, err := c.resolve(ctx, u, freshHops(e, have))
+	if err != nil {
+		return obtained{}, err
+	}
+	if res.Outcome != resolve.ToToken {
+		return obtained{outcome: res.Outcome, reason: res.Reason}, nil
 	}
 	if !c.cfg.Cache {
 		c.clear()
 		e, err := c.sign(ctx, res, who)
 		if err != nil {
-			return exitFail, err
+			return obtained{}, err
 		}
-		return c.answer(e, "signed")
+		return c.hand(e, "signed"), nil
 	}
 
 	hit := func() bool {
@@ -150,32 +172,39 @@ func (c *call) get(u serverurl.URL) (int, error) {
 	}
 	if hit() {
 		c.restamp(ctx, e)
-		return c.answer(e, "cached token")
+		return c.hand(e, "cached token"), nil
 	}
 	unlock, err := c.kept.Lock(ctx, c.req.ID, hit)
 	switch {
 	case ctx.Err() != nil:
-		return exitFail, c.signError(token.ErrTimeout, res, "")
+		return obtained{}, c.signError(credentials.ErrTimeout, res, "")
 	case err != nil:
 		c.log.Warn("signing without the lock", "reason", err)
 	case unlock == nil:
-		return c.answer(e, "cached token")
+		return c.hand(e, "cached token"), nil
 	default:
 		defer unlock()
 		if hit() {
-			return c.answer(e, "cached token")
+			return c.hand(e, "cached token"), nil
 		}
 	}
 	signed, err := c.sign(ctx, res, who)
 	if err != nil {
-		return exitFail, err
+		return obtained{}, err
 	}
 	if unlock != nil {
 		c.put(signed)
 	} else {
 		c.ifFree(ctx, func() { c.put(signed) })
 	}
-	return c.answer(signed, "signed")
+	return c.hand(signed, "signed"), nil
+}
+
+// hand logs whose token it is that will be handed out.
+func (c *call) hand(e cache.Entry, decision string) obtained {
+	c.log.Info(decision, "host", e.Target.Host, "port", e.Target.Port, "user", e.Target.User, "region", e.Target.Region,
+		"aws_profile", e.Target.Profile, "role_arn", e.Target.RoleARN, "source", e.Source, "fresh_until", e.FreshUntil())
+	return obtained{outcome: resolve.ToToken, entry: e}
 }
 
 // restamp notes that the present configuration gives a kept entry's target, too, so that the next
@@ -183,7 +212,7 @@ func (c *call) get(u serverurl.URL) (int, error) {
 func (c *call) restamp(ctx context.Context, e cache.Entry) {
 	c.ifFree(ctx, func() {
 		if now, have := c.entry(); have && now.SignedAt.Equal(e.SignedAt) {
-			now.Config = c.file.Stamp
+			now.Config = early.Stamp(c.file)
 			c.put(now)
 		}
 	})
@@ -224,26 +253,23 @@ func freshHops(e cache.Entry, have bool) []string {
 // sign makes a new token.
 func (c *call) sign(ctx context.Context, res resolve.Resolution, who string) (cache.Entry, error) {
 	said := catchStderr()
-	tok, err := token.Sign(ctx, res.Target)
+	options := credentials.Options{Code: askCode(token.Source(res.Target).Name()), Log: c.log}
+	if c.cfg.Cache {
+		options.Store = c.kept
+	}
+	tok, err := token.Sign(ctx, res.Target, credentials.New(token.Source(res.Target), options))
 	if err != nil {
 		return cache.Entry{}, c.signError(err, res, said())
 	}
 	return cache.Entry{
-		ServerURL: c.req.ID, Target: res.Target, Config: c.file.Stamp, Identity: who, Hops: res.Hops,
+		ServerURL: c.req.ID, Target: res.Target, Config: early.Stamp(c.file), Identity: who, Hops: res.Hops,
 		Token: tok.Value, SignedAt: tok.SignedAt, Expires: tok.CredentialsExpire, Source: tok.Source,
+		Credentials: tok.Credentials, Profile: tok.Profile,
 	}, nil
 }
 
 func (c *call) signError(err error, res resolve.Resolution, said string) error {
-	return &signError{err, res, c.file.Path, said}
-}
-
-// answer is the reply to get. Here, and in package early, a token is printed; nowhere else.
-func (c *call) answer(e cache.Entry, decision string) (int, error) {
-	c.log.Info(decision, "host", e.Target.Host, "port", e.Target.Port, "user", e.Target.User, "region", e.Target.Region,
-		"aws_profile", e.Target.Profile, "role_arn", e.Target.RoleARN, "source", e.Source, "fresh_until", e.FreshUntil())
-	_, err := c.stdout.Write(append(protocol.Credential(c.req.ID, e.Token), '\n'))
-	return exitOK, err
+	return &signError{err, res, c.file.Path, c.cfg.Timeout, said}
 }
 
 func (c *call) store(u serverurl.URL) (int, error) {
@@ -268,6 +294,10 @@ func (c *call) erase(u serverurl.URL) (int, error) {
 		return exitFail, err
 	}
 	dropped, err := c.kept.Delete(c.req.ID)
+	if err == nil {
+		// The server may have refused the token for what signed it.
+		err = c.kept.DeleteCredentials(e.Credentials)
+	}
 	if err != nil {
 		return exitFail, err
 	}
@@ -313,9 +343,11 @@ func (c *call) resolve(ctx context.Context, u serverurl.URL, hops []string) (res
 	if err := c.parse(); err != nil {
 		return resolve.Resolution{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, deadline)
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
-	return resolve.URL(ctx, u, c.cfg, func(ctx context.Context, host string) (string, error) {
+	known := &learned{}
+	defer known.close()
+	return resolve.URL(ctx, u, c.cfg, known, func(ctx context.Context, host string) (string, error) {
 		for i, hop := range hops {
 			if hop == host && i+1 < len(hops) {
 				return hops[i+1], nil

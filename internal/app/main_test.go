@@ -72,6 +72,7 @@ func newBed(dir string) (*bed, error) {
 		folder: filepath.Join(dir, "mysqlsh", "bin"), fakes: filepath.Join(dir, "fakes"),
 	}
 	b.keys.Add(testbed.Key{ID: keyID, Secret: keySecret, Owner: "arn:aws:iam::123456789012:user/dba"})
+	b.keys.Add(testbed.Key{ID: "ASIAPASTED", Secret: "pasted-secret", SessionToken: "pasted-token", Owner: "arn:aws:sts::123456789012:assumed-role/pasted/x"})
 	for _, d := range []string{filepath.Join(b.home, ".aws"), b.folder, b.fakes} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return nil, err
@@ -105,7 +106,7 @@ func (b *bed) env() []string {
 }
 
 func (b *bed) shell(env []string) testbed.Shell {
-	return testbed.Shell{Helper: b.helper, Env: env, Dir: b.home}
+	return testbed.Shell{Helper: b.helper, Env: env, Dir: b.home, NoTerminal: true}
 }
 
 // startBed is newBed for a Go test.
@@ -143,6 +144,7 @@ func TestScripts(t *testing.T) {
 				"KEY="+keyID, "SECRET="+keySecret, "AWS="+b.aws.URL, "SHELLDIR="+b.folder, "FAKES="+b.fakes,
 				"RDS_PORT="+strconv.Itoa(b.rds.Port()), "HELPER="+b.helper,
 				"CACHE="+filepath.Join(b.home, ".cache", "mysql-secret-store-rds"),
+				"INVENTORY="+filepath.Join(b.home, ".config", "mysql-secret-store-rds", "inventory.txt"),
 				"CONFIG="+filepath.Join(b.home, ".config", "mysql-secret-store-rds", "config.yaml"),
 				"ORDERS="+orders, "SINGLE="+single, "WORLD="+world)
 			return nil
@@ -176,7 +178,7 @@ func bedOf(ts *testscript.TestScript) *bed { return ts.Value("bed").(*bed) }
 func environ(ts *testscript.TestScript) []string {
 	var env []string
 	for _, name := range []string{
-		"HOME", "PATH", "TMPDIR", "HTTP_PROXY", "HTTPS_PROXY", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "MYSQL_SECRET_STORE_RDS_CONFIG",
+		"HOME", "PATH", "TMPDIR", "HTTP_PROXY", "HTTPS_PROXY", "GORACE", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "MYSQL_SECRET_STORE_RDS_CONFIG",
 		"MYSQL_SECRET_STORE_RDS_CACHE_DIR", "MYSQL_SECRET_STORE_RDS_LOG", testbed.EnvFakeDir, testbed.EnvFakeMode,
 		"AWS_EC2_METADATA_DISABLED", "AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_EC2_METADATA_V1_DISABLED", "AWS_ENDPOINT_URL",
 		"AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_PAGER",
@@ -279,17 +281,45 @@ func cmdAWS(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	switch args[0] {
 	case "life":
-		d, err := time.ParseDuration(args[1])
+		a.Life = duration(ts, args[1])
+	case "max-session":
+		a.MaxSession = duration(ts, args[1])
+	case "skew":
+		a.Skew = duration(ts, args[1])
+	case "approve-after":
+		n, err := strconv.Atoi(args[1])
 		ts.Check(err)
-		a.Life = d
+		a.ApproveAfter = n
+	case "deny-role":
+		a.DenyRole(args[1])
+	case "break": // OPERATION STATUS CODE [REGION]
+		n, err := strconv.Atoi(args[2])
+		ts.Check(err)
+		f := testbed.Fault{Operation: args[1], Status: n, Code: args[3], Message: "said the test server"}
+		if len(args) > 4 {
+			f.Region = args[4]
+		}
+		a.Break(f)
+	case "mend":
+		a.Mend()
+	case "servers": // ACCOUNT REGION ID: an instance on port 3307, a cluster, a PostgreSQL server
+		a.SetServers(args[1], args[2], someServers(args[1], args[2], args[3]))
+	case "allow":
+		a.AllowConnect(args[1])
+	case "add-role":
+		a.AddRole(args[1])
+	case "regions": // ACCOUNT REGION...
+		var regions []testbed.Region
+		for _, name := range args[2:] {
+			regions = append(regions, testbed.Region{Name: name, OptIn: "opted-in"})
+		}
+		a.SetRegions(args[1], regions...)
 	case "token-length":
 		n, err := strconv.Atoi(args[1])
 		ts.Check(err)
 		a.TokenLength = n
 	case "delay":
-		d, err := time.ParseDuration(args[2])
-		ts.Check(err)
-		a.Delay(args[1], d)
+		a.Delay(args[1], duration(ts, args[2]))
 	case "imdsv1":
 		a.IMDSv1 = true
 	case "container":
@@ -298,10 +328,36 @@ func cmdAWS(ts *testscript.TestScript, _ bool, args []string) {
 		setenv(a.InstanceEnv())
 	case "assumed":
 		for _, p := range a.Assumed() {
-			fmt.Fprintf(ts.Stdout(), "%s by %s session %s external %s\n", p.Get("RoleArn"), p.Get("Caller"), p.Get("RoleSessionName"), p.Get("ExternalId"))
+			fmt.Fprintf(ts.Stdout(), "%s by %s session %s external %s seconds %s code %s\n", p.Get("RoleArn"), p.Get("Caller"),
+				p.Get("RoleSessionName"), p.Get("ExternalId"), p.Get("DurationSeconds"), p.Get("TokenCode"))
 		}
 	default:
 		ts.Fatalf("aws %s?", args[0])
+	}
+}
+
+func duration(ts *testscript.TestScript, text string) time.Duration {
+	d, err := time.ParseDuration(text)
+	ts.Check(err)
+	return d
+}
+
+// someServers are the servers of an account's region.
+func someServers(account, region, id string) testbed.Servers {
+	arn := func(rest string) string { return "arn:aws:rds:" + region + ":" + account + ":" + rest }
+	host := func(rest string) string { return rest + id + "." + region + ".rds.amazonaws.com" }
+	return testbed.Servers{
+		Instances: []testbed.DBInstance{
+			{Identifier: "shop", ARN: arn("db:shop"), ResourceID: "db-SHOP", Engine: "mysql", EngineVersion: "8.0.40", Status: "available",
+				Host: host("shop."), Port: 3307, IAM: true, MasterUsername: "admin", Tags: map[string]string{"team": "web"}},
+			{Identifier: "ledger", ARN: arn("db:ledger"), ResourceID: "db-LEDGER", Engine: "postgres", EngineVersion: "16.3", Status: "available",
+				Host: host("ledger."), Port: 5432},
+		},
+		Clusters: []testbed.DBCluster{{
+			Identifier: "orders", ARN: arn("cluster:orders"), ResourceID: "cluster-ORDERS", Engine: "aurora-mysql", EngineVersion: "8.0.mysql_aurora.3.08.0",
+			Status: "available", Host: host("orders.cluster-"), ReaderHost: host("orders.cluster-ro-"), Port: 3306, IAM: true,
+			MasterUsername: "admin", MasterSecretARN: "arn:aws:secretsmanager:" + region + ":" + account + ":secret:orders",
+		}},
 	}
 }
 

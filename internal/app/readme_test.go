@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"mysql-secret-store-rds/internal/testbed"
 )
 
 // TestReadmeTranscript: what README shows is what the program prints. With UPDATE_SCRIPTS set, it
@@ -27,8 +29,13 @@ func TestReadmeTranscript(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for _, name := range []string{"login-path", "keychain"} { // the default one on Linux, and on macOS
+		if _, err := testbed.Install(fakeHelper, b.folder, name); err != nil {
+			t.Fatal(err)
+		}
+	}
 	got := run(t, b.env(), b.helper, "explain", "dba@"+orders+":3306")
-	got = strings.ReplaceAll(got, b.home, "/home/dba")
+	got = strings.NewReplacer(b.home, "/home/dba", b.folder, "/usr/bin", "keychain", "login-path").Replace(got)
 
 	const readme = "../../README.md"
 	text, err := os.ReadFile(readme)
@@ -65,7 +72,7 @@ func TestDocumentedMessages(t *testing.T) {
 		t.Fatal("troubleshooting.md has no part about MySQL Shell's messages")
 	}
 	var source strings.Builder
-	for _, pattern := range []string{"*.go", "../token/*.go", "../resolve/*.go", "../delegate/*.go", "../config/*.go", "../configfile/*.go", "../protocol/*.go"} {
+	for _, pattern := range []string{"*.go", "../token/*.go", "../credentials/*.go", "../profiles/*.go", "../login/*.go", "../discover/*.go", "../inventory/*.go", "../resolve/*.go", "../delegate/*.go", "../config/*.go", "../configfile/*.go", "../protocol/*.go"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

@@ -1,4 +1,5 @@
-// Package cache keeps tokens between calls in private files, one for each Server URL.
+// Package cache keeps tokens and temporary AWS credentials between calls, in private files: one for
+// each Server URL, and one for each source of credentials.
 package cache
 
 import (
@@ -8,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,8 +16,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gofrs/flock"
-
+	"mysql-secret-store-rds/internal/private"
 	"mysql-secret-store-rds/internal/secret"
 	"mysql-secret-store-rds/internal/target"
 )
@@ -34,30 +33,16 @@ const (
 
 	version  = 1
 	maxBytes = 64 << 10 // a token has at most 5,400 characters
-	pollLock = 5 * time.Millisecond
 	// maxWait is how long a process waits for another one to sign. That one may be stopped, or
-	// ask a person something; half of the call's own deadline is left then.
+	// ask a person something; half of the call's own time is left then, as a rule.
 	maxWait = 10 * time.Second
+
+	tokenExt, credentialsExt, checkedExt, lockExt = ".json", ".creds", ".checked", ".lock"
 )
 
-// ErrLetGo is what [Store.Lock] says when the process that was waited for ended without a token,
-// or keeps the lock too long. Waiting on, one after another, would add up the time that each
-// failure takes; so whoever gets it signs by itself.
-var ErrLetGo = errors.New("the process that was signing gave no token")
-
-// ErrAbsent is what [Store.Get] says of a Server URL it has nothing for.
-var ErrAbsent = errors.New("no cached token")
-
-// UntrustedError is a file that counts as absent although it is there.
-type UntrustedError struct {
-	File   string
-	Reason string
-}
-
-func (e *UntrustedError) Error() string { return e.File + ": " + e.Reason }
-
-// Is makes an UntrustedError an [ErrAbsent].
-func (e *UntrustedError) Is(target error) bool { return target == ErrAbsent }
+// ErrAbsent is what the store says of something it doesn't have. A file that is there and not to be
+// trusted counts as absent: its error is a [private.UntrustedError].
+var ErrAbsent = private.ErrAbsent
 
 // Entry is what is kept for a Server URL.
 type Entry struct {
@@ -70,6 +55,10 @@ type Entry struct {
 	SignedAt  time.Time
 	Expires   time.Time // of the credentials that signed; zero when they don't expire
 	Source    string    // where the credentials came from
+	// Credentials is the key of the kept credentials that signed, or "".
+	Credentials string
+	// Profile is the AWS profile whose credentials signed, whoever chose it, or "".
+	Profile string
 }
 
 // Fresh says whether the token may be handed out at now. A token from the future is not fresh:
@@ -105,7 +94,10 @@ type file struct {
 	SignedAt  time.Time     `json:"signed_at"`
 	Expires   time.Time     `json:"credentials_expire,omitzero"`
 	Source    string        `json:"credentials_source,omitempty"`
-	Token     string        `json:"token"`
+	// Not in entries of release 0.1.0.
+	Credentials string `json:"credentials,omitempty"`
+	Profile     string `json:"profile,omitempty"`
+	Token       string `json:"token"`
 }
 
 // Store is a cache folder.
@@ -132,46 +124,34 @@ func (s Store) path(serverURL, suffix string) string {
 	return filepath.Join(s.dir, hex.EncodeToString(sum[:16])+suffix)
 }
 
-// Get reads the entry for a Server URL, fresh or not. The error is [ErrAbsent], or an
-// [*UntrustedError], which is one, for a file that must not be believed.
+// Get reads the entry for a Server URL, fresh or not. The error is an [ErrAbsent].
 func (s Store) Get(serverURL string) (Entry, error) {
 	if s.dir == "" {
 		return Entry{}, ErrAbsent
 	}
-	e, err := read(s.path(serverURL, ".json"))
+	e, err := read(s.path(serverURL, tokenExt))
 	if err == nil && e.ServerURL != serverURL {
-		return Entry{}, &UntrustedError{s.path(serverURL, ".json"), "holds another Server URL"}
+		return Entry{}, &private.UntrustedError{File: s.path(serverURL, tokenExt), Reason: "holds another Server URL"}
 	}
 	return e, err
 }
 
+// readJSON reads a file of the cache into v.
+func readJSON(path string, v any) error {
+	data, err := private.Read(path, maxBytes)
+	if err == nil && json.Unmarshal(data, v) != nil {
+		return &private.UntrustedError{File: path, Reason: "damaged"}
+	}
+	return err
+}
+
 func read(path string) (Entry, error) {
-	f, err := openNoFollow(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return Entry{}, ErrAbsent
-	}
-	untrusted := func(reason string) (Entry, error) { return Entry{}, &UntrustedError{path, reason} }
-	if err != nil {
-		return untrusted(err.Error())
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return untrusted(err.Error())
-	}
-	if !info.Mode().IsRegular() {
-		return untrusted("not a regular file")
-	}
-	if reason := notPrivate(info); reason != "" {
-		return untrusted(reason)
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
-	if err != nil {
-		return untrusted(err.Error())
+	untrusted := func(reason string) (Entry, error) {
+		return Entry{}, &private.UntrustedError{File: path, Reason: reason}
 	}
 	var in file
-	if len(data) > maxBytes || json.Unmarshal(data, &in) != nil {
-		return untrusted("damaged")
+	if err := readJSON(path, &in); err != nil {
+		return Entry{}, err
 	}
 	if in.Version != version {
 		return untrusted(fmt.Sprintf("of version %d, not %d", in.Version, version))
@@ -182,6 +162,7 @@ func read(path string) (Entry, error) {
 	return Entry{
 		ServerURL: in.ServerURL, Target: in.Target, Config: in.Config, Identity: in.Identity, Hops: in.Hops,
 		Token: secret.New(in.Token), SignedAt: in.SignedAt, Expires: in.Expires, Source: in.Source,
+		Credentials: in.Credentials, Profile: in.Profile,
 	}, nil
 }
 
@@ -189,28 +170,13 @@ func read(path string) (Entry, error) {
 func (s Store) Put(e Entry) error {
 	data, err := json.Marshal(file{
 		Version: version, ServerURL: e.ServerURL, Target: e.Target, Config: e.Config, Identity: e.Identity,
-		Hops: e.Hops, SignedAt: e.SignedAt, Expires: e.Expires, Source: e.Source, Token: e.Token.Reveal(),
+		Hops: e.Hops, SignedAt: e.SignedAt, Expires: e.Expires, Source: e.Source,
+		Credentials: e.Credentials, Profile: e.Profile, Token: e.Token.Reveal(),
 	})
 	if err != nil {
 		return err
 	}
-	// The lock makes one name enough, so that a killed process leaves at most one such file.
-	tmp := s.path(e.ServerURL, ".tmp")
-	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Chmod(0o600), f.Close()); err == nil {
-		err = replace(tmp, s.path(e.ServerURL, ".json"))
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(tmp))
-	}
-	return nil
+	return private.Write(s.path(e.ServerURL, tokenExt), data)
 }
 
 // Delete drops what is kept for a Server URL; found is false when that was nothing to be trusted.
@@ -220,12 +186,17 @@ func (s Store) Delete(serverURL string) (found bool, err error) {
 		return false, nil
 	}
 	_, absent := s.Get(serverURL)
-	_ = os.Remove(s.path(serverURL, ".tmp")) // left behind by a killed process, if at all
-	err = os.Remove(s.path(serverURL, ".json"))
+	err = remove(s.path(serverURL, tokenExt))
 	if absent != nil || errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
 	return true, err
+}
+
+// remove deletes a file, and what a killed process may have left of its next version.
+func remove(path string) error {
+	_ = os.Remove(private.Temporary(path))
+	return os.Remove(path)
 }
 
 // Clear drops everything that is kept, and leaves other files alone.
@@ -239,7 +210,7 @@ func (s Store) Clear() error {
 	}
 	problems := []error{err}
 	for _, f := range files {
-		if ext := filepath.Ext(f.Name()); isOurs(f.Name()) && ext != ".lock" {
+		if isOurs(f.Name()) && filepath.Ext(f.Name()) != lockExt {
 			problems = append(problems, os.Remove(filepath.Join(s.dir, f.Name())))
 		}
 	}
@@ -250,95 +221,66 @@ func (s Store) Clear() error {
 func isOurs(name string) bool {
 	ext := filepath.Ext(name)
 	hash := strings.TrimSuffix(name, ext)
-	return (ext == ".json" || ext == ".tmp" || ext == ".lock") && len(hash) == 32 && strings.Trim(hash, "0123456789abcdef") == ""
-}
-
-// holdsOnlyOurs says whether a folder has no file but this package's.
-func holdsOnlyOurs(dir string) bool {
-	files, err := os.ReadDir(dir)
-	return err == nil && !slices.ContainsFunc(files, func(f fs.DirEntry) bool { return !isOurs(f.Name()) })
+	return slices.Contains([]string{tokenExt, credentialsExt, checkedExt, lockExt, ".tmp"}, ext) && len(hash) == 32 && strings.Trim(hash, "0123456789abcdef") == ""
 }
 
 // List gives the Server URLs that have an entry, fresh or not, in alphabetical order. Files that
 // are not to be trusted are left out and come back as problems.
 func (s Store) List() (urls []string, problems []error) {
+	entries, problems := s.Tokens()
+	for _, e := range entries {
+		urls = append(urls, e.ServerURL)
+	}
+	return urls, problems
+}
+
+// Tokens gives the entries that List names.
+func (s Store) Tokens() (entries []Entry, problems []error) {
+	problems = s.each(tokenExt, func(path string) error {
+		e, err := read(path)
+		if err == nil && path != s.path(e.ServerURL, tokenExt) {
+			return &private.UntrustedError{File: path, Reason: "holds another Server URL"}
+		}
+		if err == nil {
+			entries = append(entries, e)
+		}
+		return err
+	})
+	slices.SortFunc(entries, func(a, b Entry) int { return strings.Compare(a.ServerURL, b.ServerURL) })
+	return entries, problems
+}
+
+// each calls do for every file of one kind, and gives its errors but for files that have gone.
+func (s Store) each(ext string, do func(path string) error) (problems []error) {
 	if s.dir == "" {
-		return nil, nil
+		return nil
 	}
 	files, err := os.ReadDir(s.dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		problems = append(problems, err)
 	}
 	for _, f := range files {
-		if !strings.HasSuffix(f.Name(), ".json") {
+		if filepath.Ext(f.Name()) != ext {
 			continue
 		}
-		path := filepath.Join(s.dir, f.Name())
-		e, err := read(path)
-		switch {
-		case err == nil && path != s.path(e.ServerURL, ".json"):
-			problems = append(problems, &UntrustedError{path, "holds another Server URL"})
-		case err == nil:
-			urls = append(urls, e.ServerURL)
-		case err != ErrAbsent:
+		if err := do(filepath.Join(s.dir, f.Name())); err != nil && err != ErrAbsent {
 			problems = append(problems, err)
 		}
 	}
-	slices.Sort(urls)
-	return urls, problems
+	return problems
 }
 
-// Lock makes the caller the only process that signs for a Server URL, until unlock is called or
-// the process ends. While another one has the lock it calls ready now and then; when ready is
-// true, the lock isn't needed any more and unlock is nil. An error says that the folder can't be
-// used, or is [ErrLetGo], or ctx's.
+// Lock makes the caller the only process that signs for a Server URL; see [private.Lock].
 func (s Store) Lock(ctx context.Context, serverURL string, ready func() bool) (unlock func(), err error) {
+	return s.lock(ctx, serverURL, maxWait, ready)
+}
+
+func (s Store) lock(ctx context.Context, key string, patience time.Duration, ready func() bool) (unlock func(), err error) {
 	if s.dir == "" {
 		return nil, errors.New("no place for the cache")
 	}
-	if err := makePrivate(s.dir); err != nil {
+	if err := private.MakeDir(s.dir, isOurs); err != nil {
 		return nil, err
 	}
-	path := s.path(serverURL, ".lock")
-	var waitedFor os.FileInfo
-	patience := time.After(maxWait)
-	for {
-		l := flock.New(path, flock.SetFlag(lockFlags))
-		locked, err := l.TryLock()
-		if err != nil {
-			return nil, err
-		}
-		if locked {
-			// The last holder removes the file; a lock on a removed file keeps nobody out.
-			mine, err1 := l.Stat()
-			now, err2 := os.Stat(path)
-			if err1 != nil || err2 != nil || !os.SameFile(mine, now) {
-				_ = l.Unlock()
-				continue
-			}
-			unlock := func() { letGo(l, path) }
-			// A holder that was killed has left the very file that was waited for.
-			if waitedFor != nil && !os.SameFile(mine, waitedFor) && !ready() {
-				unlock()
-				return nil, ErrLetGo
-			}
-			return unlock, nil
-		}
-		if waitedFor == nil {
-			if f, err := openNoFollow(path); err == nil {
-				defer f.Close() // while it is open, no new file gets its number
-				waitedFor, _ = f.Stat()
-			}
-		}
-		if ready() {
-			return nil, nil
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-patience:
-			return nil, ErrLetGo
-		case <-time.After(pollLock):
-		}
-	}
+	return private.Lock(ctx, s.path(key, lockExt), patience, ready)
 }

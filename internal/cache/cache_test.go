@@ -26,6 +26,7 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/google/go-cmp/cmp"
 
+	"mysql-secret-store-rds/internal/private"
 	"mysql-secret-store-rds/internal/secret"
 	"mysql-secret-store-rds/internal/target"
 )
@@ -80,7 +81,7 @@ func testStore(t *testing.T) Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := makePrivate(s.Dir()); err != nil {
+	if err := private.MakeDir(s.Dir(), isOurs); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -93,7 +94,7 @@ func mustLock(t *testing.T, s Store) (unlock func()) {
 		if err == nil {
 			return unlock
 		}
-		if !errors.Is(err, ErrLetGo) {
+		if !errors.Is(err, private.ErrLetGo) {
 			t.Error(err)
 			return func() {}
 		}
@@ -355,7 +356,7 @@ func (u untrusted) check(t *testing.T) {
 	}
 	within(t, 20*time.Second, func() {
 		_, err := s.Get(ordersURL)
-		var refused *UntrustedError
+		var refused *private.UntrustedError
 		switch {
 		case !errors.As(err, &refused):
 			t.Errorf("get: %v, want an UntrustedError", err)
@@ -736,8 +737,8 @@ func TestLockLetGo(t *testing.T) {
 		}
 		unlock()
 		for _, result := range results {
-			if unlock, err := result(); unlock != nil || !errors.Is(err, ErrLetGo) {
-				t.Fatalf("got a lock: %v, error %v; want ErrLetGo", unlock != nil, err)
+			if unlock, err := result(); unlock != nil || !errors.Is(err, private.ErrLetGo) {
+				t.Fatalf("got a lock: %v, error %v; want private.ErrLetGo", unlock != nil, err)
 			}
 		}
 		if left := names(t, s.Dir()); len(left) != 0 {
@@ -774,8 +775,8 @@ func TestLockPatience(t *testing.T) {
 		unlock := mustLock(t, s)
 		defer unlock()
 		start := time.Now()
-		if second, err := s.Lock(t.Context(), ordersURL, never); second != nil || !errors.Is(err, ErrLetGo) {
-			t.Errorf("got a lock: %v, error %v; want ErrLetGo", second != nil, err)
+		if second, err := s.Lock(t.Context(), ordersURL, never); second != nil || !errors.Is(err, private.ErrLetGo) {
+			t.Errorf("got a lock: %v, error %v; want private.ErrLetGo", second != nil, err)
 		}
 		if took := time.Since(start); took != maxWait {
 			t.Errorf("after %v, want %v", took, maxWait)

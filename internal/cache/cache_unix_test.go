@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"mysql-secret-store-rds/internal/private"
 )
 
 func TestUntrustedFile(t *testing.T) {
@@ -182,7 +184,7 @@ func TestMakePrivate(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = os.Chmod(dir, 0o700) })
-			if err := makePrivate(dir); err != nil {
+			if err := private.MakeDir(dir, isOurs); err != nil {
 				t.Fatal(err)
 			}
 			if got := fileMode(t, dir); got != tc.want {
@@ -199,7 +201,7 @@ func TestMakePrivate(t *testing.T) {
 		if err := os.Symlink(filepath.Join(dir, "nowhere"), dir); err != nil {
 			t.Fatal(err)
 		}
-		if err := makePrivate(dir); err == nil {
+		if err := private.MakeDir(dir, isOurs); err == nil {
 			t.Error("no error")
 		}
 	})

@@ -19,6 +19,7 @@ import (
 	"mysql-secret-store-rds/internal/cache"
 	"mysql-secret-store-rds/internal/configfile"
 	"mysql-secret-store-rds/internal/identity"
+	"mysql-secret-store-rds/internal/inventory"
 	"mysql-secret-store-rds/internal/protocol"
 	"mysql-secret-store-rds/internal/serverurl"
 )
@@ -80,6 +81,15 @@ func Server(req protocol.Request) (serverurl.URL, bool) {
 	return u, err == nil && u.Kind == serverurl.TCP
 }
 
+// Stamp stands for all that a Server URL is resolved by: the configuration, and what discover learned.
+func Stamp(f configfile.File) string {
+	path, err := inventory.Path()
+	if err != nil {
+		return f.Stamp
+	}
+	return f.Stamp + "/" + inventory.Stamp(path)
+}
+
 // answer gives the reply to a get that the cache can answer without the configuration being parsed.
 func answer(input []byte) (reply []byte, ok bool) {
 	req, err := protocol.DecodeRequest("get", input)
@@ -98,7 +108,7 @@ func answer(input []byte) (reply []byte, ok bool) {
 		return nil, false
 	}
 	e, err := kept.Get(req.ID)
-	if err != nil || !e.Answers(file.Stamp, identity.Current(), time.Now()) {
+	if err != nil || !e.Answers(Stamp(file), identity.Current(), time.Now()) {
 		return nil, false
 	}
 	return protocol.Credential(req.ID, e.Token), true

@@ -214,7 +214,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w.entry = cache.Entry{
-		ServerURL: ordersURL, Config: file.Stamp, Identity: identity.Current(),
+		ServerURL: ordersURL, Config: Stamp(file), Identity: identity.Current(),
 		Token: secret.New("the-token<&>"), SignedAt: time.Now().Add(-time.Minute),
 	}
 	w.put(t)

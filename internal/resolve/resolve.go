@@ -4,6 +4,7 @@
 package resolve
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -11,15 +12,16 @@ import (
 	"strings"
 
 	"mysql-secret-store-rds/internal/config"
+	"mysql-secret-store-rds/internal/inventory"
 	"mysql-secret-store-rds/internal/serverurl"
 	"mysql-secret-store-rds/internal/target"
 )
 
 // Step is one decision on the way: what was decided, and by what.
 type Step struct {
-	What   string // "entry", "endpoint", "port", "region", "user", "aws_profile", …
-	Value  string
-	Source string // "rule 2 (config.yaml:14)", "the host name", …
+	What   string `json:"what"` // "entry", "endpoint", "port", "region", "user", "aws_profile", …
+	Value  string `json:"value"`
+	Source string `json:"source"` // "rule 2 (config.yaml:14)", "the host name", …
 }
 
 // Outcome says who answers for a Server URL.
@@ -36,9 +38,18 @@ type Resolution struct {
 	Outcome  Outcome
 	Reason   string        // why not ToToken, for a person
 	Target   target.Target // when ToToken
+	Client   Client        // when ToToken
 	Endpoint serverurl.Endpoint
 	Hops     []string // the CNAMEs that were followed, the first name included
 	Steps    []Step
+}
+
+// Client is what the configuration says of connecting; no token depends on it.
+type Client struct {
+	SSH    string
+	Schema string
+	Args   []string
+	SSLCA  string
 }
 
 // Source gives the source of the last step called what, or "".
@@ -62,18 +73,24 @@ func (e *Error) Error() string { return e.Msg + ": " + e.Hint }
 // CNAME gives the one name that host is an alias of, or "" when it is none.
 type CNAME func(ctx context.Context, host string) (string, error)
 
+// Known is what discover learned; an [*inventory.Inventory], as a rule.
+type Known interface {
+	Server(host string) (inventory.Server, bool, error)
+	Account(id, region string) (inventory.Account, bool, error)
+}
+
 // lookupFailed is the value of a step for DNS servers that could not be asked.
 const lookupFailed = "look-up failed"
 
 // maxHops bounds a chain of aliases; real ones have one to three.
 const maxHops = 8
 
-// URL resolves a Server URL by the configuration. It looks names up with cname only where the
+// URL resolves a Server URL by the configuration and by what is known, which may be nil. It looks names up with cname only where the
 // issue can't be settled without: a host that the configuration names and that is neither an RDS
 // name, an address nor a single label, and a global writer without a region. An error is an
 // [*Error] or a [*config.Error]; the Resolution then holds the steps up to it.
-func URL(ctx context.Context, u serverurl.URL, cfg *config.Config, cname CNAME) (Resolution, error) {
-	r := &resolver{ctx: ctx, url: u, cfg: cfg, cname: cname}
+func URL(ctx context.Context, u serverurl.URL, cfg *config.Config, known Known, cname CNAME) (Resolution, error) {
+	r := &resolver{ctx: ctx, url: u, cfg: cfg, known: known, cname: cname}
 	err := r.run()
 	return r.Resolution, err
 }
@@ -83,8 +100,17 @@ type resolver struct {
 	ctx   context.Context
 	url   serverurl.URL
 	cfg   *config.Config
+	known Known
 	cname CNAME
 }
+
+// layer is one place that may say what the entry leaves out.
+type layer struct {
+	config.Fields
+	source string
+}
+
+func ofEntry(e config.Entry) layer { return layer{e.Fields, e.Where.String()} }
 
 func (r *resolver) step(what, value, source string) {
 	r.Steps = append(r.Steps, Step{what, value, source})
@@ -132,13 +158,16 @@ func (r *resolver) run() error {
 		return r.notRDS(host, entry, exact, found)
 	}
 
-	// What the entry leaves out comes from the account, then from the defaults.
-	account := r.cfg.Accounts[r.Endpoint.ID]
-	layers := []config.Entry{entry, account, r.cfg.Defaults}
+	// What the entry leaves out comes from the account, then from what discover learned, then from the defaults.
+	server, account := r.learned()
+	if port == 0 {
+		port = r.defaultPort(server)
+	}
+	layers := []layer{ofEntry(entry), ofEntry(r.cfg.Accounts[r.Endpoint.ID]), server.layer, account, ofEntry(r.cfg.Defaults)}
 	pick := func(what string, field func(config.Fields) string) string {
 		for _, l := range layers {
 			if v := field(l.Fields); v != "" {
-				r.step(what, v, l.Where.String())
+				r.step(what, v, l.source)
 				return v
 			}
 		}
@@ -147,7 +176,7 @@ func (r *resolver) run() error {
 	for _, l := range layers {
 		if c := l.Credential; c != "" {
 			if c != config.IAM {
-				r.leave(c, l.Where.String())
+				r.leave(c, l.source)
 				return nil
 			}
 			break
@@ -156,7 +185,7 @@ func (r *resolver) run() error {
 
 	t := target.Target{Host: r.Endpoint.Host, Port: port}
 	var err error
-	if t.Region, err = r.region(layers, exact, pick); err != nil {
+	if t.Region, err = r.region(entry, exact, pick); err != nil {
 		return err
 	}
 	if t.User = pick("user", func(f config.Fields) string { return f.User }); t.User == "" {
@@ -169,12 +198,84 @@ func (r *resolver) run() error {
 		t.ExternalID = pick("external_id", func(f config.Fields) string { return f.ExternalID })
 		t.RoleSessionName = pick("role_session_name", func(f config.Fields) string { return f.RoleSessionName })
 	}
+	r.Client.SSH = pick("ssh", func(f config.Fields) string { return f.SSH })
+	r.Client.Schema = pick("schema", func(f config.Fields) string { return f.Schema })
+	r.Client.SSLCA = pick("ssl_ca", func(f config.Fields) string { return f.SSLCA })
+	for _, l := range layers {
+		if len(l.Args) > 0 {
+			r.Client.Args = l.Args
+			r.step("mysqlsh_args", strings.Join(l.Args, " "), l.source)
+			break
+		}
+	}
 	r.Outcome, r.Target = ToToken, t
 	return nil
 }
 
-// findEndpoint gives the port to sign for and sets r.Endpoint; ours is false when the host leads
-// to no RDS name.
+// User gives the database user for a server whose Server URL would name none, or "": an entry's db_user, its account's
+// or the defaults'. The error is a [*config.Error].
+func User(host string, port int, cfg *config.Config) (string, error) {
+	entry, ok := cfg.Server(host, port)
+	if !ok {
+		var err error
+		if entry, _, err = cfg.Rule(host, ""); err != nil {
+			return "", err
+		}
+	}
+	id := ""
+	if ep, ok := serverurl.ParseEndpoint(host); ok {
+		id = ep.ID
+	}
+	return cmp.Or(entry.DBUser, cfg.Accounts[id].DBUser, cfg.Defaults.DBUser), nil
+}
+
+// learnedServer is a server of the inventory.
+type learnedServer struct {
+	layer
+	port int
+}
+
+// learned gives what discover learned of the endpoint, and of its account and region. An inventory that
+// can't be used counts as none, and a step says why.
+func (r *resolver) learned() (server learnedServer, account layer) {
+	if r.known == nil {
+		return server, account
+	}
+	ep := r.Endpoint
+	s, ok, err := r.known.Server(ep.Host)
+	if err == nil && ok {
+		server.source = fmt.Sprintf("inventory: server %s (account %s, seen %s)", s.Name, s.Account, s.Seen.Local().Format("2006-01-02 15:04"))
+		server.Profile, server.port = s.Profile, s.Port
+		if ep.Region == "" {
+			server.Region = s.Region
+		}
+	}
+	if err == nil && ep.Region != "" {
+		var a inventory.Account
+		if a, ok, err = r.known.Account(ep.ID, ep.Region); err == nil && ok {
+			account.source = fmt.Sprintf("inventory: id %s (account %s)", a.ID, a.Number)
+			account.Profile = a.Profile
+		}
+	}
+	if err != nil {
+		r.step("inventory", "not used", err.Error())
+		return learnedServer{}, layer{}
+	}
+	return server, account
+}
+
+// defaultPort is the port of a Server URL that names none.
+func (r *resolver) defaultPort(server learnedServer) int {
+	if server.port != 0 && server.port != serverurl.DefaultPort {
+		r.step("port", strconv.Itoa(server.port), server.source)
+		return server.port
+	}
+	r.step("port", strconv.Itoa(serverurl.DefaultPort), "the Server URL names none")
+	return serverurl.DefaultPort
+}
+
+// findEndpoint gives the port to sign for, or 0 when nothing names one, and sets r.Endpoint; ours is false
+// when the host leads to no RDS name.
 func (r *resolver) findEndpoint(host string, entry config.Entry, found bool) (port int, ours bool) {
 	if a := entry.Endpoint; a.Port != 0 {
 		r.Endpoint = a.Endpoint
@@ -193,12 +294,10 @@ func (r *resolver) findEndpoint(host string, entry config.Entry, found bool) (po
 	}
 	r.Endpoint = ep
 	r.step("endpoint", ep.Host, source)
-	if r.url.Port == 0 {
-		r.step("port", strconv.Itoa(serverurl.DefaultPort), "the Server URL names none")
-	} else {
+	if r.url.Port != 0 {
 		r.step("port", strconv.Itoa(r.url.Port), "the Server URL")
 	}
-	return r.url.PortOrDefault(), true
+	return r.url.Port, true
 }
 
 // mayBeAlias holds for names that a look-up can tell something about.
@@ -272,9 +371,9 @@ func (r *resolver) notRDS(host string, entry config.Entry, exact, found bool) er
 	}
 }
 
-func (r *resolver) region(layers []config.Entry, exact bool, pick func(string, func(config.Fields) string) string) (string, error) {
+func (r *resolver) region(entry config.Entry, exact bool, pick func(string, func(config.Fields) string) string) (string, error) {
 	ep := r.Endpoint
-	if region := layers[0].Region; region == "" && ep.Region != "" {
+	if entry.Region == "" && ep.Region != "" {
 		r.step("region", ep.Region, "the endpoint's name")
 		return ep.Region, nil
 	}
@@ -292,7 +391,7 @@ func (r *resolver) region(layers []config.Entry, exact bool, pick func(string, f
 	}
 	hint := fmt.Sprintf("add to %s, under \"servers:\": \"%s: {region: REGION}\" with the writer's region", r.cfg.File, r.url.Host)
 	if exact {
-		hint = fmt.Sprintf("add to the entry %s: \"region: REGION\" with the writer's region", layers[0].Where)
+		hint = fmt.Sprintf("add to the entry %s: \"region: REGION\" with the writer's region", entry.Where)
 	}
 	return "", &Error{
 		Msg:  fmt.Sprintf("the global endpoint %s names no region, and DNS doesn't tell it", ep.Host),

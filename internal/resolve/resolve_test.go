@@ -301,7 +301,7 @@ rules:
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			d := &dns{aliases: tt.aliases}
-			r, err := URL(t.Context(), mustURL(t, tt.url), parse(t, tt.config), d.cname)
+			r, err := URL(t.Context(), mustURL(t, tt.url), parse(t, tt.config), nil, d.cname)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -452,7 +452,7 @@ func TestLeave(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			d := &dns{aliases: tt.aliases}
-			r, err := URL(t.Context(), mustURL(t, tt.url), parse(t, tt.config), d.cname)
+			r, err := URL(t.Context(), mustURL(t, tt.url), parse(t, tt.config), nil, d.cname)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -534,7 +534,7 @@ func TestErrors(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			d := &dns{aliases: tt.aliases}
-			r, err := URL(t.Context(), mustURL(t, tt.url), parse(t, tt.config), d.cname)
+			r, err := URL(t.Context(), mustURL(t, tt.url), parse(t, tt.config), nil, d.cname)
 			var e *Error
 			if !errors.As(err, &e) {
 				t.Fatalf("the error is %v, a %T, want an *Error", err, err)
@@ -564,7 +564,7 @@ func TestRuleThatExpandsBadly(t *testing.T) {
 	t.Parallel()
 	c := parse(t, "rules:\n  - host: '(?P<r>[a-z]+)\\..*'\n    region: '${r}'\n")
 	d := &dns{}
-	_, err := URL(t.Context(), mustURL(t, "u@"+shop), c, d.cname)
+	_, err := URL(t.Context(), mustURL(t, "u@"+shop), c, nil, d.cname)
 	var e *config.Error
 	if !errors.As(err, &e) || e.Line != 3 || !strings.Contains(e.Msg, `"shop" is no AWS region`) {
 		t.Errorf("the error is %v, a %T, want a *config.Error on line 3", err, err)
@@ -585,7 +585,7 @@ func TestEntryStep(t *testing.T) {
 		{noFile, Step{"entry", "none", "no configuration file"}},
 		{withFile, Step{"entry", "none", "no server and no rule matches"}},
 	} {
-		r, err := URL(t.Context(), mustURL(t, "u@"+shop), tt.cfg, (&dns{}).cname)
+		r, err := URL(t.Context(), mustURL(t, "u@"+shop), tt.cfg, nil, (&dns{}).cname)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -600,7 +600,7 @@ func TestHops(t *testing.T) {
 	d := &dns{aliases: map[string]string{
 		"db.example.com": "a.example.com.", "a.example.com": global, global: "b.example.com", "b.example.com": orders, orders: "ec2.example",
 	}}
-	r, err := URL(t.Context(), mustURL(t, "u@db.example.com"), parse(t, "servers: {db.example.com: {}}"), d.cname)
+	r, err := URL(t.Context(), mustURL(t, "u@db.example.com"), parse(t, "servers: {db.example.com: {}}"), nil, d.cname)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -625,7 +625,7 @@ func TestContextReachesDNS(t *testing.T) {
 	type key struct{}
 	ctx := context.WithValue(t.Context(), key{}, "mine")
 	var got any
-	_, _ = URL(ctx, mustURL(t, "u@"+global), &config.Config{}, func(ctx context.Context, _ string) (string, error) {
+	_, _ = URL(ctx, mustURL(t, "u@"+global), &config.Config{}, nil, func(ctx context.Context, _ string) (string, error) {
 		got = ctx.Value(key{})
 		return "", nil
 	})

@@ -1,4 +1,4 @@
-package token
+package credentials
 
 import (
 	"context"
@@ -6,18 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
 	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
-	"mysql-secret-store-rds/internal/target"
+	"mysql-secret-store-rds/internal/profiles"
 )
 
 // Conditions that a person can do something about.
@@ -30,8 +32,10 @@ var (
 	ErrConsoleLogin = errors.New("the AWS login session has expired or was never begun")
 	// ErrInstanceRole: the metadata service is there, but gives no usable credentials.
 	ErrInstanceRole = errors.New("the metadata service of this machine gave no usable credentials for its role")
-	// ErrMFA: the profile wants a code that nobody can be asked for here.
-	ErrMFA = errors.New("the AWS profile asks for an MFA code")
+	// ErrNoTerminal: the profile wants an MFA code, and there is nobody to ask for one.
+	ErrNoTerminal = errors.New("no terminal to ask for an MFA code on")
+	// ErrNoCode: somebody was asked for one, and gave none.
+	ErrNoCode = errors.New("no MFA code was typed")
 	// ErrTimeout: the caller's deadline came first.
 	ErrTimeout = errors.New("AWS credentials took too long")
 )
@@ -40,6 +44,7 @@ var (
 type ProfileError struct {
 	Profile string
 	UsedBy  string // the profile that names it as its source_profile, or ""
+	Nearest string // the one that may have been meant, or ""
 }
 
 func (e *ProfileError) Error() string {
@@ -74,67 +79,63 @@ func (e *ContainerError) Error() string {
 }
 
 // APIError is AWS saying no.
-type APIError struct{ Operation, Code, Message string }
+type APIError struct {
+	Operation, Code, Message string
+	Role                     string // that was to be assumed, or ""
+	Region                   string // that isn't enabled, if that is it
+	Throttled                bool   // too many calls
+	Denied                   bool   // not allowed
+	WrongCode                bool   // the MFA code
+}
 
 func (e *APIError) Error() string {
 	return fmt.Sprintf("%s: %s: %s", e.Operation, e.Code, e.Message)
 }
 
-// Signer says in a few words whose credentials would sign for a target, as far as the settings
-// tell: an order that the SDK keeps, too.
-func Signer(t target.Target) string {
-	set := func(names ...string) bool {
-		return slices.ContainsFunc(names, func(name string) bool { return os.Getenv(name) != "" })
-	}
-	switch {
-	case t.Profile != "":
-		return "AWS profile " + t.Profile
-	case set("AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY") && set("AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY"):
-		return "the keys in the environment (AWS_ACCESS_KEY_ID)"
-	case set("AWS_WEB_IDENTITY_TOKEN_FILE"):
-		return "the web identity in the environment (AWS_WEB_IDENTITY_TOKEN_FILE)"
-	case set("AWS_PROFILE"):
-		return "AWS profile " + Profile(t) + " (AWS_PROFILE)"
-	}
-	return "AWS profile " + Profile(t) + ", or else this machine's role"
+// NetworkError is AWS out of reach.
+type NetworkError struct{ Host, Problem string }
+
+func (e *NetworkError) Error() string {
+	return fmt.Sprintf("%s can't be reached: %s", e.Host, e.Problem)
 }
 
-// Profile is the name of the profile that a target's credentials come from.
-func Profile(t target.Target) string {
-	for _, name := range []string{t.Profile, os.Getenv("AWS_PROFILE"), os.Getenv("AWS_DEFAULT_PROFILE")} {
-		if name != "" {
-			return name
-		}
-	}
-	return "default"
-}
-
-// CheckProfile says whether the AWS configuration has the profile that t or AWS_PROFILE names, with
+// Check says whether the AWS configuration has the profile that the source or AWS_PROFILE names, with
 // a [*ProfileError] when it doesn't. It reads the AWS files and nothing else.
-func CheckProfile(ctx context.Context, t target.Target) error {
-	name := t.Profile
-	if name == "" {
-		name = os.Getenv("AWS_PROFILE")
+func (p *Provider) Check() error {
+	p.prepare()
+	name := first("AWS_PROFILE")
+	if p.source.Profile != "" {
+		name = p.source.Profile
 	}
-	if name == "" {
-		return nil
+	if p.err != nil || name == "" {
+		return p.err
 	}
-	_, err := config.LoadSharedConfigProfile(ctx, name, func(o *config.LoadSharedConfigOptions) {
-		if f := os.Getenv("AWS_CONFIG_FILE"); f != "" {
-			o.ConfigFiles = []string{f}
-		}
-		if f := os.Getenv("AWS_SHARED_CREDENTIALS_FILE"); f != "" {
-			o.CredentialsFiles = []string{f}
-		}
-	})
-	if err == nil {
-		return nil
+	if _, err := p.set.Chain(name); err != nil {
+		return p.profileError(err)
 	}
-	return explain(ctx, t, err)
+	return nil
 }
 
-// explain turns what the SDK says into this package's errors, one line each and free of secrets.
-func explain(ctx context.Context, t target.Target, err error) error {
+// profileError gives a profile that isn't there its nearest name.
+func (p *Provider) profileError(err error) error {
+	var missing *profiles.MissingError
+	if !errors.As(err, &missing) {
+		return err
+	}
+	return &ProfileError{Profile: missing.Profile, UsedBy: missing.UsedBy, Nearest: p.set.Nearest(missing.Profile)}
+}
+
+// Explain turns what an SDK client that has these credentials says into this package's errors, one
+// line each and free of secrets.
+func (p *Provider) Explain(ctx context.Context, err error) error {
+	if wrong := p.clock.wrong(); wrong != nil {
+		return wrong
+	}
+	return p.explain(ctx, err)
+}
+
+// explain words what the SDK says.
+func (p *Provider) explain(ctx context.Context, err error) error {
 	var (
 		missing    config.SharedConfigProfileNotExistError
 		assume     config.SharedConfigAssumeRoleError
@@ -142,27 +143,30 @@ func explain(ctx context.Context, t target.Target, err error) error {
 		process    *processcreds.ProviderError
 		ssoToken   *ssocreds.InvalidTokenError
 		noMetadata *noMetadataError
-		expired    *ExpiredError
 		api        smithy.APIError
 	)
+	if ours := known(err); ours != nil {
+		return ours
+	}
 	switch {
-	case errors.As(err, &expired):
-		return expired
 	case errors.As(err, &missing):
 		e := &ProfileError{Profile: missing.Profile}
-		if missing.Profile != Profile(t) {
-			e.UsedBy = Profile(t)
+		if missing.Profile != p.source.Name() {
+			e.UsedBy = p.source.Name()
+		}
+		if p.set != nil {
+			e.Nearest = p.set.Nearest(e.Profile)
 		}
 		return e
 	case errors.As(err, &assume):
 		return fmt.Errorf("the AWS profile %q, with whose credentials role %s is assumed, has none", assume.Profile, assume.RoleARN)
 	case errors.As(err, &mfa):
-		return ErrMFA
+		return ErrNoTerminal
 	case errors.As(err, &process) && strings.HasPrefix(process.Err.Error(), "credential process timed out"):
 		return ErrTimeout
 	case errors.As(err, &process):
 		return &ProcessError{processProblem(ctx, process.Err)}
-	case errors.As(err, &ssoToken), strings.Contains(err.Error(), "cached SSO token"):
+	case errors.As(err, &ssoToken), strings.Contains(err.Error(), "cached SSO token"), ssoOver(err):
 		return ErrSSOLogin
 	case strings.Contains(err.Error(), "please reauthenticate"):
 		return ErrConsoleLogin
@@ -175,9 +179,46 @@ func explain(ctx context.Context, t target.Target, err error) error {
 	case strings.Contains(err.Error(), "failed to load credentials") && containerURI() != "":
 		return &ContainerError{containerProblem(err)}
 	case errors.As(err, &api):
-		return apiError(err, api)
+		return p.apiError(err, api)
+	}
+	if e := networkError(err); e != nil {
+		return e
 	}
 	return oneLine(err)
+}
+
+// known finds one of this package's own errors in a chain: a provider's, that an SDK client wrapped.
+func known(err error) error {
+	for _, sentinel := range []error{
+		ErrNoCredentials, ErrSSOLogin, ErrConsoleLogin, ErrInstanceRole, ErrNoTerminal, ErrNoCode, ErrTimeout,
+	} {
+		if errors.Is(err, sentinel) {
+			return sentinel
+		}
+	}
+	for ; err != nil; err = errors.Unwrap(err) {
+		switch err.(type) {
+		case *ProfileError, *ExpiredError, *SessionKeysError, *ProcessError, *ContainerError, *ClockError, *NetworkError, *APIError, *lineError:
+			return err
+		}
+	}
+	return nil
+}
+
+// ssoOver says whether AWS refused the token of an SSO session, or to refresh it.
+func ssoOver(err error) bool {
+	var api smithy.APIError
+	var op *smithy.OperationError
+	if !errors.As(err, &api) || !errors.As(err, &op) {
+		return false
+	}
+	switch api.ErrorCode() {
+	case "UnauthorizedException":
+		return op.ServiceID == "SSO"
+	case "InvalidGrantException", "ExpiredTokenException", "InvalidClientException", "UnauthorizedClientException":
+		return op.ServiceID == "SSO OIDC"
+	}
+	return false
 }
 
 // containerURI is what says that there is a container endpoint, or "".
@@ -230,17 +271,78 @@ func processProblem(ctx context.Context, err error) string {
 
 // apiError keeps the operation, the code and the first line of the message. A message about a
 // wrong signature quotes the whole request, session token included, so it goes.
-func apiError(err error, api smithy.APIError) error {
+func (p *Provider) apiError(err error, api smithy.APIError) error {
 	e := &APIError{Operation: "AWS", Code: api.ErrorCode(), Message: firstLine(api.ErrorMessage())}
 	var op *smithy.OperationError
 	if errors.As(err, &op) {
 		e.Operation = op.ServiceID + " " + op.OperationName
 	}
-	if e.Code == "SignatureDoesNotMatch" || e.Code == "IncompleteSignature" {
+	switch e.Code {
+	case "SignatureDoesNotMatch", "IncompleteSignature":
 		e.Message = "the secret access key doesn't belong to the access key id"
+	case "ExpiredToken", "ExpiredTokenException":
+		if profile := p.sessionKeysProfile(); profile != "" {
+			return p.sessionKeysError(profile)
+		}
 	}
 	if e.Message == "" {
 		e.Message = "no reason given"
+	}
+	_, e.Throttled = retry.DefaultThrottleErrorCodes[e.Code]
+	e.Denied = e.Code == "AccessDenied" || e.Code == "AccessDeniedException" || e.Code == "ForbiddenException"
+	e.WrongCode = e.Denied && strings.Contains(e.Message, "MultiFactorAuthentication failed")
+	if e.Code == "RegionDisabledException" || e.Code == "OptInRequired" {
+		e.Region = p.region()
+	}
+	if e.Role = p.source.RoleARN; e.Role == "" && p.set != nil {
+		e.Role = p.source.role(p.set)
+	}
+	return e
+}
+
+// sessionKeysProfile is the profile whose session keys the source's chain begins with, or "".
+func (p *Provider) sessionKeysProfile() string {
+	k, name := p.source.effective()
+	if p.set == nil || k != ofProfile || p.set.Kind(name) != profiles.SessionKeys {
+		return ""
+	}
+	chain, err := p.set.Chain(name)
+	if err != nil {
+		return ""
+	}
+	return chain[len(chain)-1].Name
+}
+
+// region is where STS is asked.
+func (p *Provider) region() string {
+	if p.set != nil {
+		if own, ok := p.set.Profile(p.source.Name()); ok && own.Get("region") != "" {
+			return own.Get("region")
+		}
+	}
+	if region := first("AWS_REGION", "AWS_DEFAULT_REGION"); region != "" {
+		return region
+	}
+	return p.source.Region
+}
+
+// networkError words a failure to reach AWS, or gives nil when it is something else.
+func networkError(err error) error {
+	var (
+		dns  *net.DNSError
+		op   *net.OpError
+		send *smithyhttp.RequestSendError
+		to   *url.Error
+	)
+	if !errors.As(err, &dns) && !errors.As(err, &op) && !errors.As(err, &send) {
+		return nil
+	}
+	e := &NetworkError{Host: "AWS", Problem: firstLine(err.Error())}
+	if errors.As(err, &to) {
+		if u, err := url.Parse(to.URL); err == nil && u.Host != "" {
+			e.Host = u.Host
+		}
+		e.Problem = firstLine(to.Err.Error())
 	}
 	return e
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package token
+package credentials
 
 import (
 	"context"
@@ -75,7 +75,7 @@ func TestProcessError(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			process(t, tc.script)
-			_, err := Sign(t.Context(), orders)
+			_, err := retrieve(t.Context(), orders)
 			var failed *ProcessError
 			if !errors.As(err, &failed) {
 				t.Fatalf("got %v, want a ProcessError", err)
@@ -94,7 +94,7 @@ func TestProcessError(t *testing.T) {
 
 func TestExpiredProcess(t *testing.T) {
 	process(t, `echo '{"Version":1,"AccessKeyId":"A","SecretAccessKey":"TOPSECRET","Expiration":"2020-01-02T12:00:00Z"}'`)
-	_, err := Sign(t.Context(), orders)
+	_, err := retrieve(t.Context(), orders)
 	var expired *ExpiredError
 	if !errors.As(err, &expired) || !expired.At.Equal(time.Date(2020, 1, 2, 12, 0, 0, 0, time.UTC)) || expired.Source != "ProcessProvider" {
 		t.Errorf("got %v", err)
@@ -106,14 +106,14 @@ func TestCheckProfileRunsNothing(t *testing.T) {
 	home := process(t, "touch $PID_FILE\n")
 	to := orders
 	to.Profile = "default"
-	if err := CheckProfile(t.Context(), to); err != nil {
+	if err := New(to, Options{}).Check(); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Stat(filepath.Join(home, "pid")); err == nil {
 		t.Error("the process was run")
 	}
-	_, _ = Sign(t.Context(), to)
+	_, _ = retrieve(t.Context(), to)
 	if _, err := os.Stat(filepath.Join(home, "pid")); err != nil {
-		t.Errorf("nor was it by Sign, so that proves nothing: %v", err)
+		t.Errorf("nor was it by Retrieve, so that proves nothing: %v", err)
 	}
 }

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"mysql-secret-store-rds/internal/testbed"
+)
+
+const (
+	// latency is what the simulated AWS takes for each answer.
+	latency = 50 * time.Millisecond
+	// memoryLimit is what discover may need for the whole fleet.
+	memoryLimit = 200 << 20
+	parallel    = 64
+)
+
+var fleet = testbed.Fleet{
+	Accounts: 500, Regions: []string{"eu-central-1", "eu-west-1", "us-east-1", "us-west-2"}, EndpointsPerRegion: 20,
+}
+
+// discoverFleet runs discover against 500 accounts with 4 regions of 20 endpoints each, says what it
+// took, and gives the inventory.
+func discoverFleet(dir, helper string, limit bool) (inventory string, err error) {
+	home := filepath.Join(dir, "fleet")
+	keys := &testbed.Keys{}
+	source := testbed.Key{ID: "AKIABENCH", Secret: "secret", Owner: "arn:aws:iam::123456789012:user/dba"}
+	keys.Add(source)
+	aws := testbed.StartAWS(keys)
+	defer aws.Close()
+	aws.AddFleet(fleet)
+	for _, operation := range fleetCalls {
+		aws.Delay(operation, latency)
+	}
+	if err := os.MkdirAll(filepath.Join(home, ".aws"), 0o700); err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(filepath.Join(home, ".aws", "config"), fleet.Config(source), 0o600); err != nil {
+		return "", err
+	}
+	args := []string{"discover", "--json", "--profile", "p*", "--parallel", strconv.Itoa(parallel)}
+	for _, region := range fleet.Regions {
+		args = append(args, "--region", region)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, helper, args...)
+	cmd.Env = append(testbed.Env(home), aws.Env()...)
+	start := time.Now()
+	out, err := cmd.Output()
+	took := time.Since(start)
+	if err != nil {
+		return "", fmt.Errorf("discover: %w: %s", err, out)
+	}
+	var report struct{ Servers, Accounts, Regions int }
+	if err := json.Unmarshal(out, &report); err != nil {
+		return "", err
+	}
+	if report.Servers != fleet.Count() || report.Accounts != fleet.Accounts {
+		return "", fmt.Errorf("discover found %d servers in %d accounts, not %d in %d", report.Servers, report.Accounts, fleet.Count(), fleet.Accounts)
+	}
+	calls := 0
+	for _, operation := range fleetCalls {
+		calls += aws.Calls(operation)
+	}
+	least := time.Duration(calls) * latency / parallel
+	memory := maxRSS(cmd.ProcessState)
+	fmt.Printf("discover: %d endpoints of %d accounts in %d regions each: %.1f s, %d MiB at most, %.1f calls for an account\n",
+		report.Servers, report.Accounts, len(fleet.Regions), took.Seconds(), memory>>20, float64(calls)/float64(fleet.Accounts))
+	fmt.Printf("          %d calls of %v, %d at once, take %.1f s by themselves: %.0f%% of the time\n\n",
+		calls, latency, parallel, least.Seconds(), 100*least.Seconds()/took.Seconds())
+	if limit && memory > memoryLimit {
+		return "", fmt.Errorf("discover needed %d MiB; the limit is %d", memory>>20, memoryLimit>>20)
+	}
+	return filepath.Join(home, ".config", "mysql-secret-store-rds", "inventory.txt"), nil
+}
+
+// fleetCalls are what discover asks AWS.
+var fleetCalls = []string{
+	"AssumeRole", "GetCallerIdentity", "DescribeDBInstances", "DescribeDBClusters", "DescribeDBClusterEndpoints",
+	"DescribeDBProxies", "DescribeDBProxyEndpoints", "DescribeGlobalClusters",
+}

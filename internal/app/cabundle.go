@@ -1,0 +1,67 @@
+package app
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"mysql-secret-store-rds/internal/cabundle"
+	"mysql-secret-store-rds/internal/resolve"
+	"mysql-secret-store-rds/internal/serverurl"
+)
+
+func (c *console) caBundleCommand() *cobra.Command {
+	var path, printed bool
+	cmd := &cobra.Command{
+		Use:   "ca-bundle [--path|--print]",
+		Short: "Amazon's certificate authorities for RDS, as a file for ssl-ca",
+		Long: `Writes Amazon's public certificate authorities for RDS and RDS Proxy to a file, unless they are there already, and prints its path: for ssl-ca. They are
+part of this program. There are none for China and GovCloud among them: for those, and for authorities of your own, "ssl_ca:" in the configuration names your file.`,
+		Example: "  mysqlsh dba@host --ssl-mode=VERIFY_IDENTITY --ssl-ca=\"$(mysql-secret-store-rds ca-bundle)\"",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if path && printed {
+				return problem{text: "either --path or --print, not both"}
+			}
+			if printed {
+				_, err := c.stdout.Write(cabundle.PEM())
+				return err
+			}
+			file, err := bundleFile()
+			if err == nil {
+				fmt.Fprintln(c.stdout, file)
+			}
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&path, "path", false, "write the file and print its path, as happens by default")
+	cmd.Flags().BoolVar(&printed, "print", false, "print the certificates instead")
+	return cmd
+}
+
+// bundleFile gives the file with the embedded authorities, and writes it where it isn't.
+func bundleFile() (string, error) {
+	file, err := cabundle.Path()
+	if err != nil {
+		return "", err
+	}
+	return file, cabundle.Write(file)
+}
+
+// authorities gives the file with the authorities for a server's certificate: the configuration's, else the embedded ones, if
+// they are for its region.
+func authorities(res resolve.Resolution, configFile string) (string, error) {
+	if res.Client.SSLCA != "" {
+		return res.Client.SSLCA, nil
+	}
+	t := res.Target
+	// RDS Proxy's certificates come from Amazon's public authorities, the same ones in every region.
+	proxy := res.Endpoint.Partition == "aws" && (res.Endpoint.Kind == serverurl.Proxy || res.Endpoint.Kind == serverurl.ProxyEndpoint)
+	if !proxy && !cabundle.Covers(res.Endpoint.Partition, t.Region) {
+		return "", problem{
+			text: fmt.Sprintf("the certificate authorities that come with %s are not for %s (%s)", Name, t.Region, res.Endpoint.Partition),
+			hint: fmt.Sprintf("get Amazon's bundle for that region, and write into %s: \"defaults: {ssl_ca: /path/to/bundle.pem}\"", configFile),
+		}
+	}
+	return bundleFile()
+}

@@ -1,0 +1,249 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"mysql-secret-store-rds/internal/cname"
+	"mysql-secret-store-rds/internal/config"
+	"mysql-secret-store-rds/internal/connect"
+	"mysql-secret-store-rds/internal/inventory"
+	"mysql-secret-store-rds/internal/resolve"
+	"mysql-secret-store-rds/internal/serverurl"
+)
+
+func (c *console) connectCommand() *cobra.Command {
+	var onlyPrint bool
+	var user string
+	cmd := &cobra.Command{
+		Use:   "connect [filter…|user@host:port] [-- mysqlsh arguments]",
+		Short: "open a connection with MySQL Shell: pick a server, the rest is known",
+		Long: `Becomes mysqlsh with everything that IAM needs: user, host and port, the token sent in clear over verified TLS, Amazon's certificate
+authorities, an SSH tunnel if the configuration has one. Without MySQL Shell it becomes mariadb or mysql, with the token in the environment.
+
+The server is the one that is named, or the only one that matches the filter, or the one that you pick on the terminal, those used most first. The
+user is the one that is named, else --user, "db_user" in the configuration, or your own name. What follows "--" goes to the client.
+
+Exit codes: 1 when there is no connection to open, else the client's.`,
+		Example: `  mysql-secret-store-rds connect
+  mysql-secret-store-rds connect prod orders
+  mysql-secret-store-rds connect dba@orders.cluster-abcdefghijkl.eu-west-1.rds.amazonaws.com -- --sql -e 'select 1'`,
+		ValidArgsFunction: completeServers,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var extra []string
+			if dash := cmd.ArgsLenAtDash(); dash >= 0 {
+				args, extra = args[:dash], args[dash:]
+			}
+			return c.connect(cmd.Context(), args, user, extra, onlyPrint)
+		},
+	}
+	cmd.Flags().BoolVar(&onlyPrint, "print", false, "print the command instead")
+	cmd.Flags().StringVarP(&user, "user", "u", "", "the database user")
+	return cmd
+}
+
+func (c *console) connect(ctx context.Context, words []string, user string, extra []string, onlyPrint bool) error {
+	file, cfg, err := readConfig()
+	if err != nil {
+		return err
+	}
+	u, err := c.chooseServer(ctx, words, user, cfg)
+	if err != nil {
+		return err
+	}
+	client, err := connect.Find()
+	if err != nil {
+		return problem{text: err.Error(), hint: "install MySQL Shell, or add its folder to PATH"}
+	}
+	inv := &learned{}
+	defer inv.close()
+	asking, cancel := context.WithTimeout(ctx, cfg.Timeout)
+	defer cancel()
+	res, err := resolve.URL(asking, u, cfg, inv, cname.Lookup)
+	if err != nil {
+		return err
+	}
+	s := connect.Server{User: u.User, Host: u.Host, Port: u.PortOrDefault(), Extra: extra}
+	if res.Outcome == resolve.ToToken {
+		if u.Port == 0 {
+			s.Port = res.Target.Port
+		}
+		s.IAM, s.Same = true, serverurl.NormalHost(u.Host) == res.Target.Host
+		s.SSH, s.Schema, s.Args = res.Client.SSH, res.Client.Schema, res.Client.Args
+		if s.CA, err = authorities(res, file.Path); err != nil {
+			return err
+		}
+	}
+	if res.Outcome != resolve.ToToken && client.Kind != connect.Shell {
+		return problem{text: "this server has no tokens (" + res.Reason + "), and only MySQL Shell asks another helper", run: []string{Name + " explain " + quote(u.String())}}
+	}
+	args, secretly, err := client.Command(s)
+	if errors.Is(err, connect.ErrSSH) {
+		return problem{text: fmt.Sprintf("%v, and %s is none", err, client.Path), hint: "install MySQL Shell, or add its folder to PATH"}
+	} else if err != nil {
+		return err
+	}
+	u.Port = s.Port
+	if onlyPrint {
+		c.printCommand(args, secretly, u)
+		return nil
+	}
+	env := os.Environ()
+	if secretly {
+		e, err := c.token(ctx, "connect", u.String())
+		if err != nil {
+			return err
+		}
+		env = append(slices.DeleteFunc(env, func(v string) bool { return strings.HasPrefix(v, "MYSQL_PWD=") }), "MYSQL_PWD="+e.Token.Reveal())
+	}
+	if path, err := usesFile(); err == nil {
+		if err := connect.Count(ctx, path, s.Host); err != nil {
+			openLog().Warn("connection not counted", "reason", err)
+		}
+	}
+	code, err := connect.Become(args, env, c.stdin, c.stdout, c.stderr)
+	if err != nil {
+		return fmt.Errorf("run %s: %w", args[0], err)
+	}
+	if code != 0 {
+		return exitError(code)
+	}
+	return nil
+}
+
+// exitError is a client that ended with an exit code of its own, and has said why.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+func (c *console) printCommand(args []string, secretly bool, u serverurl.URL) {
+	words := make([]string, len(args))
+	for i, a := range args {
+		words[i] = quote(a)
+	}
+	line := strings.Join(words, " ")
+	if secretly {
+		line = fmt.Sprintf(`MYSQL_PWD="$(%s token %s)" %s`, Name, quote(u.String()), line)
+	}
+	fmt.Fprintln(c.stdout, line)
+}
+
+func usesFile() (string, error) {
+	path, err := inventory.Path()
+	return filepath.Join(filepath.Dir(path), "uses.json"), err
+}
+
+// chooseServer gives the Server URL to connect to.
+func (c *console) chooseServer(ctx context.Context, words []string, user string, cfg *config.Config) (serverurl.URL, error) {
+	if len(words) == 1 && strings.Contains(words[0], "@") {
+		u, err := parseServer("connect", words[0])
+		if err == nil && u.Kind != serverurl.TCP {
+			err = problem{text: fmt.Sprintf("a %s is not connected to by this command", u.Kind), run: []string{"mysqlsh " + quote(words[0])}}
+		}
+		if err == nil && user != "" {
+			u.User = user
+		}
+		return u, err
+	}
+	if len(words) == 1 {
+		if u, err := serverurl.Parse("x@" + words[0]); err == nil && u.Kind == serverurl.TCP {
+			_, configured := cfg.Server(u.Host, u.PortOrDefault())
+			if _, ours := serverurl.ParseEndpoint(u.Host); ours || configured {
+				return withUser(u, user, cfg)
+			}
+		}
+	}
+	servers, err := knownServers()
+	if err != nil {
+		return serverurl.URL{}, err
+	}
+	found := byUse(inventory.Filter(servers, words))
+	switch {
+	case len(found) == 0:
+		return serverurl.URL{}, problem{text: fmt.Sprintf("none of %s matches", count(len(servers), "server")), run: []string{Name + " list-servers", Name + " discover"}}
+	case len(found) > 1:
+		t, err := openTerminal()
+		if err != nil {
+			return serverurl.URL{}, problem{text: fmt.Sprintf("%s match, and there is no terminal to pick one on", count(len(found), "server")),
+				run: []string{Name + " list-servers " + strings.Join(words, " "), Name + " connect user@host:port"}}
+		}
+		defer t.close()
+		at, err := t.pick(ctx, "Server?", pickerLines(found), os.Getenv("NO_COLOR") == "")
+		if errors.Is(err, errNothingPicked) {
+			return serverurl.URL{}, errSaid
+		} else if err != nil {
+			return serverurl.URL{}, err
+		}
+		found = found[at : at+1]
+	}
+	s := found[0]
+	return withUser(serverurl.URL{Kind: serverurl.TCP, Host: s.Host, Port: s.Port}, user, cfg)
+}
+
+// withUser gives a Server URL its user.
+func withUser(u serverurl.URL, user string, cfg *config.Config) (serverurl.URL, error) {
+	if user == "" {
+		var err error
+		if user, err = resolve.User(u.Host, u.PortOrDefault(), cfg); err != nil {
+			return u, err
+		}
+	}
+	if user == "" {
+		user = userName()
+	}
+	u.User = user
+	return u, nil
+}
+
+// byUse puts the servers that were connected to most first.
+func byUse(servers []inventory.Server) []inventory.Server {
+	path, err := usesFile()
+	if err != nil {
+		return servers
+	}
+	uses := connect.ReadUses(path)
+	slices.SortStableFunc(servers, func(a, b inventory.Server) int { return uses[b.Host] - uses[a.Host] })
+	return servers
+}
+
+// pickerLines are the servers as the picker shows them.
+func pickerLines(servers []inventory.Server) []string {
+	width := 0
+	for _, s := range servers {
+		width = max(width, len(s.Host))
+	}
+	lines := make([]string, len(servers))
+	for i, s := range servers {
+		lines[i] = visible(fmt.Sprintf("%-*s  %s  %s  %s", width, s.Host, s.Kind, s.Engine, dash(s.Profile)))
+	}
+	return lines
+}
+
+// matchServers completes what was typed of a Server URL, or of a host, from the known servers.
+func matchServers(servers []inventory.Server, typed string) []string {
+	user, host, named := strings.Cut(typed, "@")
+	if !named {
+		host = typed
+		user = ""
+	}
+	var matches []string
+	for _, s := range servers {
+		if !strings.HasPrefix(s.Host, strings.ToLower(host)) && named {
+			continue
+		}
+		switch {
+		case named:
+			matches = append(matches, fmt.Sprintf("%s@%s:%d", user, s.Host, s.Port))
+		case strings.HasPrefix(s.Host, strings.ToLower(host)):
+			matches = append(matches, s.Host)
+		}
+	}
+	return matches
+}

@@ -1,0 +1,277 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/spf13/cobra"
+
+	"mysql-secret-store-rds/internal/cache"
+	"mysql-secret-store-rds/internal/config"
+	"mysql-secret-store-rds/internal/credentials"
+	"mysql-secret-store-rds/internal/discover"
+	"mysql-secret-store-rds/internal/inventory"
+	"mysql-secret-store-rds/internal/profiles"
+	"mysql-secret-store-rds/internal/serverurl"
+)
+
+// discoverFlags are what discover was told.
+type discoverFlags struct {
+	profiles, regions []string
+	allRegions        bool
+	json, dryRun      bool
+	parallel          int
+}
+
+func (c *console) discoverCommand() *cobra.Command {
+	var f discoverFlags
+	cmd := &cobra.Command{
+		Use:   "discover",
+		Short: "find your database servers, and the AWS profile for each of their accounts",
+		Long: `Asks AWS which RDS and Aurora servers each profile of your AWS configuration reaches, and keeps the answer. From
+then on a server's profile is known by its host name, without any configuration: the 12 characters after its name
+stand for one account and region, so that servers which are created later are known, too.
+
+Every account and region is asked once, however many profiles reach it. Of several, the one is preferred that may connect
+(iam:SimulatePrincipalPolicy), else the first in the AWS configuration; "accounts:" in the configuration settles it.
+A profile that can't be used is a line at the end, and doesn't stop the others. Ctrl-C keeps what was found.
+
+Exit codes: 0 when anything was found, 1 when nothing was.`,
+		Example: `  mysql-secret-store-rds discover
+  mysql-secret-store-rds discover --profile 'prod-*' --region eu-west-1,eu-central-1
+  mysql-secret-store-rds discover --all-regions --dry-run`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.discover(cmd.Context(), f) },
+	}
+	flags := cmd.Flags()
+	flags.StringSliceVar(&f.profiles, "profile", nil, "only these profiles; patterns allowed (prod-*)")
+	flags.StringSliceVar(&f.regions, "region", nil, "these regions, instead of each profile's own")
+	flags.BoolVar(&f.allRegions, "all-regions", false, "every region that is enabled in the account")
+	flags.IntVar(&f.parallel, "parallel", 16, "accounts and regions that are asked at once")
+	flags.BoolVar(&f.json, "json", false, "print the summary as JSON")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "ask AWS, and keep nothing")
+	return cmd
+}
+
+// discoverMemory is what discover should do with; 500 accounts fit (go run ./bench).
+const discoverMemory = 128 << 20
+
+// check refuses flags that can't be meant.
+func (f discoverFlags) check() error {
+	for _, region := range f.regions {
+		if serverurl.Partition(region) == "" {
+			return problem{text: fmt.Sprintf("%q is no AWS region", region), run: []string{Name + " discover --region eu-west-1"}}
+		}
+	}
+	if len(f.regions) > 0 && f.allRegions {
+		return problem{text: "either --region or --all-regions, not both"}
+	}
+	if f.parallel < 1 || f.parallel > 256 {
+		return problem{text: "--parallel should be from 1 to 256"}
+	}
+	return nil
+}
+
+func (c *console) discover(ctx context.Context, f discoverFlags) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	_, cfg, err := readConfig()
+	if err != nil {
+		return err
+	}
+	set, names, err := chosenProfiles(f.profiles, len(f.profiles) == 0)
+	if err != nil {
+		return err
+	}
+	path, err := inventory.Path()
+	if err != nil {
+		return err
+	}
+	w := &world{cfg: cfg, set: set, asked: map[string]*credentials.Provider{}, code: (&logins{console: c}).code,
+		http: awshttp.NewBuildableClient()}
+	if cfg.Cache {
+		if w.store, err = cache.Open(os.Getenv(cache.EnvDir)); err != nil {
+			return err
+		}
+	}
+	in := discover.Input{
+		Regions: f.regions, AllRegions: f.allRegions, Users: databaseUsers(cfg), Settled: settled(cfg),
+		Configured: set.Names(), Parallel: f.parallel, Path: path, DryRun: f.dryRun, Now: time.Now(),
+	}
+	for _, name := range names {
+		p, _ := set.Profile(name)
+		region := cmp.Or(p.Get("region"), os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
+		in.Profiles = append(in.Profiles, discover.Profile{Name: name, Region: region})
+	}
+	// The SDK keeps the AWS configuration's text for each profile, and connections for each client: rather collect
+	// more often than grow with the number of accounts.
+	debug.SetMemoryLimit(discoverMemory)
+	bar := &progressBar{w: c.stderr, on: isTerminal(c.stderr) && !f.json}
+	report, err := discover.Run(ctx, in, discover.Deps{Config: w.config, Describe: w.describe, Progress: bar.show})
+	bar.clear()
+	if err != nil {
+		return err
+	}
+	if f.json {
+		err = printJSON(c.stdout, report)
+	} else {
+		c.printReport(report, f)
+	}
+	if err == nil && !report.Found {
+		return errSaid
+	}
+	return err
+}
+
+// databaseUsers are those whom the configuration signs for, and the person at the keyboard: whoever may
+// connect, may do so as one of them.
+func databaseUsers(cfg *config.Config) []string {
+	users := append(cfg.Users(), userName())
+	slices.Sort(users)
+	return slices.Compact(users)
+}
+
+// settled are the profiles that the configuration gives to ids.
+func settled(cfg *config.Config) map[string]string {
+	m := map[string]string{}
+	for id, e := range cfg.Accounts {
+		if e.Profile != "" {
+			m[id] = e.Profile
+		}
+	}
+	return m
+}
+
+// world gives discover its AWS.
+type world struct {
+	cfg   *config.Config
+	set   *profiles.Set
+	store cache.Store
+	code  func(profile string) func(context.Context, string) (string, error)
+	http  *awshttp.BuildableClient // one for all: each has its connections
+
+	mu    sync.Mutex
+	asked map[string]*credentials.Provider
+}
+
+func (w *world) config(ctx context.Context, profile, region string) (aws.Config, error) {
+	p := credentials.New(credentials.Source{Profile: profile, Region: region, User: userName()},
+		credentials.Options{Store: w.store, Files: func() (*profiles.Set, error) { return w.set, nil }, Code: w.code(profile), HTTP: w.http})
+	w.mu.Lock()
+	w.asked[profile] = p
+	w.mu.Unlock()
+	cfg, err := p.Config(ctx)
+	if region != "" {
+		cfg.Region = region
+	}
+	return cfg, err
+}
+
+func (w *world) describe(profile string, err error) (text, run string) {
+	w.mu.Lock()
+	p := w.asked[profile]
+	w.mu.Unlock()
+	if p != nil {
+		err = p.Explain(context.Background(), err)
+	}
+	described := describeCredentials(profile, err, w.cfg.Timeout)
+	text = described.text
+	if described.hint != "" {
+		text += "; " + described.hint
+	}
+	if len(described.run) > 0 {
+		run = described.run[0]
+	}
+	return text, run
+}
+
+// printReport says what was found, for a person.
+func (c *console) printReport(r discover.Report, f discoverFlags) {
+	for _, p := range r.Preferred {
+		if len(p.Profiles) > 1 {
+			fmt.Fprintf(c.stdout, "account %s: %s of %s: %s\n", p.Account, p.Profile, strings.Join(p.Profiles, ", "), p.Why)
+		}
+	}
+	switch {
+	case !r.Found && len(r.Problems) == 0:
+		fmt.Fprintln(c.stdout, "No RDS or Aurora servers found.")
+	case r.Found:
+		took := time.Duration(r.Elapsed * float64(time.Second))
+		fmt.Fprintf(c.stdout, "%s (%d new, %d changed, %d gone); %s, and %s of theirs, read in %v\n", count(r.Servers, "server"), r.New, r.Changed, r.Gone,
+			count(r.Accounts, "account"), count(r.Regions, "region"), max(took.Round(100*time.Millisecond), 100*time.Millisecond))
+	}
+	if r.Interrupted {
+		fmt.Fprintln(c.stdout, "Interrupted: what was not asked again stays as it was.")
+	}
+	switch {
+	case r.Written:
+		fmt.Fprintf(c.stdout, "Kept in %s; %s list-servers shows it.\n", r.Path, Name)
+	case f.dryRun:
+		fmt.Fprintln(c.stdout, "Nothing was kept (--dry-run).")
+	}
+	for _, p := range r.Problems {
+		where := p.Profile
+		if p.Account != "" {
+			where += " (account " + p.Account
+			if len(p.Regions) > 0 {
+				where += ", " + strings.Join(p.Regions, ", ")
+			}
+			where += ")"
+		}
+		text := where + ": " + p.Text
+		if len(p.Operations) > 0 {
+			text += " (" + strings.Join(p.Operations, ", ") + ")"
+		}
+		if p.Run != "" {
+			text += ": run: " + p.Run
+		}
+		warn(c.stderr, text)
+	}
+}
+
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// progressBar shows on a terminal how far discover is; elsewhere it writes nothing.
+type progressBar struct {
+	w    io.Writer
+	on   bool
+	last time.Time
+}
+
+func (b *progressBar) show(p discover.Progress) {
+	if !b.on || 0 < p.Done && p.Done < p.Total && time.Since(b.last) < 100*time.Millisecond {
+		return
+	}
+	b.last = time.Now()
+	const width = 24
+	full := 0
+	if p.Total > 0 {
+		full = width * p.Done / p.Total
+	}
+	fmt.Fprintf(b.w, "\r\x1b[K[%s%s] %d/%d %s, %s", strings.Repeat("=", full), strings.Repeat(" ", width-full), p.Done, p.Total, p.What,
+		count(p.Servers, "server"))
+}
+
+// clear takes the bar away.
+func (b *progressBar) clear() {
+	if b.on && !b.last.IsZero() {
+		fmt.Fprint(b.w, "\r\x1b[K")
+	}
+}

@@ -1,0 +1,312 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"mysql-secret-store-rds/internal/cache"
+	"mysql-secret-store-rds/internal/credentials"
+	"mysql-secret-store-rds/internal/login"
+	"mysql-secret-store-rds/internal/profiles"
+)
+
+const (
+	// loginLife is how much life login wants credentials to have: that is what it is typed for.
+	loginLife = 30 * time.Minute
+	// loginsAtOnce is how many profiles are logged in at once.
+	loginsAtOnce = 8
+	// answerTime is how long login waits for AWS, or for a code to be typed.
+	answerTime = 5 * time.Minute
+)
+
+func (c *console) loginCommand() *cobra.Command {
+	var all, force, noBrowser bool
+	cmd := &cobra.Command{
+		Use:   "login [profile…|--all]",
+		Short: "get AWS credentials ahead of time: SSO sessions, MFA codes, roles",
+		Long: `Gets the AWS credentials of profiles and keeps them, so that MySQL Shell need not wait for them: it logs in to
+SSO sessions in the browser (the AWS CLI and other tools are logged in by that, too), and asks for MFA codes
+on the terminal. Without a profile it takes the one that AWS_PROFILE names, else default. Profiles may be patterns.
+
+Exit codes: 0 when all of them are good, 1 when one isn't.`,
+		Example: "  mysql-secret-store-rds login prod-dba\n  mysql-secret-store-rds login 'prod-*'\n  mysql-secret-store-rds login --all",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			set, names, err := chosenProfiles(args, all)
+			if err != nil {
+				return err
+			}
+			l := &logins{console: c, set: set, named: !all, force: force, browser: !noBrowser}
+			return l.run(cmd.Context(), names)
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "every profile of the AWS configuration that gives temporary credentials")
+	cmd.Flags().BoolVar(&force, "force", false, "log in to SSO again, even where a session is good")
+	cmd.Flags().BoolVar(&noBrowser, "no-browser", false, "open no browser; only show the address")
+	return cmd
+}
+
+// loadProfiles reads the AWS configuration.
+func loadProfiles() (*profiles.Set, error) { return profiles.Load(profiles.Default()) }
+
+// chosenProfiles gives the profiles that a command was told, or the one that the SDK would take.
+func chosenProfiles(args []string, all bool) (*profiles.Set, []string, error) {
+	set, err := loadProfiles()
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case all && len(args) > 0:
+		return nil, nil, problem{text: "either profiles or --all, not both"}
+	case all && len(set.Names()) == 0:
+		return nil, nil, noProfiles()
+	case all:
+		return set, set.Names(), nil
+	case len(args) == 0:
+		args = []string{credentials.Source{}.Name()}
+	}
+	names, unmatched := set.Match(args)
+	if len(unmatched) > 0 {
+		p := problem{text: fmt.Sprintf("the AWS configuration has no profile %q", unmatched[0]), run: []string{"aws configure list-profiles"}}
+		if near := set.Nearest(unmatched[0]); near != "" {
+			p.text += fmt.Sprintf("; did you mean %q?", near)
+		}
+		return nil, nil, p
+	}
+	return set, names, nil
+}
+
+func noProfiles() problem {
+	f := profiles.Default()
+	return problem{text: fmt.Sprintf("the AWS configuration has no profiles (%s, %s)", f.Config, f.Credentials), run: []string{"aws configure sso"}}
+}
+
+// userName is whom role sessions are named after when there is no database user.
+func userName() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username[strings.LastIndexByte(u.Username, '\\')+1:]
+	}
+	return "user"
+}
+
+// logins is one call of login.
+type logins struct {
+	*console
+	set            *profiles.Set
+	named          bool // the profiles were, one by one
+	force, browser bool
+
+	asking   sync.Mutex // one question at a time
+	printing sync.Mutex
+	failed   bool
+}
+
+func (l *logins) run(ctx context.Context, names []string) error {
+	_, cfg, err := readConfig()
+	if err != nil {
+		return err
+	}
+	var store cache.Store
+	if cfg.Cache {
+		if store, err = cache.Open(os.Getenv(cache.EnvDir)); err != nil {
+			return err
+		}
+	} else {
+		warn(l.stderr, "cache: false in the configuration: SSO sessions are kept where AWS keeps them, credentials are not")
+	}
+	files := func() (*profiles.Set, error) { return l.set, nil }
+	providers := make([]*credentials.Provider, len(names))
+	sessions := map[string]error{} // by the token's file
+	for i, name := range names {
+		providers[i] = credentials.New(credentials.Source{Profile: name, Region: "us-east-1", User: userName()},
+			credentials.Options{Store: store, Files: files, Code: l.code(name), Left: loginLife})
+		if path, ok := l.set.SSOToken(name); ok && ctx.Err() == nil {
+			if _, done := sessions[path]; !done {
+				sessions[path] = l.session(ctx, name, path, providers[i])
+			}
+		}
+	}
+	var group errgroup.Group
+	group.SetLimit(loginsAtOnce)
+	for i, name := range names {
+		if path, ok := l.set.SSOToken(name); ok && sessions[path] != nil {
+			l.fail(name, sessions[path])
+			continue
+		}
+		if !providers[i].Temporary() {
+			if l.named {
+				l.say("%s: nothing to log in to: its credentials are no temporary ones", name)
+			}
+			continue
+		}
+		group.Go(func() error {
+			asking, cancel := context.WithTimeout(ctx, answerTime)
+			defer cancel()
+			creds, err := providers[i].Retrieve(asking)
+			switch {
+			case err != nil:
+				l.fail(name, err)
+			case creds.CanExpire:
+				l.say("%s: good until %s", name, clockTime(creds.Expires))
+			default:
+				l.say("%s: good", name)
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	if l.failed || ctx.Err() != nil {
+		return errSaid
+	}
+	return nil
+}
+
+// clockTime says a time of today by the clock, another one with its date.
+func clockTime(t time.Time) string {
+	t = t.Local()
+	if now := time.Now(); t.YearDay() == now.YearDay() && t.Year() == now.Year() {
+		return t.Format("15:04")
+	}
+	return t.Format("2006-01-02 15:04")
+}
+
+func (l *logins) say(format string, args ...any) {
+	l.printing.Lock()
+	defer l.printing.Unlock()
+	fmt.Fprintln(l.stdout, visible(fmt.Sprintf(format, args...)))
+}
+
+func (l *logins) fail(profile string, err error) {
+	l.printing.Lock()
+	defer l.printing.Unlock()
+	l.failed = true
+	p := describeCredentials(profile, err, answerTime)
+	p.text = profile + ": " + p.text
+	printError(l.stderr, p)
+}
+
+func (l *logins) code(profile string) func(context.Context, string) (string, error) {
+	ask := askCode(profile)
+	return func(ctx context.Context, serial string) (string, error) {
+		l.asking.Lock()
+		defer l.asking.Unlock()
+		return ask(ctx, serial)
+	}
+}
+
+// session logs in to the SSO session of a profile, unless it is good for a while.
+func (l *logins) session(ctx context.Context, profile, path string, provider *credentials.Provider) error {
+	if until := login.Until(path); !l.force && time.Until(until) > loginLife {
+		return nil
+	}
+	chain, err := l.set.Chain(profile)
+	if err != nil {
+		return err
+	}
+	last := chain[len(chain)-1]
+	s := login.Session{
+		Name: last.Get("sso_session"), StartURL: last.Get("sso_start_url"), Region: last.Get("sso_region"), File: path,
+	}
+	what := s.StartURL
+	if s.Name != "" {
+		what = s.Name
+		s.StartURL, s.Region = last.Session["sso_start_url"], last.Session["sso_region"]
+		for _, scope := range strings.Split(last.Session["sso_registration_scopes"], ",") {
+			if scope = strings.TrimSpace(scope); scope != "" {
+				s.Scopes = append(s.Scopes, scope)
+			}
+		}
+	}
+	cfg, err := provider.Config(ctx)
+	if err != nil {
+		return err
+	}
+	until, err := login.SSO(ctx, cfg, s, func(v login.Verification) error {
+		l.say("SSO session %s: confirm the code %s at", what, v.Code)
+		l.say("  %s", cmp.Or(v.CompleteURL, v.URL))
+		if l.browser && isTerminal(l.stdin) && login.Browse(cmp.Or(v.CompleteURL, v.URL)) == nil {
+			l.say("  (it should open in your browser)")
+		}
+		l.say("waiting …")
+		return nil
+	})
+	switch {
+	case errors.Is(err, login.ErrDenied), errors.Is(err, login.ErrCodeExpired):
+		return problem{text: err.Error(), run: []string{Name + " login " + quote(profile)}}
+	case ctx.Err() != nil:
+		return problem{text: "interrupted", run: []string{Name + " login " + quote(profile)}}
+	case err != nil:
+		return provider.Explain(ctx, err)
+	}
+	l.say("SSO session %s: logged in until %s", what, clockTime(until))
+	return nil
+}
+
+func (c *console) logoutCommand() *cobra.Command {
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "logout [profile…|--all]",
+		Short: "drop the tokens and credentials that are kept",
+		Long: `Drops the tokens and AWS credentials that this program keeps of profiles, or, with --all, of everybody. Without
+a profile it takes the one that AWS_PROFILE names, else default. An SSO session itself belongs to AWS's tools:
+"aws sso logout" ends it.`,
+		Example: "  mysql-secret-store-rds logout prod-dba\n  mysql-secret-store-rds logout --all",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if all && len(args) > 0 {
+				return problem{text: "either profiles or --all, not both"}
+			}
+			if !all && len(args) == 0 {
+				args = []string{credentials.Source{}.Name()}
+			}
+			return c.logout(args, all)
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "everything that is kept")
+	return cmd
+}
+
+// logout drops what is kept of some profiles. They need not be in the AWS configuration any more.
+func (c *console) logout(names []string, all bool) error {
+	store, err := cache.Open(os.Getenv(cache.EnvDir))
+	if err != nil {
+		return err
+	}
+	if all {
+		tokens, _ := store.Tokens()
+		kept, _ := store.AllCredentials()
+		if err := store.Clear(); err != nil {
+			return err
+		}
+		fmt.Fprintf(c.stdout, "%s and %s dropped\n", count(len(tokens), "token"), count(len(kept), "set of credentials", "sets of credentials"))
+		return nil
+	}
+	for _, name := range names {
+		tokens, kept, err := store.DropProfile(name)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(c.stdout, "%s: %s and %s dropped\n", visible(name), count(tokens, "token"), count(kept, "set of credentials", "sets of credentials"))
+	}
+	return nil
+}
+
+// count says how many there are: 1 token, 2 tokens.
+func count(n int, one string, many ...string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	if len(many) == 0 {
+		many = []string{one + "s"}
+	}
+	return fmt.Sprintf("%d %s", n, many[0])
+}

@@ -1,0 +1,86 @@
+package app
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strconv"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mysql-secret-store-rds/internal/inventory"
+)
+
+func (c *console) listServersCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list-servers [filter…]",
+		Short: "show the servers that discover found",
+		Long: `Shows the servers that discover found, those seen last first. Each word of the filter has to match: a part of the
+host, name, cluster, engine, account, region, profile, status or a tag (key=value), or a pattern (prod-*) of the whole of one.`,
+		Example: "  mysql-secret-store-rds list-servers\n  mysql-secret-store-rds list-servers prod eu-west-1\n  mysql-secret-store-rds list-servers --json team=orders",
+		RunE: func(_ *cobra.Command, args []string) error {
+			servers, err := knownServers()
+			if err != nil {
+				return err
+			}
+			found := inventory.Filter(servers, args)
+			if asJSON {
+				if found == nil {
+					found = []inventory.Server{}
+				}
+				return printJSON(c.stdout, found)
+			}
+			if len(found) == 0 {
+				return problem{text: fmt.Sprintf("none of %s matches", count(len(servers), "server")), run: []string{Name + " list-servers"}}
+			}
+			c.printServers(found)
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print everything that is known of each server as JSON")
+	return cmd
+}
+
+// knownServers reads the inventory's servers.
+func knownServers() ([]inventory.Server, error) {
+	known := &learned{}
+	defer known.close()
+	_, servers, err := known.all()
+	if err == inventory.ErrAbsent {
+		return nil, problem{text: "no servers are known yet", run: []string{Name + " discover"}}
+	}
+	if errors.Is(err, inventory.ErrAbsent) {
+		return nil, problem{text: "what discover found can't be used: " + err.Error(), run: []string{Name + " discover"}}
+	}
+	return servers, err
+}
+
+func (c *console) printServers(servers []inventory.Server) {
+	table := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "HOST\tPORT\tKIND\tENGINE\tSTATUS\tIAM\tACCOUNT\tREGION\tPROFILE\tSEEN")
+	for _, s := range servers {
+		iam := "off"
+		if s.IAM {
+			iam = "on"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Host, strconv.Itoa(s.Port), s.Kind, visible(s.Engine+" "+s.EngineVersion),
+			visible(cmp.Or(s.Status, "-")), iam, s.Account, s.Region, visible(cmp.Or(s.Profile, "-")), ago(time.Since(s.Seen)))
+	}
+	_ = table.Flush()
+}
+
+// ago says how long since, roughly.
+func ago(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return "now"
+	case d < time.Hour:
+		return fmt.Sprintf("%dm ago", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh ago", int(d.Hours()))
+	}
+	return fmt.Sprintf("%dd ago", int(d.Hours()/24))
+}

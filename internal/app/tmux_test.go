@@ -1,0 +1,176 @@
+package app_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// screen is a terminal that a program runs in, as a person would see it.
+type screen struct {
+	t      *testing.T
+	tmux   string
+	socket string
+}
+
+// newScreen runs a shell command in a terminal of 100 by 24.
+func newScreen(t *testing.T, env []string, command string) *screen {
+	t.Helper()
+	s := &screen{t: t, tmux: peer(t, "tmux"), socket: filepath.Join(t.TempDir(), "tmux")}
+	script := filepath.Join(t.TempDir(), "run.sh")
+	var text strings.Builder
+	text.WriteString("#!/bin/sh\ntrap : INT\n") // Ctrl-C is for the program
+	for _, v := range env {
+		name, value, _ := strings.Cut(v, "=")
+		fmt.Fprintf(&text, "export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))
+	}
+	text.WriteString(command + "\necho \"exit code $?\"\nsleep 60\n")
+	writeProgram(t, script, text.String())
+	s.run("-f", os.DevNull, "new-session", "-d", "-x", "100", "-y", "24", "sh "+script)
+	t.Cleanup(func() { s.run("kill-server") })
+	return s
+}
+
+func (s *screen) run(args ...string) string {
+	s.t.Helper()
+	cmd := exec.Command(s.tmux, append([]string{"-S", s.socket}, args...)...)
+	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "TERM=xterm")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("tmux %s: %v: %s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// press sends keys in tmux's words: text, Enter, Up, C-c.
+func (s *screen) press(keys ...string) {
+	s.t.Helper()
+	s.run(append([]string{"send-keys"}, keys...)...)
+}
+
+// wait waits until the screen has all the texts, and gives it.
+func (s *screen) wait(texts ...string) string {
+	s.t.Helper()
+	var shown string
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		shown = s.run("capture-pane", "-p")
+		missing := false
+		for _, text := range texts {
+			missing = missing || !strings.Contains(shown, text)
+		}
+		if !missing {
+			return shown
+		}
+	}
+	s.t.Fatalf("the screen never had all of %q:\n%s", texts, shown)
+	return ""
+}
+
+// pickerBed gives a bed with six known servers, and a stand-in for mysqlsh that says how it was called.
+func pickerBed(t *testing.T) (*bed, []string) {
+	t.Helper()
+	b, env := roleEnv(t)
+	for i, id := range []string{"aaaaaaaaaaaa", "bbbbbbbbbbbb"} {
+		b.aws.SetServers("123456789012", []string{"eu-west-1", "us-east-1"}[i], someServers("123456789012", []string{"eu-west-1", "us-east-1"}[i], id))
+	}
+	bin := filepath.Join(b.home, "bin")
+	if err := os.Mkdir(bin, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	writeProgram(t, filepath.Join(bin, "mysqlsh"), "#!/bin/sh\nfor a in \"$@\"; do echo \"called with $a\"; done\n")
+	env = append(env, "PATH="+bin+":"+os.Getenv("PATH"))
+	run(t, env, b.helper, "discover", "--profile", "role", "--region", "eu-west-1,us-east-1")
+	return b, env
+}
+
+func TestPicker(t *testing.T) {
+	t.Parallel()
+	b, env := pickerBed(t)
+	s := newScreen(t, env, b.helper+" connect")
+	first := s.wait("Server? (6/6)", "> ")
+	if strings.Count(first, ".rds.amazonaws.com") != 6 {
+		t.Errorf("not six servers:\n%s", first)
+	}
+	s.press("shop bbb")
+	s.wait("Server? (1/6) shop bbb", "> shop.bbbbbbbbbbbb.us-east-1.rds.amazonaws.com")
+	s.press("Enter")
+	last := s.wait("exit code 0", "called with --host=shop.bbbbbbbbbbbb.us-east-1.rds.amazonaws.com", "called with --port=3307")
+	if strings.Contains(last, "Server?") {
+		t.Errorf("the picker is still there:\n%s", last)
+	}
+
+	// The one that was used comes first now; arrows move, Backspace widens.
+	s = newScreen(t, env, b.helper+" connect")
+	s.wait("Server? (6/6)", "> shop.bbbbbbbbbbbb.us-east-1.rds.amazonaws.com")
+	s.press("Down", "Down", "Up", "Up")
+	s.wait("> shop.bbbbbbbbbbbb")
+	s.press("zzz")
+	s.wait("Server? (0/6) zzz")
+	s.press("BSpace", "BSpace", "BSpace")
+	s.wait("Server? (6/6)")
+	s.press("C-c")
+	s.wait("exit code 1")
+}
+
+// TestPickerIsPlain: no colour where the user wants none.
+func TestPickerIsPlain(t *testing.T) {
+	t.Parallel()
+	b, env := pickerBed(t)
+	for _, tc := range []struct {
+		env    string
+		colour bool
+	}{{"NO_COLOR=", true}, {"NO_COLOR=1", false}} {
+		s := newScreen(t, append(env, tc.env), b.helper+" connect orders")
+		s.wait("Server? (4/4)")
+		if coloured := strings.Contains(s.run("capture-pane", "-p", "-e"), "\x1b[7m"); coloured != tc.colour {
+			t.Errorf("%s: coloured: %v", tc.env, coloured)
+		}
+		s.press("Escape")
+		s.wait("exit code 1")
+	}
+}
+
+// TestMFAOnTheTerminal: MySQL Shell's own pipes are not used, and what is typed reaches us.
+func TestMFAOnTheTerminal(t *testing.T) {
+	t.Parallel()
+	b, env := roleEnv(t)
+	config := filepath.Join(b.home, ".aws", "config")
+	text, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(config, append(text, "mfa_serial = arn:aws:iam::123456789012:mfa/dba\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := newScreen(t, env, b.helper+" login role")
+	s.wait("MFA code of arn:aws:iam::123456789012:mfa/dba (AWS profile role):")
+	s.press("123456", "Enter")
+	s.wait("role: good until ", "exit code 0")
+}
+
+// TestProgressBar: a bar on a terminal, and nothing of it afterwards.
+func TestProgressBar(t *testing.T) {
+	t.Parallel()
+	b, env := roleEnv(t)
+	b.aws.SetServers("123456789012", "eu-west-1", someServers("123456789012", "eu-west-1", "aaaaaaaaaaaa"))
+	b.aws.Delay("DescribeDBClusters", 2*time.Second)
+	s := newScreen(t, env, b.helper+" discover --profile role --region eu-west-1,us-east-1,us-west-2")
+	s.wait("[", "] ", "/3 regions")
+	last := s.wait("exit code 0", "3 servers (3 new")
+	if strings.Contains(last, "/3 regions") {
+		t.Errorf("the bar is still there:\n%s", last)
+	}
+	// Ctrl-C keeps what was found, and says so.
+	b.aws.Delay("DescribeDBInstances", 30*time.Second)
+	s = newScreen(t, env, b.helper+" discover --profile role --region eu-west-1")
+	s.wait("/1 regions")
+	s.press("C-c")
+	s.wait("exit code ", "Interrupted")
+	if got := run(t, env, b.helper, "list-servers"); !strings.Contains(got, "shop.aaaaaaaaaaaa") {
+		t.Errorf("lost: %s", got)
+	}
+}

@@ -1,0 +1,183 @@
+package cache
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+
+	"mysql-secret-store-rds/internal/private"
+	"mysql-secret-store-rds/internal/secret"
+)
+
+// RenewBefore is how long before their end kept credentials are renewed.
+const RenewBefore = 5 * time.Minute
+
+// Credentials are temporary AWS credentials as they are kept. Long-term keys never are.
+type Credentials struct {
+	Key          string // stands for everything that defines them; no part of a secret
+	Profile      string // the AWS profile they are of, or "" when there is none
+	Who          string // whose they are, for a person: the role, as a rule
+	AccessKeyID  string
+	Secret       secret.Text
+	SessionToken secret.Text
+	ObtainedAt   time.Time
+	Expires      time.Time
+	Source       string // where they came from, in the SDK's words
+	AccountID    string // as far as the source says
+}
+
+// Usable says whether AWS still accepts the credentials at now. Those from the future are not: the
+// clock was wrong then, or is now.
+func (c Credentials) Usable(now time.Time) bool {
+	return !c.ObtainedAt.After(now) && now.Before(c.Expires)
+}
+
+// credentialsFile is Credentials on disk.
+type credentialsFile struct {
+	Version      int       `json:"version"`
+	Key          string    `json:"key"`
+	Profile      string    `json:"profile,omitempty"`
+	Who          string    `json:"who,omitempty"`
+	AccessKeyID  string    `json:"access_key_id"`
+	Secret       string    `json:"secret_access_key"`
+	SessionToken string    `json:"session_token"`
+	ObtainedAt   time.Time `json:"obtained_at"`
+	Expires      time.Time `json:"expires"`
+	Source       string    `json:"source,omitempty"`
+	AccountID    string    `json:"account_id,omitempty"`
+}
+
+// Credentials reads what is kept under a key, fresh or not. The error is an [ErrAbsent].
+func (s Store) Credentials(key string) (Credentials, error) {
+	if s.dir == "" {
+		return Credentials{}, ErrAbsent
+	}
+	path := s.path(key, credentialsExt)
+	c, err := readCredentials(path)
+	if err == nil && c.Key != key {
+		return Credentials{}, &private.UntrustedError{File: path, Reason: "holds other credentials"}
+	}
+	return c, err
+}
+
+func readCredentials(path string) (Credentials, error) {
+	var in credentialsFile
+	if err := readJSON(path, &in); err != nil {
+		return Credentials{}, err
+	}
+	if in.Version != version || in.Key == "" || in.AccessKeyID == "" || in.Secret == "" || in.SessionToken == "" || in.Expires.IsZero() {
+		return Credentials{}, &private.UntrustedError{File: path, Reason: "incomplete, or of another version"}
+	}
+	return Credentials{
+		Key: in.Key, Profile: in.Profile, Who: in.Who, AccessKeyID: in.AccessKeyID, Secret: secret.New(in.Secret),
+		SessionToken: secret.New(in.SessionToken), ObtainedAt: in.ObtainedAt, Expires: in.Expires, Source: in.Source, AccountID: in.AccountID,
+	}, nil
+}
+
+// PutCredentials keeps credentials in place of those with the same key. The caller holds their
+// [Store.LockCredentials].
+func (s Store) PutCredentials(c Credentials) error {
+	if c.SessionToken.Reveal() == "" || c.Expires.IsZero() {
+		return errors.New("only credentials that expire are kept")
+	}
+	data, err := json.Marshal(credentialsFile{
+		Version: version, Key: c.Key, Profile: c.Profile, Who: c.Who, AccessKeyID: c.AccessKeyID, Secret: c.Secret.Reveal(),
+		SessionToken: c.SessionToken.Reveal(), ObtainedAt: c.ObtainedAt, Expires: c.Expires, Source: c.Source, AccountID: c.AccountID,
+	})
+	if err != nil {
+		return err
+	}
+	return private.Write(s.path(c.Key, credentialsExt), data)
+}
+
+// DeleteCredentials drops what is kept under a key. An error is credentials that are there and stay.
+func (s Store) DeleteCredentials(key string) error {
+	if s.dir == "" || key == "" {
+		return nil
+	}
+	for _, ext := range []string{credentialsExt, checkedExt} {
+		if err := remove(s.path(key, ext)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// Checked gives the time at which AWS last said that the keys that a key stands for are good; the zero time
+// when that isn't known.
+func (s Store) Checked(key string) time.Time {
+	var at time.Time
+	if s.dir == "" || readJSON(s.path(key, checkedExt), &at) != nil {
+		return time.Time{}
+	}
+	return at
+}
+
+// SetChecked notes that AWS said so at a time.
+func (s Store) SetChecked(ctx context.Context, key string, at time.Time) error {
+	data, err := json.Marshal(at)
+	if err != nil {
+		return err
+	}
+	unlock, err := s.lock(ctx, key, 0, func() bool { return true })
+	if err != nil || unlock == nil { // or another process is noting it
+		return err
+	}
+	defer unlock()
+	return private.Write(s.path(key, checkedExt), data)
+}
+
+// AllCredentials gives everything that is kept, fresh or not, ordered by profile. Files that are not
+// to be trusted are left out and come back as problems.
+func (s Store) AllCredentials() (all []Credentials, problems []error) {
+	problems = s.each(credentialsExt, func(path string) error {
+		c, err := readCredentials(path)
+		if err == nil {
+			all = append(all, c)
+		}
+		return err
+	})
+	slices.SortFunc(all, func(a, b Credentials) int {
+		return strings.Compare(a.Profile+"\x00"+a.Who+"\x00"+a.Key, b.Profile+"\x00"+b.Who+"\x00"+b.Key)
+	})
+	return all, problems
+}
+
+// DropProfile drops the tokens that a profile's credentials signed, and those credentials, and says how many
+// there were.
+func (s Store) DropProfile(name string) (tokens, credentials int, err error) {
+	entries, _ := s.Tokens()
+	for _, e := range entries {
+		if e.Profile != name && e.Target.Profile != name {
+			continue
+		}
+		found, err := s.Delete(e.ServerURL)
+		if err != nil {
+			return tokens, credentials, err
+		}
+		if found {
+			tokens++
+		}
+	}
+	kept, _ := s.AllCredentials()
+	for _, c := range kept {
+		if c.Profile != name {
+			continue
+		}
+		if err := s.DeleteCredentials(c.Key); err != nil {
+			return tokens, credentials, err
+		}
+		credentials++
+	}
+	return tokens, credentials, nil
+}
+
+// LockCredentials makes the caller the only process that obtains the credentials of a key; see
+// [private.Lock].
+func (s Store) LockCredentials(ctx context.Context, key string, patience time.Duration, ready func() bool) (unlock func(), err error) {
+	return s.lock(ctx, key, patience, ready)
+}

@@ -1,0 +1,304 @@
+// Package credentials finds the AWS credentials of a profile or a role, and keeps temporary ones between
+// calls: a hundred processes that need the same make one call to AWS. With package discover and
+// package login it is the door to AWS; its errors say what a person can do.
+package credentials
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"mysql-secret-store-rds/internal/cache"
+	"mysql-secret-store-rds/internal/profiles"
+	"mysql-secret-store-rds/internal/secret"
+)
+
+// Source says whose credentials.
+type Source struct {
+	Profile string // of the AWS configuration; "": the SDK's own order decides
+	Region  string // where STS is asked, if the profile names no region
+	// A role to assume with the profile's credentials; "" for none.
+	RoleARN, ExternalID, RoleSessionName string
+	// User is whom a role's session is named after (mysql-<user>), where nothing else names it. It
+	// is no part of what the credentials are: they serve every database user.
+	User string
+}
+
+// Options are what a [Provider] needs of the world.
+type Options struct {
+	Store cache.Store // keeps what expires; the zero Store keeps nothing
+	// Code asks a person for the code of an MFA device. Without it, and when it says
+	// [ErrNoTerminal], a profile that wants one is an error.
+	Code  func(ctx context.Context, serial string) (string, error)
+	Files func() (*profiles.Set, error) // the AWS configuration; nil reads it when it is needed
+	Log   *slog.Logger                  // nil logs nothing
+	Left  time.Duration                 // how long kept credentials must be good; 0: [cache.RenewBefore]
+	HTTP  config.HTTPClient             // shared by several providers; nil: one of its own
+}
+
+// Provider gives one source's credentials. It is an [aws.CredentialsProvider] that asks another one
+// only when nothing good is kept.
+type Provider struct {
+	source Source
+	Options
+
+	once sync.Once
+	set  *profiles.Set
+	err  error // of reading the AWS configuration
+
+	key   string    // "" when nothing is kept about this source
+	keeps bool      // whether that is the credentials themselves
+	sso   string    // the file of the SSO session's token, if it has one
+	only  *Provider // of the one profile that there is, for when there is nothing else
+	using *Provider // only, once it was needed
+
+	codes  map[string]string // MFA codes that were typed, by serial number
+	asking atomic.Bool       // for one, just now
+	clock  clock
+}
+
+// New gives the provider for a source. It reads nothing yet.
+func New(s Source, o Options) *Provider {
+	if o.Files == nil {
+		o.Files = func() (*profiles.Set, error) { return profiles.Load(profiles.Default()) }
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Left == 0 {
+		o.Left = cache.RenewBefore
+	}
+	return &Provider{source: s, Options: o, codes: map[string]string{}}
+}
+
+// prepare reads the AWS configuration, once, and works out what may be kept and where.
+func (p *Provider) prepare() {
+	p.once.Do(func() {
+		if p.set, p.err = p.Files(); p.err != nil {
+			// The SDK forgives more than we do: it decides, and nothing is kept.
+			p.Log.Warn("AWS configuration not understood", "reason", p.err)
+			return
+		}
+		kind, profile := p.source.effective()
+		if kind == ofProfile && p.source.Unnamed() {
+			// One that says nothing but to ask the machine would ask it twice.
+			if names := p.set.Names(); len(names) == 1 && names[0] != profile && givesOwn(p.set.Kind(names[0])) {
+				other := p.source
+				other.Profile = names[0]
+				p.only = New(other, p.Options)
+			}
+		}
+		if kind == ofProfile {
+			p.sso, _ = p.set.SSOToken(profile)
+		}
+		if p.keeps = p.source.expires(p.set); p.keeps || p.source.sessionKeys(p.set) {
+			p.key = p.source.key(p.set)
+		}
+	})
+}
+
+func givesOwn(k profiles.Kind) bool { return k != profiles.None && k != profiles.CredentialSource }
+
+// Key stands in the cache for the credentials that Retrieve gave; it is "" when nothing is kept about
+// them.
+func (p *Provider) Key() string {
+	if p.using != nil {
+		return p.using.Key()
+	}
+	p.prepare()
+	return p.key
+}
+
+// Temporary says whether the credentials are some that AWS makes for a time, so that getting them ahead
+// of time is of use.
+func (p *Provider) Temporary() bool {
+	p.prepare()
+	return p.keeps
+}
+
+// Profile is the name of the profile whose credentials Retrieve gave, or "" when they are of none.
+func (p *Provider) Profile() string {
+	if p.using != nil {
+		return p.using.Profile()
+	}
+	if kind, profile := p.source.effective(); kind == ofProfile {
+		return profile
+	}
+	return ""
+}
+
+// Kept gives the credentials that are kept and would be used now; it asks nobody.
+func (p *Provider) Kept() (cache.Credentials, bool) {
+	p.prepare()
+	c, ok := p.kept()
+	return c, ok && c.Usable(time.Now())
+}
+
+// Identity is whose credentials these are, in AWS's eyes.
+type Identity struct{ ARN, Account string }
+
+// WhoAmI asks STS whose credentials these are (sts:GetCallerIdentity, which nobody can be denied). Errors are this
+// package's.
+func (p *Provider) WhoAmI(ctx context.Context) (Identity, error) {
+	cfg, err := p.Config(ctx)
+	if err != nil {
+		return Identity{}, err
+	}
+	if cfg.Region == "" {
+		cfg.Region = p.source.Region
+	}
+	out, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, nil)
+	if err != nil {
+		return Identity{}, p.Explain(ctx, err)
+	}
+	return Identity{aws.ToString(out.Arn), aws.ToString(out.Account)}, nil
+}
+
+// Signer says in a few words whose credentials these would be, as far as the settings and the AWS files
+// tell; known is false when they tell of none, so that only this machine's role is left.
+func (p *Provider) Signer() (who string, known bool) {
+	p.prepare()
+	k, profile := p.source.effective()
+	if p.set == nil || k != ofProfile || !p.source.Unnamed() {
+		return p.source.Signer(), true
+	}
+	if p.only != nil {
+		return "AWS profile " + p.only.source.Profile + ", the only one, unless this machine has a role", true
+	}
+	if _, ok := p.set.Profile(profile); !ok {
+		return "this machine's role, if it has one", false
+	}
+	return p.source.Signer(), true
+}
+
+// Retrieve implements [aws.CredentialsProvider]. Kept credentials that are good for less than Options.Left are renewed
+// first, and used all the same if that fails while they are good. It ends when ctx does; its
+// errors are this package's.
+func (p *Provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	p.prepare()
+	if p.only != nil {
+		if c, ok := p.only.fresh(); ok {
+			p.using = p.only
+			return c, nil
+		}
+	}
+	if c, ok := p.fresh(); ok {
+		return c, nil
+	}
+	creds, err := p.renew(ctx)
+	if errors.Is(err, ErrNoCredentials) && p.only != nil {
+		p.using = p.only
+		return p.only.Retrieve(ctx)
+	}
+	return creds, err
+}
+
+// fresh gives kept credentials that need no renewal.
+func (p *Provider) fresh() (aws.Credentials, bool) {
+	p.prepare()
+	c, ok := p.kept()
+	return toAWS(c), ok && c.Usable(time.Now().Add(p.Left))
+}
+
+// kept gives what is kept of the source, good or not. What came from an SSO session counts only as
+// long as the session is the one that it came from: logging out, or in as somebody else, ends it.
+func (p *Provider) kept() (cache.Credentials, bool) {
+	if !p.keeps {
+		return cache.Credentials{}, false
+	}
+	c, err := p.Store.Credentials(p.key)
+	if err != nil {
+		if err != cache.ErrAbsent {
+			p.Log.Warn("kept credentials not used", "reason", err)
+		}
+		return c, false
+	}
+	if p.sso != "" {
+		info, err := os.Stat(p.sso)
+		return c, err == nil && !info.ModTime().After(c.ObtainedAt)
+	}
+	return c, true
+}
+
+// renew obtains credentials, one process at a time for those that can be kept.
+func (p *Provider) renew(ctx context.Context) (aws.Credentials, error) {
+	if !p.keeps {
+		return p.obtain(ctx)
+	}
+	var given aws.Credentials
+	unlock, err := p.Store.LockCredentials(ctx, p.key, patience(ctx), func() (ok bool) {
+		given, ok = p.fresh()
+		return ok
+	})
+	switch {
+	case ctx.Err() != nil:
+		return aws.Credentials{}, ErrTimeout
+	case err != nil:
+		p.Log.Warn("asking AWS without the lock", "reason", err)
+	case unlock == nil:
+		return given, nil
+	default:
+		defer unlock()
+		if c, ok := p.fresh(); ok {
+			return c, nil
+		}
+	}
+	creds, err := p.obtain(ctx)
+	if err != nil {
+		old, have := p.kept()
+		if have && old.Usable(time.Now().Add(cache.Margin)) {
+			p.Log.Warn("kept credentials used, as there are no new ones", "expires", old.Expires, "reason", err)
+			return toAWS(old), nil
+		}
+		return aws.Credentials{}, err
+	}
+	if creds.CanExpire && creds.SessionToken != "" {
+		p.keep(ctx, creds, unlock != nil)
+	}
+	return creds, nil
+}
+
+// patience is how long another process may take to obtain the same credentials: as long as this call
+// may take by itself, less what it needs should the other one give none.
+func patience(ctx context.Context) time.Duration {
+	if end, ok := ctx.Deadline(); ok {
+		return time.Until(end) * 3 / 4
+	}
+	return time.Minute
+}
+
+func (p *Provider) keep(ctx context.Context, c aws.Credentials, locked bool) {
+	if !locked {
+		unlock, err := p.Store.LockCredentials(ctx, p.key, 0, func() bool { return true })
+		if err != nil || unlock == nil {
+			return // another process is at it: what that one keeps is as good
+		}
+		defer unlock()
+	}
+	who := p.source.RoleARN
+	if who == "" {
+		who = p.source.role(p.set)
+	}
+	err := p.Store.PutCredentials(cache.Credentials{
+		Key: p.key, Profile: p.Profile(), Who: who, AccessKeyID: c.AccessKeyID, Secret: secret.New(c.SecretAccessKey),
+		SessionToken: secret.New(c.SessionToken), ObtainedAt: time.Now(), Expires: c.Expires, Source: c.Source, AccountID: c.AccountID,
+	})
+	if err != nil {
+		p.Log.Warn("credentials not kept", "reason", err)
+	}
+}
+
+func toAWS(c cache.Credentials) aws.Credentials {
+	return aws.Credentials{
+		AccessKeyID: c.AccessKeyID, SecretAccessKey: c.Secret.Reveal(), SessionToken: c.SessionToken.Reveal(),
+		Source: c.Source, CanExpire: true, Expires: c.Expires, AccountID: c.AccountID,
+	}
+}

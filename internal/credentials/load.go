@@ -1,0 +1,244 @@
+package credentials
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
+	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
+	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
+)
+
+const (
+	// containerAnswer is how long a container's credentials endpoint may take for one answer.
+	containerAnswer = 5 * time.Second
+	// endProcess is how long before the end a credential_process is ended.
+	endProcess = 300 * time.Millisecond
+	// roleLife is what a role's credentials are asked for: the SDK's own 15 minutes are no longer than
+	// one token's, and an hour is allowed for every role, chained ones included (IAM user guide,
+	// "Methods to assume a role").
+	roleLife = time.Hour
+	// shortLife is allowed wherever anything is.
+	shortLife = 15 * time.Minute
+)
+
+// obtain asks the SDK, which asks AWS.
+func (p *Provider) obtain(ctx context.Context) (aws.Credentials, error) {
+	defer p.lockSSO(ctx)()
+	type result struct {
+		aws.Credentials
+		error
+	}
+	// A credential_process can leave a child behind that holds the pipe the SDK reads to its
+	// end, whatever ctx says; hence the goroutine, which may then outlive this call.
+	done := make(chan result, 1)
+	go func() {
+		creds, err := p.retrieve(ctx)
+		done <- result{creds, err}
+	}()
+	var r result
+	select {
+	case r = <-done:
+	case <-ctx.Done():
+		if r.error = ctx.Err(); p.asking.Load() {
+			r.error = ErrNoCode
+		}
+	}
+	// RDS refuses what a wrong clock has signed, so that credentials are of no use then.
+	if err := p.clock.wrong(); err != nil {
+		return aws.Credentials{}, err
+	}
+	if r.error != nil {
+		return aws.Credentials{}, p.explain(ctx, r.error)
+	}
+	if r.CanExpire && !r.Expires.After(time.Now()) {
+		return aws.Credentials{}, &ExpiredError{At: r.Expires, Source: r.Source}
+	}
+	return r.Credentials, nil
+}
+
+// retrieve asks for a role's credentials for as long as it gives them.
+func (p *Provider) retrieve(ctx context.Context) (aws.Credentials, error) {
+	limit := time.Duration(0)
+	for {
+		asked := time.Duration(0)
+		_, provider, err := p.load(ctx, func(o *stscreds.AssumeRoleOptions) {
+			if o.Duration == 0 {
+				o.Duration = roleLife
+			}
+			if limit != 0 {
+				o.Duration = min(o.Duration, limit)
+			}
+			asked = max(asked, o.Duration)
+		})
+		if err != nil {
+			return aws.Credentials{}, err
+		}
+		creds, err := provider.Retrieve(ctx)
+		switch {
+		case err == nil:
+			return creds, p.checkSessionKeys(ctx, provider)
+		case !tooLong(err) || asked <= shortLife:
+			return aws.Credentials{}, err
+		case asked > roleLife:
+			limit = roleLife
+		default:
+			limit = shortLife
+		}
+	}
+}
+
+// tooLong says whether AWS refused the length of a role's session: "The requested DurationSeconds
+// exceeds …".
+func tooLong(err error) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && api.ErrorCode() == "ValidationError" && strings.Contains(api.ErrorMessage(), "DurationSeconds")
+}
+
+// Config gives the SDK's configuration for asking other services of AWS, with these credentials.
+func (p *Provider) Config(ctx context.Context) (aws.Config, error) {
+	cfg, _, err := p.load(ctx, func(o *stscreds.AssumeRoleOptions) {})
+	if err != nil {
+		return aws.Config{}, p.explain(ctx, err)
+	}
+	cfg.Credentials = aws.NewCredentialsCache(p)
+	return cfg, nil
+}
+
+// load gives the SDK's configuration, and the provider of the source's credentials. Each role that is
+// assumed on the way has its options passed to role.
+func (p *Provider) load(ctx context.Context, role func(*stscreds.AssumeRoleOptions)) (aws.Config, aws.CredentialsProvider, error) {
+	var cfg aws.Config
+	assume := func(o *stscreds.AssumeRoleOptions) {
+		if o.RoleSessionName == "" {
+			o.RoleSessionName = sessionName(p.source.User)
+		}
+		if o.SerialNumber != nil && p.Code != nil {
+			o.TokenProvider = func() (string, error) { return p.code(ctx, aws.ToString(o.SerialNumber)) }
+		}
+		role(o)
+	}
+	options := []func(*config.LoadOptions) error{
+		// The SDK's own logger writes to stderr, which MySQL Shell reads as part of the reply.
+		config.WithLogger(logging.Nop{}),
+		// "auto" would ask the metadata service for a region before anything needs it.
+		config.WithDefaultsMode(aws.DefaultsModeStandard),
+		config.WithDefaultRegion(p.source.Region),
+		config.WithAPIOptions(p.clock.options()),
+		config.WithAssumeRoleCredentialOptions(assume),
+		config.WithWebIdentityRoleCredentialOptions(func(o *stscreds.WebIdentityRoleOptions) {
+			if o.RoleSessionName == "" {
+				o.RoleSessionName = sessionName(p.source.User)
+			}
+		}),
+		config.WithEC2RoleCredentialOptions(func(o *ec2rolecreds.Options) {
+			o.Client = &metadata{cfg: &cfg}
+		}),
+		// Without this, container credentials appear to expire five minutes early.
+		config.WithCredentialsCacheOptions(func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = 0 }),
+		config.WithEndpointCredentialOptions(func(o *endpointcreds.Options) {
+			// The endpoint is on this machine: a few quick tries tell whether it is there.
+			o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(containerAnswer)
+			o.Retryer = retry.NewStandard(func(s *retry.StandardOptions) { s.MaxBackoff = 100 * time.Millisecond })
+		}),
+	}
+	if end, ok := ctx.Deadline(); ok {
+		options = append(options, config.WithProcessCredentialOptions(func(o *processcreds.Options) {
+			// The SDK keeps ctx from the program; this way it is ended before we are, or, when it is
+			// more than one process, the shell that began it.
+			o.Timeout = time.Until(end) - endProcess
+		}))
+	}
+	if p.source.Profile != "" {
+		options = append(options, config.WithSharedConfigProfile(p.source.Profile))
+	}
+	if p.HTTP != nil {
+		options = append(options, config.WithHTTPClient(p.HTTP))
+	}
+	if err := spreadEndpointURL(); err != nil {
+		return aws.Config{}, nil, err
+	}
+	var err error
+	if cfg, err = loadSDK(ctx, options...); err != nil {
+		return aws.Config{}, nil, err
+	}
+	if p.source.RoleARN == "" {
+		return cfg, cfg.Credentials, nil
+	}
+	return cfg, stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), p.source.RoleARN, func(o *stscreds.AssumeRoleOptions) {
+		if p.source.ExternalID != "" {
+			o.ExternalID = aws.String(p.source.ExternalID)
+		}
+		o.RoleSessionName = p.source.RoleSessionName
+		assume(o)
+	}), nil
+}
+
+// loadSDK is [config.LoadDefaultConfig], which panics at a setting whose value is a lone quote (config/internal/ini: unquote).
+func loadSDK(ctx context.Context, options ...func(*config.LoadOptions) error) (cfg aws.Config, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("the AWS SDK can't read the AWS configuration; is a value in it a lone quote? (%v)", cause)
+		}
+	}()
+	return config.LoadDefaultConfig(ctx, options...)
+}
+
+// code asks for an MFA code, and remembers it for when the same call has to be made in another way.
+func (p *Provider) code(ctx context.Context, serial string) (string, error) {
+	if code, ok := p.codes[serial]; ok {
+		return code, nil
+	}
+	p.asking.Store(true)
+	defer p.asking.Store(false)
+	code, err := p.Code(ctx, serial)
+	if err == nil {
+		p.codes[serial] = code
+	}
+	return code, err
+}
+
+// sessionName names the role session in CloudTrail after a user; STS allows 2 to 64 letters, digits
+// and _+=,.@-.
+func sessionName(user string) string {
+	name := strings.Map(func(r rune) rune {
+		if r < 0x80 && (r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_+=,.@-", r)) {
+			return r
+		}
+		return '-'
+	}, "mysql-"+user)
+	return name[:min(len(name), 64)]
+}
+
+// spreadEndpointURL makes AWS_ENDPOINT_URL hold for the services that give out credentials. The
+// SDK sets up their clients before it reads that variable (config.go: resolveCredentials comes
+// before resolveBaseEndpoint), but does read the variables that name a service, with the same
+// meaning.
+func spreadEndpointURL() error {
+	url := os.Getenv("AWS_ENDPOINT_URL")
+	if url == "" {
+		return nil
+	}
+	for _, service := range endpointServices {
+		name := "AWS_ENDPOINT_URL_" + service
+		if _, set := os.LookupEnv(name); set {
+			continue
+		}
+		if err := os.Setenv(name, url); err != nil {
+			return fmt.Errorf("spread AWS_ENDPOINT_URL: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,95 @@
+package credentials
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
+)
+
+// SessionKeysError is temporary keys that somebody wrote into an AWS file, and that are over. What a
+// program keeps there has no expiry that AWS's tools agree on.
+type SessionKeysError struct {
+	Profile string
+	File    string        // where they are
+	Age     time.Duration // since the file was written; 0 when that can't be told
+}
+
+func (e *SessionKeysError) Error() string {
+	text := fmt.Sprintf("the session keys of AWS profile %q have expired", e.Profile)
+	if e.File == "" {
+		return text
+	}
+	return fmt.Sprintf("%s; %s, where they are, was written %s ago", text, e.File, age(e.Age))
+}
+
+// age says a time in the largest unit of which there are two, at least.
+func age(d time.Duration) string {
+	for _, unit := range []struct {
+		length time.Duration
+		name   string
+	}{{24 * time.Hour, "days"}, {time.Hour, "hours"}, {time.Minute, "minutes"}} {
+		if d >= 2*unit.length {
+			return fmt.Sprintf("%d %s", d/unit.length, unit.name)
+		}
+	}
+	return fmt.Sprintf("%d seconds", d/time.Second)
+}
+
+const (
+	// askKeys bounds the question whether session keys are still good: without an answer they are used.
+	askKeys = 2 * time.Second
+	// believeKeys is how long the answer is believed.
+	believeKeys = 5 * time.Minute
+)
+
+// checkSessionKeys asks STS whether session keys from an AWS file are still good: expired ones sign
+// without complaint, and then it's the server that says no, and not why.
+func (p *Provider) checkSessionKeys(ctx context.Context, provider aws.CredentialsProvider) error {
+	if p.set == nil || !p.source.sessionKeys(p.set) {
+		return nil
+	}
+	if at := p.Store.Checked(p.key); time.Since(at).Abs() < believeKeys {
+		return nil
+	}
+	cfg, _, err := p.load(ctx, func(*stscreds.AssumeRoleOptions) {})
+	if err != nil {
+		return err
+	}
+	cfg.Credentials = provider
+	asking, cancel := context.WithTimeout(ctx, askKeys)
+	defer cancel()
+	_, err = sts.NewFromConfig(cfg, func(o *sts.Options) { o.RetryMaxAttempts = 1 }).GetCallerIdentity(asking, nil)
+	if keysOver(err) {
+		return p.sessionKeysError(p.Profile())
+	}
+	if err != nil {
+		p.Log.Warn("session keys used unchecked", "reason", p.explain(ctx, err))
+	} else if err := p.Store.SetChecked(ctx, p.key, time.Now()); err != nil {
+		p.Log.Warn("session keys will be checked again", "reason", err)
+	}
+	return nil
+}
+
+func keysOver(err error) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && (api.ErrorCode() == "ExpiredToken" || api.ErrorCode() == "ExpiredTokenException")
+}
+
+// sessionKeysError says since when the session keys of a profile may be over.
+func (p *Provider) sessionKeysError(profile string) error {
+	e := &SessionKeysError{Profile: profile}
+	if own, ok := p.set.Profile(profile); ok {
+		e.File = own.KeysFile
+		if info, err := os.Stat(e.File); err == nil {
+			e.Age = time.Since(info.ModTime())
+		}
+	}
+	return e
+}
