@@ -15,6 +15,7 @@ import (
 	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/connect"
 	"mysql-secret-store-rds/internal/inventory"
+	"mysql-secret-store-rds/internal/paste"
 	"mysql-secret-store-rds/internal/resolve"
 	"mysql-secret-store-rds/internal/serverurl"
 )
@@ -82,7 +83,7 @@ func (c *console) connect(ctx context.Context, words []string, user string, extr
 		}
 	}
 	if res.Outcome != resolve.ToToken && client.Kind != connect.Shell {
-		return problem{text: "this server has no tokens (" + res.Reason + "), and only MySQL Shell asks another helper", run: []string{Name + " explain " + quote(u.String())}}
+		return problem{text: "this server has no tokens (" + res.Reason + "), and only MySQL Shell asks another helper", run: []string{Name + " explain " + paste.Word(u.String())}}
 	}
 	args, secretly, err := client.Command(s)
 	if errors.Is(err, connect.ErrSSH) {
@@ -126,11 +127,11 @@ func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 func (c *console) printCommand(args []string, secretly bool, u serverurl.URL) {
 	words := make([]string, len(args))
 	for i, a := range args {
-		words[i] = quote(a)
+		words[i] = paste.Word(a)
 	}
 	line := strings.Join(words, " ")
 	if secretly {
-		line = fmt.Sprintf(`MYSQL_PWD="$(%s token %s)" %s`, Name, quote(u.String()), line)
+		line = fmt.Sprintf(`MYSQL_PWD="$(%s token %s)" %s`, Name, paste.Word(u.String()), line)
 	}
 	fmt.Fprintln(c.stdout, line)
 }
@@ -145,7 +146,7 @@ func (c *console) chooseServer(ctx context.Context, words []string, user string,
 	if len(words) == 1 && strings.Contains(words[0], "@") {
 		u, err := parseServer("connect", words[0])
 		if err == nil && u.Kind != serverurl.TCP {
-			err = problem{text: fmt.Sprintf("a %s is not connected to by this command", u.Kind), run: []string{"mysqlsh " + quote(words[0])}}
+			err = problem{text: fmt.Sprintf("a %s is not connected to by this command", u.Kind), run: []string{"mysqlsh " + paste.Word(words[0])}}
 		}
 		if err == nil && user != "" {
 			u.User = user

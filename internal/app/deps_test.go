@@ -25,17 +25,19 @@ func TestDependencies(t *testing.T) {
 		"cmd/mysql-secret-store-rds":  "app",
 		"cmd/demo":                    "testbed", // the real program is run, not linked
 		"bench":                       "testbed",
-		"internal/app":                "*",                                                      // it wires them
-		"internal/early":              "cache configfile identity inventory protocol serverurl", // and nothing that imports net/http
-		"internal/protocol":           "secret",                                                 // the reply holds one
-		"internal/cache":              "private secret target",                                  // keeps a token with its target
-		"internal/credentials":        "cache profiles secret",                                  // a profile in, credentials out, kept between calls
-		"internal/token":              "credentials secret target",                              // target and credentials in, token out
-		"internal/resolve":            "config inventory serverurl target",                      // URL, configuration and what was learned in, target out
-		"internal/config":             "configfile serverurl spelling",                          // endpoints are checked at load
-		"internal/inventory":          "private serverurl",                                      // a private file of endpoints
-		"internal/discover":           "inventory private serverurl",                            // AWS in, inventory out
-		"internal/connect":            "private",                                                // the most used servers are counted in a private file
+		"internal/app":                "*",                                                                                // it wires them
+		"internal/early":              "cache configfile identity inventory protocol serverurl",                           // and nothing that imports net/http
+		"internal/protocol":           "secret",                                                                           // the reply holds one
+		"internal/cache":              "private secret target",                                                            // keeps a token with its target
+		"internal/credentials":        "cache profiles secret",                                                            // a profile in, credentials out, kept between calls
+		"internal/token":              "credentials secret target",                                                        // target and credentials in, token out
+		"internal/resolve":            "config inventory serverurl target",                                                // URL, configuration and what was learned in, target out
+		"internal/config":             "configfile serverurl spelling",                                                    // endpoints are checked at load
+		"internal/inventory":          "private serverurl",                                                                // a private file of endpoints
+		"internal/discover":           "inventory paste private serverurl",                                                // AWS in, inventory out
+		"internal/doctor":             "cname credentials discover inventory paste resolve secret serverurl target token", // looks at all of it
+		"internal/setup":              "paste",                                                                            // commands for a person
+		"internal/connect":            "private",                                                                          // the most used servers are counted in a private file
 		"internal/cabundle":           "",
 		"internal/cabundle/generate":  "",
 		"internal/login":              "private",  // writes tokens for AWS's tools
@@ -43,7 +45,7 @@ func TestDependencies(t *testing.T) {
 		"internal/testbed/fakehelper": "testbed",
 		"internal/testbed":            "serverurl", // shares no code with what it checks
 		"internal/configfile":         "", "internal/identity": "", "internal/serverurl": "", "internal/secret": "", "internal/private": "",
-		"internal/target": "", "internal/cname": "", "internal/delegate": "", "internal/spelling": "",
+		"internal/target": "", "internal/cname": "", "internal/paste": "", "internal/delegate": "", "internal/spelling": "",
 	}
 	for _, p := range packages {
 		name, ours := strings.CutPrefix(p.ImportPath, module)
@@ -63,8 +65,9 @@ func TestDependencies(t *testing.T) {
 
 	// Who may use what, outside of the testbed.
 	owners := []struct{ prefix, owners, why string }{
-		{"github.com/aws/", "credentials token discover login", "they are the doors to AWS"},
-		{"github.com/aws/aws-sdk-go-v2/aws", "credentials token discover login app", "they are the doors to AWS; app hands its configuration from one to the other"},
+		{"github.com/aws/", "credentials token discover login doctor", "they are the doors to AWS"},
+		{"github.com/aws/aws-sdk-go-v2/aws", "credentials token discover login doctor app", "they are the doors to AWS; app hands its configuration from one to the other"},
+		{"github.com/go-sql-driver/", "doctor", "it alone logs in"},
 		{"github.com/goccy/go-yaml", "config", "it alone reads the configuration"},
 		{"github.com/gofrs/flock", "private", "it alone locks"},
 		{"github.com/sahilm/fuzzy", "app", "it alone has a picker"},
@@ -89,8 +92,8 @@ func TestDependencies(t *testing.T) {
 				t.Errorf("%s imports %s: use %s, %s", name, imported, owners[best].owners, owners[best].why)
 			}
 		}
-		if slices.Contains(p.Imports, "os/exec") && !slices.Contains([]string{"delegate", "login", "connect", "credentials", "generate"}, path.Base(name)) {
-			t.Errorf("%s imports os/exec: only delegate, connect and login run programs (credentials knows their errors)", name)
+		if slices.Contains(p.Imports, "os/exec") && !slices.Contains([]string{"delegate", "login", "connect", "setup", "credentials", "generate"}, path.Base(name)) {
+			t.Errorf("%s imports os/exec: only delegate, connect, login and setup run programs (credentials knows their errors)", name)
 		}
 	}
 
@@ -107,7 +110,6 @@ func TestDependencies(t *testing.T) {
 	forbidden := map[string]string{
 		"internal/testbed":             "a program for production holds no test server",
 		"github.com/go-mysql-org":      "belongs to the test server",
-		"github.com/go-sql-driver":     "belongs to the test client",
 		"github.com/rogpeppe":          "belongs to the tests",
 		"gopkg.in/yaml.v3":             "is archived; goccy/go-yaml reads YAML here",
 		"testing":                      "belongs to the tests",

@@ -10,6 +10,7 @@ import (
 
 	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/credentials"
+	"mysql-secret-store-rds/internal/paste"
 	"mysql-secret-store-rds/internal/protocol"
 	"mysql-secret-store-rds/internal/resolve"
 	"mysql-secret-store-rds/internal/token"
@@ -135,7 +136,7 @@ func describeCredentials(profile string, err error, timeout time.Duration) probl
 		network   *credentials.NetworkError
 		api       *credentials.APIError
 	)
-	login := Name + " login " + quote(profile)
+	login := Name + " login " + paste.Word(profile)
 	switch {
 	case errors.As(err, &ready):
 		return ready
@@ -146,13 +147,13 @@ func describeCredentials(profile string, err error, timeout time.Duration) probl
 		}
 		return problem{text: text, run: []string{"aws configure list-profiles"}}
 	case errors.Is(err, credentials.ErrNoCredentials):
-		return problem{text: fmt.Sprintf("the AWS profile %q has no credentials", profile), run: []string{"aws configure sso --profile " + quote(profile)}}
+		return problem{text: fmt.Sprintf("the AWS profile %q has no credentials", profile), run: []string{"aws configure sso --profile " + paste.Word(profile)}}
 	case errors.Is(err, credentials.ErrSSOLogin):
 		return problem{text: fmt.Sprintf("the AWS login of profile %q has expired or was never made", profile),
-			run: []string{login, "aws sso login --profile " + quote(profile)}}
+			run: []string{login, "aws sso login --profile " + paste.Word(profile)}}
 	case errors.Is(err, credentials.ErrConsoleLogin):
 		return problem{text: fmt.Sprintf("the AWS login of profile %q has expired or was never made", profile),
-			run: []string{"aws login --profile " + quote(profile)}}
+			run: []string{"aws login --profile " + paste.Word(profile)}}
 	case errors.Is(err, credentials.ErrNoTerminal):
 		return problem{text: fmt.Sprintf("the AWS profile %q wants an MFA code, and there is no terminal to ask for it on", profile), run: []string{login}}
 	case errors.Is(err, credentials.ErrNoCode):
@@ -163,7 +164,7 @@ func describeCredentials(profile string, err error, timeout time.Duration) probl
 		return problem{text: fmt.Sprintf("%v, and a token signed with them would be refused; renew the credentials of profile %q", expired, profile)}
 	case errors.As(err, &session):
 		return problem{text: session.Error(), hint: "write new ones there, or use a profile that renews by itself",
-			run: []string{"aws configure sso --profile " + quote(session.Profile)}}
+			run: []string{"aws configure sso --profile " + paste.Word(session.Profile)}}
 	case errors.Is(err, credentials.ErrInstanceRole):
 		return problem{text: credentials.ErrInstanceRole.Error()}
 	case errors.As(err, &container):
@@ -186,13 +187,13 @@ func describeAPI(profile string, e *credentials.APIError) problem {
 	switch {
 	case e.WrongCode:
 		return problem{text: "AWS refused the MFA code; each one works once, and for half a minute: wait for the next one",
-			run: []string{Name + " login " + quote(profile)}}
+			run: []string{Name + " login " + paste.Word(profile)}}
 	case e.Throttled:
 		return problem{text: fmt.Sprintf("AWS has too many calls just now (%s, profile %q); wait a moment, and try again", text, profile)}
 	case e.Region != "":
 		return problem{text: fmt.Sprintf("the AWS region %s is not enabled (%s, profile %q)", e.Region, text, profile),
 			hint: "choose another region for the profile, or have an administrator enable this one",
-			run:  []string{"aws account enable-region --region-name " + quote(e.Region)}}
+			run:  []string{"aws account enable-region --region-name " + paste.Word(e.Region)}}
 	}
 	if e.Role != "" && !strings.Contains(text, e.Role) {
 		text += " (role " + e.Role + ")"
@@ -202,15 +203,7 @@ func describeAPI(profile string, e *credentials.APIError) problem {
 
 // whoami is the command that shows whether a profile's credentials work at all.
 func whoami(profile string) []string {
-	return []string{"aws sts get-caller-identity --profile " + quote(profile)}
-}
-
-// quote makes a word safe to paste into a shell.
-func quote(word string) string {
-	if word != "" && strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.@/+=,:") == "" {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	return []string{"aws sts get-caller-identity --profile " + paste.Word(profile)}
 }
 
 // oneLine is a problem as the Shell shows it, after "Failed to retrieve the password: ".

@@ -17,6 +17,7 @@ import (
 	"mysql-secret-store-rds/internal/cache"
 	"mysql-secret-store-rds/internal/credentials"
 	"mysql-secret-store-rds/internal/login"
+	"mysql-secret-store-rds/internal/paste"
 	"mysql-secret-store-rds/internal/profiles"
 )
 
@@ -242,9 +243,9 @@ func (l *logins) session(ctx context.Context, profile, path string, provider *cr
 	})
 	switch {
 	case errors.Is(err, login.ErrDenied), errors.Is(err, login.ErrCodeExpired):
-		return problem{text: err.Error(), run: []string{Name + " login " + quote(profile)}}
+		return problem{text: err.Error(), run: []string{Name + " login " + paste.Word(profile)}}
 	case ctx.Err() != nil:
-		return problem{text: "interrupted", run: []string{Name + " login " + quote(profile)}}
+		return problem{text: "interrupted", run: []string{Name + " login " + paste.Word(profile)}}
 	case err != nil:
 		return provider.Explain(ctx, err)
 	}

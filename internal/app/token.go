@@ -10,6 +10,7 @@ import (
 
 	"mysql-secret-store-rds/internal/cache"
 	"mysql-secret-store-rds/internal/configfile"
+	"mysql-secret-store-rds/internal/paste"
 	"mysql-secret-store-rds/internal/protocol"
 	"mysql-secret-store-rds/internal/resolve"
 	"mysql-secret-store-rds/internal/serverurl"
@@ -81,9 +82,9 @@ func (c *console) token(ctx context.Context, command, server string) (cache.Entr
 		return cache.Entry{}, err
 	case o.outcome == resolve.ToDelegate:
 		return cache.Entry{}, problem{text: "this server has no tokens: its password is the other helper's (" + o.reason + ")",
-			run: []string{Name + " explain " + quote(server)}}
+			run: []string{Name + " explain " + paste.Word(server)}}
 	case o.outcome == resolve.ToNobody:
-		return cache.Entry{}, problem{text: "this server has no tokens: " + o.reason + " says credential: none", run: []string{Name + " explain " + quote(server)}}
+		return cache.Entry{}, problem{text: "this server has no tokens: " + o.reason + " says credential: none", run: []string{Name + " explain " + paste.Word(server)}}
 	}
 	return o.entry, nil
 }

@@ -16,6 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
 	"golang.org/x/sync/errgroup"
+
+	"mysql-secret-store-rds/internal/paste"
 )
 
 // Profile is a profile of the user's AWS configuration.
@@ -239,15 +241,7 @@ func include(list *[]string, word string) {
 // noRegion is the problem of a profile that says no region.
 func noRegion(profile string) (text, run string) {
 	return "the profile has no region, and none was given",
-		fmt.Sprintf("mysql-secret-store-rds discover --profile %s --region REGION", quote(profile))
-}
-
-// quote makes a name one word of a shell's command.
-func quote(s string) string {
-	if strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.@/+:=,") == "" && s != "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+		fmt.Sprintf("mysql-secret-store-rds discover --profile %s --region REGION", paste.Word(profile))
 }
 
 // sorted gives the problems in the order of the profiles, those of no profile first.
