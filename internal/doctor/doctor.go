@@ -1,0 +1,73 @@
+// Package doctor checks an installation and the way to a server, and says what to do where something is
+// wrong. Its findings are data, which package app prints.
+package doctor
+
+import (
+	"fmt"
+	"time"
+)
+
+// Status is how a check ended.
+type Status int
+
+const (
+	OK   Status = iota
+	Warn        // something to know, or a thing that can't be told
+	Fail
+)
+
+// String is the word for a status: ok, warn or fail.
+func (s Status) String() string {
+	switch s {
+	case OK:
+		return "ok"
+	case Warn:
+		return "warn"
+	case Fail:
+		return "fail"
+	}
+	return fmt.Sprintf("Status(%d)", int(s))
+}
+
+// MarshalText makes a status its word in JSON.
+func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Finding is what a check found.
+type Finding struct {
+	Name   string   `json:"name"` // of the check: "helper", "credentials", "tls", …
+	Status Status   `json:"status"`
+	Text   string   `json:"text"`         // one line
+	Do     []string `json:"do,omitempty"` // commands or texts to paste; SQL and policies have several lines
+}
+
+const program = "mysql-secret-store-rds"
+
+// maxSkew is the distance from AWS's clock that is borne, as in package credentials: RDS and STS refuse what is signed
+// more than 5 minutes off (IAM user guide, "Elements of an AWS API request signature").
+const maxSkew = 4 * time.Minute
+
+// ofClock judges this machine's clock by how far it is ahead of AWS's.
+func ofClock(ahead time.Duration) Finding {
+	way := "ahead of"
+	if ahead < 0 {
+		way = "behind"
+	}
+	text := fmt.Sprintf("%v %s AWS's", ahead.Abs().Round(time.Second), way)
+	switch {
+	case ahead.Abs() > maxSkew:
+		return Finding{"clock", Fail, text + ", which refuses what is signed more than 5 minutes off", setClock()}
+	case ahead.Abs() < 2*time.Second:
+		text = "the same as AWS's" // whose answers tell it to the second
+	}
+	return Finding{"clock", OK, text, nil}
+}
+
+func setClock() []string { return []string{"sudo timedatectl set-ntp true"} }
+
+// described is the Describe of app, or the error's own text where there is none.
+func described(describe func(error) (string, []string), err error) (text string, do []string) {
+	if describe == nil {
+		return err.Error(), nil
+	}
+	return describe(err)
+}

@@ -1,0 +1,249 @@
+package doctor
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"mysql-secret-store-rds/internal/credentials"
+	"mysql-secret-store-rds/internal/paste"
+)
+
+// Shell is a MySQL Shell that was found.
+type Shell struct {
+	Path    string // of the real binary, symbolic links followed
+	Version string // as it says, or ""
+}
+
+// Installation is what was found of one.
+type Installation struct {
+	Binary string // this program, symbolic links followed
+	Shells []Shell
+
+	Options    string // the Shell's file of persisted options
+	OptionsErr error  // of reading it; none when it isn't there
+	Helper     string // its credentialStore.helper; "": not set
+	Variable   string // the environment variable that says so instead of the file, or ""
+
+	Delegate    string // the path of the other helper, or "" for none
+	DelegateErr error  // why it can't be used
+
+	ConfigFile string
+	ConfigErr  error  // of reading it
+	CacheDir   string // "": nothing is kept
+	CacheErr   error  // why there is no place for it
+
+	Provider *credentials.Provider // reaches STS, for the time; its credentials are not needed
+	Describe func(error) (text string, do []string)
+}
+
+// CheckInstallation checks what is common to all servers, in the order in which a person would set it up, and reports
+// each finding as soon as there is one. It asks STS for the time, and makes a file in the cache folder, which it removes.
+func CheckInstallation(ctx context.Context, in Installation, report func(Finding)) {
+	for _, f := range in.checkShells() {
+		report(f)
+	}
+	report(in.checkOption())
+	report(in.checkDelegate())
+	report(in.checkConfig())
+	report(in.checkCache())
+	report(in.checkClock(ctx))
+}
+
+const setup = program + " setup"
+
+func (in Installation) checkShells() []Finding {
+	if len(in.Shells) == 0 {
+		return []Finding{{"shell", Warn, "no MySQL Shell found in PATH or the usual places", []string{"https://dev.mysql.com/downloads/shell/"}}}
+	}
+	var list []Finding
+	for _, s := range in.Shells {
+		version := s.Version
+		if version == "" {
+			version = "of a version that it doesn't tell"
+		}
+		list = append(list, Finding{"shell", OK, s.Path + ", " + version, nil}, in.checkHelper(s))
+	}
+	return list
+}
+
+// checkHelper looks at what stands beside a Shell under this program's name.
+func (in Installation) checkHelper(s Shell) Finding {
+	const name = "helper"
+	path := filepath.Join(filepath.Dir(s.Path), program+exe())
+	link, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Finding{name, Fail, fmt.Sprintf("there is no %s beside %s", filepath.Base(path), s.Path), []string{setup}}
+	}
+	if err != nil {
+		return Finding{name, Warn, fmt.Sprintf("can't tell: %v", err), nil}
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		text := fmt.Sprintf("%s can't be used: %v", path, err)
+		if to, err := os.Readlink(path); err == nil && link.Mode()&fs.ModeSymlink != 0 {
+			text = fmt.Sprintf("%s leads to %s, which is not there", path, to)
+		}
+		return Finding{name, Fail, text, []string{setup}}
+	}
+	if !info.Mode().IsRegular() || runtime.GOOS != "windows" && info.Mode().Perm()&0o111 == 0 {
+		return Finding{name, Fail, path + " is no program, so that the Shell passes it over", []string{setup}}
+	}
+	same, err := sameFile(path, in.Binary)
+	switch {
+	case err != nil:
+		return Finding{name, Warn, fmt.Sprintf("can't tell whether %s is this build: %v", path, err), nil}
+	case !same:
+		return Finding{name, Warn, fmt.Sprintf("%s is another build than %s", path, in.Binary), []string{setup}}
+	}
+	return Finding{name, OK, path + " is this build", nil}
+}
+
+func exe() string {
+	if runtime.GOOS == "windows" {
+		return ".exe"
+	}
+	return ""
+}
+
+// sameFile says whether two paths are one file, or files with the same content.
+func sameFile(a, b string) (bool, error) {
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	if err := errors.Join(errA, errB); err != nil {
+		return false, err
+	}
+	if os.SameFile(infoA, infoB) || infoA.Size() != infoB.Size() {
+		return os.SameFile(infoA, infoB), nil
+	}
+	dataA, errA := os.ReadFile(a)
+	dataB, errB := os.ReadFile(b)
+	return bytes.Equal(dataA, dataB), errors.Join(errA, errB)
+}
+
+func (in Installation) checkOption() Finding {
+	const name = "option"
+	where, do := in.Options, setup
+	if in.Variable != "" {
+		where, do = in.Variable+" in the environment", "unset "+in.Variable
+	}
+	switch {
+	case in.OptionsErr != nil:
+		return Finding{name, Fail, in.OptionsErr.Error(), nil}
+	case in.Helper == "rds":
+		return Finding{name, OK, "credentialStore.helper is rds (" + where + ")", nil}
+	case in.Helper == "":
+		return Finding{name, Fail, "credentialStore.helper is not set (" + where + ")", []string{do}}
+	}
+	return Finding{name, Fail, fmt.Sprintf("credentialStore.helper is %s, not rds (%s)", in.Helper, where), []string{do}}
+}
+
+func (in Installation) checkDelegate() Finding {
+	const name = "delegate"
+	switch {
+	case in.ConfigErr != nil:
+		return Finding{name, Warn, "not checked: the configuration can't be read", nil}
+	case in.DelegateErr != nil:
+		text, do := described(in.Describe, in.DelegateErr)
+		return Finding{name, Warn, "passwords that aren't for RDS are not kept: " + text, do}
+	case in.Delegate == "":
+		return Finding{name, OK, "none: passwords that aren't for RDS are not kept", nil}
+	}
+	return Finding{name, OK, in.Delegate + " keeps the passwords that aren't for RDS", nil}
+}
+
+func (in Installation) checkConfig() Finding {
+	const name = "configuration"
+	if in.ConfigErr != nil {
+		text, do := described(in.Describe, in.ConfigErr)
+		return Finding{name, Fail, text, do}
+	}
+	if _, err := os.Stat(in.ConfigFile); errors.Is(err, fs.ErrNotExist) {
+		return Finding{name, OK, "none, which is fine (" + in.ConfigFile + ")", nil}
+	}
+	return Finding{name, OK, in.ConfigFile + " is valid", nil}
+}
+
+// checkCache tries whether the cache folder can be written, or made.
+func (in Installation) checkCache() Finding {
+	const name = "cache"
+	if in.CacheErr != nil {
+		return Finding{name, Warn, in.CacheErr.Error(), nil}
+	}
+	if in.CacheDir == "" {
+		return Finding{name, OK, "off: each connection signs a new token", nil}
+	}
+	dir, made := in.CacheDir, true
+	info, err := os.Stat(dir)
+	for errors.Is(err, fs.ErrNotExist) && dir != filepath.Dir(dir) {
+		dir, made = filepath.Dir(dir), false
+		info, err = os.Stat(dir)
+	}
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%s is no folder", dir)
+	}
+	if err == nil {
+		err = tryFile(dir)
+	}
+	switch {
+	case err != nil:
+		return Finding{name, Warn, fmt.Sprintf("nothing can be kept in %s: %v", in.CacheDir, err), nil}
+	case !made:
+		return Finding{name, OK, in.CacheDir + " will be made when there is something to keep", nil}
+	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
+		return Finding{name, Warn, fmt.Sprintf("%s is open to other users (mode %04o); its files are not", dir, info.Mode().Perm()),
+			[]string{"chmod 700 " + paste.Word(dir)}}
+	}
+	return Finding{name, OK, dir + " is private and can be written", nil}
+}
+
+// tryFile makes a file and removes it. Its name is none that the cache uses.
+func tryFile(dir string) error {
+	f, err := os.CreateTemp(dir, "doctor-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// checkClock asks STS something without a signature, which it refuses with the time.
+func (in Installation) checkClock(ctx context.Context) Finding {
+	untold := func(err error) Finding {
+		text, _ := described(in.Describe, err)
+		return Finding{"clock", Warn, "can't tell: " + text, nil}
+	}
+	if in.Provider == nil {
+		return untold(errors.New("there is no AWS configuration to ask STS by"))
+	}
+	ctx, cancel := context.WithTimeout(ctx, awsPatience)
+	defer cancel()
+	cfg, err := in.Provider.Config(ctx)
+	if err != nil {
+		return untold(err)
+	}
+	cfg.Credentials = aws.AnonymousCredentials{}
+	if cfg.Region == "" {
+		cfg.Region = "us-east-1"
+	}
+	_, err = sts.NewFromConfig(cfg).GetCallerIdentity(ctx, nil)
+	if refused, ok := errors.AsType[*smithyhttp.ResponseError](err); ok {
+		if there, err := http.ParseTime(refused.Response.Header.Get("Date")); err == nil {
+			return ofClock(time.Since(there))
+		}
+	}
+	if err == nil {
+		err = errors.New("STS didn't say what time it is")
+	}
+	return untold(in.Provider.Explain(ctx, err))
+}

@@ -1,0 +1,242 @@
+package doctor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mysql-secret-store-rds/internal/credentials"
+	"mysql-secret-store-rds/internal/testbed"
+)
+
+// installed is an installation in order, in a folder of its own.
+func installed(t *testing.T) (in Installation, helper string) {
+	t.Helper()
+	dir := t.TempDir()
+	shells := filepath.Join(dir, "bin")
+	in = Installation{
+		Binary: filepath.Join(dir, program+exe()), Shells: []Shell{{filepath.Join(shells, "mysqlsh"+exe()), "9.6.0"}},
+		Options: "options.json", Helper: "rds", Delegate: "/bin/mysql-secret-store-login-path",
+		ConfigFile: filepath.Join(dir, "config.yaml"), CacheDir: filepath.Join(dir, "cache"),
+	}
+	helper = filepath.Join(shells, program+exe())
+	err := errors.Join(os.Mkdir(shells, 0o755), os.Mkdir(in.CacheDir, 0o700), os.WriteFile(in.ConfigFile, nil, 0o600),
+		os.WriteFile(in.Binary, []byte("this build"), 0o755), os.WriteFile(helper, []byte("this build"), 0o755))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return in, helper
+}
+
+// check gives what CheckInstallation reports.
+func check(ctx context.Context, in Installation) (list []Finding) {
+	CheckInstallation(ctx, in, func(f Finding) { list = append(list, f) })
+	return list
+}
+
+func TestInstallation(t *testing.T) {
+	t.Parallel()
+	link := func(t *testing.T, to, path string) {
+		t.Helper()
+		if runtime.GOOS == "windows" {
+			t.Skip("no symbolic links")
+		}
+		if err := errors.Join(os.Remove(path), os.Symlink(to, path)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// In the texts, DIR is the folder of the test.
+	good := []string{
+		"ok shell: DIR/bin/mysqlsh, 9.6.0",
+		"ok helper: DIR/bin/mysql-secret-store-rds is this build",
+		"ok option: credentialStore.helper is rds (options.json)",
+		"ok delegate: /bin/mysql-secret-store-login-path keeps the passwords that aren't for RDS",
+		"ok configuration: DIR/config.yaml is valid",
+		"ok cache: DIR/cache is private and can be written",
+		"warn clock: can't tell: there is no AWS configuration to ask STS by",
+	}
+	for _, tc := range []struct {
+		name   string
+		change func(t *testing.T, in *Installation, helper string)
+		want   []string // in place of the good one with the same name
+		do     string
+	}{
+		{"all is well", func(*testing.T, *Installation, string) {}, nil, ""},
+		{"a link", func(t *testing.T, in *Installation, helper string) { link(t, in.Binary, helper) }, nil, ""},
+		{"no Shell", func(_ *testing.T, in *Installation, _ string) { in.Shells = nil },
+			[]string{"warn shell: no MySQL Shell found in PATH or the usual places", "- helper"}, "https://dev.mysql.com/downloads/shell/"},
+		{"no version", func(_ *testing.T, in *Installation, _ string) { in.Shells[0].Version = "" },
+			[]string{"ok shell: DIR/bin/mysqlsh, of a version that it doesn't tell"}, ""},
+		{"no helper", func(t *testing.T, _ *Installation, helper string) { remove(t, helper) },
+			[]string{"fail helper: there is no mysql-secret-store-rds beside DIR/bin/mysqlsh"}, setup},
+		{"a dangling link", func(t *testing.T, in *Installation, helper string) { link(t, filepath.Dir(in.Binary)+"/old", helper) },
+			[]string{"fail helper: DIR/bin/mysql-secret-store-rds leads to DIR/old, which is not there"}, setup},
+		{"another build of the same size", func(t *testing.T, _ *Installation, helper string) { write(t, helper, "that build", 0o755) },
+			[]string{"warn helper: DIR/bin/mysql-secret-store-rds is another build than DIR/mysql-secret-store-rds"}, setup},
+		{"another build", func(t *testing.T, _ *Installation, helper string) { write(t, helper, "build", 0o755) },
+			[]string{"warn helper: DIR/bin/mysql-secret-store-rds is another build than DIR/mysql-secret-store-rds"}, setup},
+		{"no program", func(t *testing.T, _ *Installation, helper string) {
+			if runtime.GOOS == "windows" {
+				t.Skip("no modes")
+			}
+			write(t, helper, "this build", 0o644)
+		}, []string{"fail helper: DIR/bin/mysql-secret-store-rds is no program, so that the Shell passes it over"}, setup},
+		{"option not set", func(_ *testing.T, in *Installation, _ string) { in.Helper = "" },
+			[]string{"fail option: credentialStore.helper is not set (options.json)"}, setup},
+		{"another helper", func(_ *testing.T, in *Installation, _ string) { in.Helper = "keychain" },
+			[]string{"fail option: credentialStore.helper is keychain, not rds (options.json)"}, setup},
+		{"options that can't be read", func(_ *testing.T, in *Installation, _ string) { in.OptionsErr = errors.New("options.json: not JSON") },
+			[]string{"fail option: options.json: not JSON"}, ""},
+		{"no delegate", func(_ *testing.T, in *Installation, _ string) { in.Delegate = "" },
+			[]string{"ok delegate: none: passwords that aren't for RDS are not kept"}, ""},
+		{"no such delegate", func(_ *testing.T, in *Installation, _ string) { in.DelegateErr = errors.New("no helper keychain") },
+			[]string{"warn delegate: passwords that aren't for RDS are not kept: no helper keychain"}, ""},
+		{"a bad configuration", func(_ *testing.T, in *Installation, _ string) { in.ConfigErr = errors.New("config.yaml:3: no") },
+			[]string{"warn delegate: not checked: the configuration can't be read", "fail configuration: config.yaml:3: no"}, ""},
+		{"no configuration", func(t *testing.T, in *Installation, _ string) { remove(t, in.ConfigFile) },
+			[]string{"ok configuration: none, which is fine (DIR/config.yaml)"}, ""},
+		{"no cache", func(_ *testing.T, in *Installation, _ string) { in.CacheDir = "" },
+			[]string{"ok cache: off: each connection signs a new token"}, ""},
+		{"no place for a cache", func(_ *testing.T, in *Installation, _ string) { in.CacheErr = errors.New("no home") },
+			[]string{"warn cache: no home"}, ""},
+		{"a cache to come", func(_ *testing.T, in *Installation, _ string) { in.CacheDir += "/a/b" },
+			[]string{"ok cache: DIR/cache/a/b will be made when there is something to keep"}, ""},
+		{"a file for a cache", func(_ *testing.T, in *Installation, _ string) { in.CacheDir = in.ConfigFile },
+			[]string{"warn cache: nothing can be kept in DIR/config.yaml: DIR/config.yaml is no folder"}, ""},
+		{"an open cache", func(t *testing.T, in *Installation, _ string) {
+			if runtime.GOOS == "windows" {
+				t.Skip("no modes")
+			}
+			if err := os.Chmod(in.CacheDir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"warn cache: DIR/cache is open to other users (mode 0755); its files are not"}, "chmod 700 DIR/cache"},
+		{"a cache that can't be written", func(t *testing.T, in *Installation, _ string) {
+			if runtime.GOOS == "windows" || os.Geteuid() == 0 {
+				t.Skip("no folder is closed to this user")
+			}
+			if err := os.Chmod(in.CacheDir, 0o500); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"warn cache: nothing can be kept in DIR/cache: open DIR/cache/doctor-N: permission denied"}, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			in, helper := installed(t)
+			tc.change(t, &in, helper)
+			list := check(t.Context(), in)
+			plain := func(s string) string {
+				s = strings.ReplaceAll(s, filepath.Dir(in.Binary), "DIR")
+				return digits.ReplaceAllString(strings.ReplaceAll(filepath.ToSlash(s), ".exe", ""), "doctor-N")
+			}
+			var got []string
+			do := ""
+			for i, line := range lines(list, func(Finding) bool { return true }) {
+				got = append(got, plain(line))
+				for _, d := range list[i].Do {
+					do += plain(d)
+				}
+			}
+			want := slices.Clone(good)
+			for _, w := range tc.want {
+				name := strings.Fields(w)[1]
+				i := slices.IndexFunc(want, func(line string) bool { return strings.Fields(line)[1] == strings.TrimSuffix(name, ":")+":" })
+				if want[i] = w; strings.HasPrefix(w, "- ") {
+					want = slices.Delete(want, i, i+1)
+				}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			if do != tc.do {
+				t.Errorf("do %q, want %q", do, tc.do)
+			}
+			if info, err := os.ReadDir(filepath.Join(filepath.Dir(in.Binary), "cache")); err != nil || len(info) > 0 {
+				t.Errorf("left in the cache: %v, %v", info, err)
+			}
+		})
+	}
+}
+
+func remove(t *testing.T, path string) {
+	t.Helper()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func write(t *testing.T, path, text string, mode os.FileMode) {
+	t.Helper()
+	if err := errors.Join(os.WriteFile(path, []byte(text), mode), os.Chmod(path, mode)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The clock needs no credentials, and no profile that has any.
+func TestClock(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		make func(a *testbed.AWS)
+		want Finding
+	}{
+		{"right", func(*testbed.AWS) {}, Finding{"clock", OK, "the same as AWS's", nil}},
+		{"a little off", func(a *testbed.AWS) { a.Skew = -3 * time.Minute }, Finding{"clock", OK, "3m0s ahead of AWS's", nil}},
+		{"off", func(a *testbed.AWS) { a.Skew = 10 * time.Minute },
+			Finding{"clock", Fail, "10m0s behind AWS's, which refuses what is signed more than 5 minutes off", []string{"sudo timedatectl set-ntp true"}}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			newHome(t, "")
+			a := testbed.StartAWS(&testbed.Keys{})
+			t.Cleanup(a.Close)
+			tc.make(a)
+			t.Setenv("AWS_ENDPOINT_URL", a.URL)
+			in, _ := installed(t)
+			in.Provider = credentials.New(credentials.Source{}, credentials.Options{})
+			list := check(t.Context(), in)
+			got := list[len(list)-1]
+			// AWS tells the time to the second.
+			for second, whole := range map[string]string{"9m59s": "10m0s", "10m1s": "10m0s", "3m1s": "3m0s", "2m59s": "3m0s"} {
+				got.Text = strings.Replace(got.Text, second, whole, 1)
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+	t.Run("no answer", func(t *testing.T) {
+		newHome(t, "")
+		a := testbed.StartAWS(&testbed.Keys{})
+		a.Close()
+		t.Setenv("AWS_ENDPOINT_URL", a.URL)
+		in, _ := installed(t)
+		in.Provider = credentials.New(credentials.Source{Region: "eu-west-1"}, credentials.Options{})
+		in.Describe = func(err error) (string, []string) {
+			if _, ok := errors.AsType[*credentials.NetworkError](err); !ok {
+				t.Errorf("got %v", err)
+			}
+			return "out of reach", nil
+		}
+		list := check(t.Context(), in)
+		if diff := cmp.Diff(Finding{"clock", Warn, "can't tell: out of reach", nil}, list[len(list)-1]); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	})
+}
+
+func TestJSON(t *testing.T) {
+	t.Parallel()
+	got, err := json.Marshal([]Finding{{"tls", OK, "fine", nil}, {"iam", Warn, "so so", nil}, {"token", Fail, "no", []string{"a"}}})
+	want := `[{"name":"tls","status":"ok","text":"fine"},{"name":"iam","status":"warn","text":"so so"},{"name":"token","status":"fail","text":"no","do":["a"]}]`
+	if err != nil || string(got) != want {
+		t.Errorf("got %s, %v", got, err)
+	}
+}

@@ -1,0 +1,277 @@
+package doctor
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+
+	"github.com/go-sql-driver/mysql"
+
+	"mysql-secret-store-rds/internal/paste"
+	"mysql-secret-store-rds/internal/secret"
+	"mysql-secret-store-rds/internal/serverurl"
+	"mysql-secret-store-rds/internal/token"
+)
+
+// Errors of MySQL's servers (MySQL error reference).
+const (
+	errAccessDenied    = 1045
+	errPluginNotLoaded = 1524
+)
+
+// attempt is a connection that was tried.
+type attempt struct {
+	secured *tls.ConnectionState // nil: it didn't come to TLS
+	user    string               // as select current_user() has it, once logged in
+	in      bool                 // logged in
+	err     error
+}
+
+// login connects and logs in. Without a token it goes as far as the server's question for a password, and
+// gives [mysql.ErrCleartextPassword] if the server wants it as RDS wants a token.
+func (v *visit) login(ctx context.Context, tok *secret.Text) (a attempt) {
+	ctx, cancel := context.WithTimeout(ctx, loginPatience)
+	defer cancel()
+	cfg := mysql.NewConfig()
+	cfg.User, cfg.Passwd, cfg.Net, cfg.Addr = v.t.User, "no-token", "tcp", v.address()
+	if tok != nil {
+		cfg.Passwd, cfg.AllowCleartextPasswords = tok.Reveal(), true
+	}
+	cfg.TLS = &tls.Config{
+		RootCAs: v.CA, ServerName: v.t.Host, MinVersion: tls.VersionTLS12,
+		VerifyConnection: func(state tls.ConnectionState) error { // which comes after all other verification
+			a.secured = &state
+			return nil
+		},
+	}
+	cfg.Logger = &mysql.NopLogger{} // the driver's own writes to stderr
+	cfg.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if conn := v.conn; conn != nil {
+			v.conn = nil
+			return conn, nil
+		}
+		return v.Dial(ctx, network, address)
+	}
+	connector, err := mysql.NewConnector(cfg)
+	if err != nil {
+		a.err = err
+		return a
+	}
+	db := sql.OpenDB(connector)
+	defer db.Close()
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		a.err = err
+		return a
+	}
+	defer conn.Close()
+	a.in = true
+	a.err = conn.QueryRowContext(ctx, "select current_user()").Scan(&a.user)
+	return a
+}
+
+// checkConnection goes from the address to the login.
+func (v *visit) checkConnection(ctx context.Context, found bool) {
+	skip := func(why string, names ...string) {
+		for _, name := range names {
+			v.warn(name, "not checked: "+why)
+		}
+	}
+	switch {
+	case v.Tunnel != "":
+		v.warn("tcp", fmt.Sprintf("can't tell: MySQL Shell connects through a tunnel (ssh: %s)", v.Tunnel),
+			program+" connect "+paste.Word(v.URL.String()))
+		skip("the server is behind a tunnel", "tls", "token")
+		return
+	case !found:
+		skip("there is no address to connect to", "tcp", "tls", "token")
+		return
+	}
+	tok, unsigned := v.sign(ctx) // first: MySQL doesn't wait long for a connection's first words
+	switch {
+	case !v.checkTCP(ctx):
+		skip("there is no connection", "tls", "token")
+		return
+	case !v.CAKnown:
+		_ = v.conn.Close() // nothing was sent
+		v.warn("tls", fmt.Sprintf("not checked: %s has no authority for %s; name a file that has", v.authorities(), v.t.Host),
+			v.setting("ssl_ca", "/path/to/ca.pem"))
+		skip("a token is not sent to a server whose certificate can't be checked", "token")
+		return
+	}
+	a := v.login(ctx, tok)
+	switch {
+	case !v.checkTLS(a):
+		skip("there is no TLS to send it over", "token")
+	case v.config == nil:
+		skip("there are no valid credentials to sign it with", "token")
+	case tok == nil:
+		text, do := described(v.Describe, unsigned)
+		v.fail("token", "none can be signed: "+text, do...)
+	default:
+		v.checkToken(ctx, a)
+	}
+}
+
+// sign makes the token; it is nil with an error, or without credentials.
+func (v *visit) sign(ctx context.Context) (*secret.Text, error) {
+	if v.config == nil {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, awsPatience)
+	defer cancel()
+	tok, err := token.Sign(ctx, v.t, v.Provider)
+	if err != nil {
+		return nil, err
+	}
+	return &tok.Value, nil
+}
+
+// checkTCP connects. The connection serves the login, as servers count those that end without one.
+func (v *visit) checkTCP(ctx context.Context) bool {
+	inTime, cancel := context.WithTimeout(ctx, tcpPatience)
+	defer cancel()
+	var err error
+	if v.conn, err = v.Dial(inTime, "tcp", v.address()); err == nil {
+		v.ok("tcp", v.address()+" is reachable")
+		return true
+	}
+	problem := strings.Join(strings.Fields(err.Error()), " ")
+	timeout, isNet := errors.AsType[net.Error](err)
+	if inTime.Err() != nil || isNet && timeout.Timeout() {
+		problem = fmt.Sprintf("no answer within %v: a security group may be in the way, or a VPN or tunnel is needed", tcpPatience)
+	}
+	if v.server != nil && v.server.Port != 0 && v.server.Port != v.URL.PortOrDefault() && serverurl.NormalHost(v.URL.Host) == v.t.Host {
+		problem += fmt.Sprintf("; RDS says that the server's port is %d", v.server.Port)
+	}
+	v.fail("tcp", v.address()+" can't be reached: "+problem)
+	return false
+}
+
+// authorities is what the authorities are called.
+func (v *visit) authorities() string {
+	if v.CAFile == "" {
+		return "the bundle"
+	}
+	return v.CAFile
+}
+
+// checkTLS says what became of the TLS of a connection; ok is false when nothing came after it.
+func (v *visit) checkTLS(a attempt) (ok bool) {
+	const name = "tls"
+	if a.secured != nil {
+		leaf := a.secured.PeerCertificates[0]
+		text := fmt.Sprintf("%s, certificate good until %s (%s)", tls.VersionName(a.secured.Version),
+			leaf.NotAfter.Format("2006-01-02"), v.authorities())
+		if host := serverurl.NormalHost(v.URL.Host); leaf.VerifyHostname(host) != nil {
+			text += fmt.Sprintf("; it is for %s, not for %s: clients need --ssl-mode=VERIFY_CA", v.t.Host, host)
+		}
+		v.ok(name, text)
+		return true
+	}
+	v.failTLS(name, a.err)
+	return false
+}
+
+func (v *visit) failTLS(name string, err error) {
+	refused, answered := errors.AsType[*mysql.MySQLError](err)
+	unknown, isUnknown := errors.AsType[x509.UnknownAuthorityError](err)
+	wrongName, isWrongName := errors.AsType[x509.HostnameError](err)
+	invalid, isInvalid := errors.AsType[x509.CertificateInvalidError](err)
+	switch {
+	case answered:
+		v.fail(name, fmt.Sprintf("the server wants no connection: %d: %s", refused.Number, refused.Message))
+	case errors.Is(err, mysql.ErrNoTLS):
+		v.fail(name, "the server has no TLS, without which RDS takes no token: is it an RDS server?")
+	case isUnknown:
+		issuer := ""
+		if unknown.Cert != nil {
+			issuer = fmt.Sprintf(" (it is signed by %s)", unknown.Cert.Issuer)
+		}
+		v.fail(name, fmt.Sprintf("the certificate is not of an authority in %s%s; if it is right, name its authority", v.authorities(), issuer),
+			v.setting("ssl_ca", "/path/to/ca.pem"))
+	case isWrongName:
+		v.fail(name, fmt.Sprintf("the certificate is not for %s but for %s: the connection ends at another server",
+			v.t.Host, strings.Join(wrongName.Certificate.DNSNames, ", ")))
+	case isInvalid && invalid.Reason == x509.Expired:
+		v.fail(name, fmt.Sprintf("the certificate holds from %s to %s, by this machine's clock not now", invalid.Cert.NotBefore.Format("2006-01-02"),
+			invalid.Cert.NotAfter.Format("2006-01-02")))
+	case errors.Is(err, context.DeadlineExceeded):
+		v.fail(name, fmt.Sprintf("no answer within %v: something else than a MySQL server, or one that is very busy", loginPatience))
+	case errors.Is(err, driver.ErrBadConn), errors.Is(err, mysql.ErrInvalidConn):
+		v.fail(name, "the connection was closed before TLS began: no MySQL server, or not the way to it")
+	default:
+		v.fail(name, "no MySQL server's answer: "+err.Error())
+	}
+}
+
+// checkToken says what became of a login.
+func (v *visit) checkToken(ctx context.Context, a attempt) {
+	const name = "token"
+	refused, answered := errors.AsType[*mysql.MySQLError](a.err)
+	switch {
+	case a.in && a.err == nil:
+		v.ok(name, "accepted: logged in as "+a.user)
+	case a.in:
+		v.warn(name, fmt.Sprintf("accepted, but select current_user() gives: %v", a.err))
+	case answered && refused.Number == errAccessDenied:
+		v.explainRefusal(ctx, name)
+	case answered && refused.Number == errPluginNotLoaded:
+		v.fail(name, "the server can't check it (1524: "+refused.Message+"): IAM authentication is not enabled on it", v.enableIAM()...)
+	case answered:
+		v.fail(name, fmt.Sprintf("the server refuses the login: %d: %s", refused.Number, refused.Message))
+	case isOtherPlugin(a.err):
+		v.fail(name, fmt.Sprintf("the server wants another plugin than mysql_clear_password (clients say 2059): the database user %s is not IDENTIFIED WITH AWSAuthenticationPlugin",
+			v.t.User), changeUser(v.t.User))
+	default:
+		v.fail(name, "the server ended the login: "+a.err.Error())
+	}
+}
+
+// isOtherPlugin recognises a server that asks for the password in a way which is no token's.
+func isOtherPlugin(err error) bool {
+	return errors.Is(err, mysql.ErrUnknownPlugin) || errors.Is(err, mysql.ErrOldPassword) || errors.Is(err, mysql.ErrNativePassword)
+}
+
+// explainRefusal names what fits a 1045: what is known to be wrong, or else what the server shows of the user, or else
+// what couldn't be told.
+func (v *visit) explainRefusal(ctx context.Context, name string) {
+	text, causes, do := "refused (1045): ", v.causes, []string(nil)
+	takesTokens := v.server == nil || v.server.IAM
+	if takesTokens && !v.isProxy() && !v.asksForToken(ctx) {
+		causes = append(causes, fmt.Sprintf("the server has no database user %s, or one that is not IDENTIFIED WITH AWSAuthenticationPlugin", v.t.User))
+		do = []string{"-- if there is no such user:\n" + createUser(v.t.User), "-- if there is one:\n" + changeUser(v.t.User)}
+	}
+	if len(causes) > 0 {
+		v.fail(name, text+strings.Join(causes, "; "), do...)
+		return
+	}
+	may := v.unsure
+	if v.isProxy() {
+		may = append(may, fmt.Sprintf("the RDS Proxy has no secret for the database user %s, or may not read it", v.t.User))
+	}
+	if v.server == nil {
+		may = append(may, "IAM authentication is not enabled on the server")
+	}
+	if addr, err := netip.ParseAddr(serverurl.NormalHost(v.URL.Host)); err == nil && addr.IsLoopback() {
+		may = append(may, "the tunnel at "+v.address()+" leads to another server than "+v.t.Host)
+	}
+	if len(may) == 0 {
+		may = []string{fmt.Sprintf("none of the known causes; the server's own log (iam-db-auth-error) tells more. The user's name is case-sensitive: %s", v.t.User)}
+	}
+	v.fail(name, text+"perhaps "+strings.Join(may, "; or "))
+}
+
+// asksForToken says whether the server asks this user for its password in clear, which it does for a user with
+// AWSAuthenticationPlugin. No token is sent.
+func (v *visit) asksForToken(ctx context.Context) bool {
+	a := v.login(ctx, nil)
+	return errors.Is(a.err, mysql.ErrCleartextPassword)
+}

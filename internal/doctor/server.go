@@ -1,0 +1,410 @@
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"mysql-secret-store-rds/internal/cname"
+	"mysql-secret-store-rds/internal/credentials"
+	"mysql-secret-store-rds/internal/discover"
+	"mysql-secret-store-rds/internal/inventory"
+	"mysql-secret-store-rds/internal/paste"
+	"mysql-secret-store-rds/internal/resolve"
+	"mysql-secret-store-rds/internal/serverurl"
+	"mysql-secret-store-rds/internal/target"
+)
+
+// How long the steps may take.
+const (
+	tcpPatience   = 3 * time.Second
+	loginPatience = 15 * time.Second
+	awsPatience   = 20 * time.Second
+)
+
+// Server is a server to check, and what is known of it.
+type Server struct {
+	URL        serverurl.URL
+	Resolution resolve.Resolution    // of URL
+	Provider   *credentials.Provider // of the credentials that sign for Resolution.Target
+	Known      *inventory.Server     // what the inventory says of the endpoint; nil: nothing
+	ConfigFile string                // where settings belong
+
+	// CA are the authorities that its certificate may be of, and CAFile is what a person calls them. Without
+	// CAKnown, they don't include this server's: no connection is tried then.
+	CA      *x509.CertPool
+	CAFile  string
+	CAKnown bool
+
+	// Tunnel is the ssh: of the configuration, through which MySQL Shell connects; "": it connects by itself.
+	Tunnel string
+
+	// Dial connects; nil: as package net does.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Lookup gives a host's aliases, the host first, and its addresses; nil: [Lookup].
+	Lookup func(ctx context.Context, host string) (hops, addrs []string, err error)
+	// Describe words an error of package credentials, with what to do about it; nil: its own text.
+	Describe func(error) (text string, do []string)
+}
+
+// visit is a check of a server under way.
+type visit struct {
+	Server
+	give   func(Finding)
+	t      target.Target
+	config *aws.Config // with valid credentials, or nil
+	caller string      // their owner's ARN, if STS told it
+
+	account string // theirs, if it is known
+
+	server *inventory.Server // as RDS said just now, or else as the inventory says; nil when neither knows it
+	fresh  bool              // RDS said it
+
+	conn net.Conn // that was made and not used yet, or nil
+
+	causes []string // why a token would be refused
+	unsure []string // why it might be
+}
+
+// CheckServer checks the way from a Server URL to its database, in the order in which things are needed, and reports
+// each finding as soon as there is one. A check that another one has made pointless is reported as such. It asks DNS,
+// STS, RDS and IAM, connects, and logs in; it changes nothing. It ends soon after ctx does.
+func CheckServer(ctx context.Context, s Server, report func(Finding)) {
+	v := &visit{Server: s, give: report, t: s.Resolution.Target}
+	if v.Dial == nil {
+		v.Dial = (&net.Dialer{}).DialContext
+	}
+	if v.Lookup == nil {
+		v.Lookup = Lookup
+	}
+	if s.Resolution.Outcome != resolve.ToToken {
+		v.warn("target", fmt.Sprintf("no token is made for %s: %s", s.URL, s.Resolution.Reason))
+		return
+	}
+	v.ok("target", fmt.Sprintf("a token for %s at %s:%d in %s", v.t.User, v.t.Host, v.t.Port, v.t.Region))
+	found := v.checkName(ctx)
+	v.checkCredentials(ctx)
+	v.checkServer(ctx)
+	v.checkPermission(ctx)
+	v.checkIAM()
+	v.checkConnection(ctx, found)
+}
+
+func (v *visit) ok(name, text string) { v.give(Finding{name, OK, text, nil}) }
+func (v *visit) warn(name, text string, do ...string) {
+	v.give(Finding{name, Warn, text, do})
+}
+func (v *visit) fail(name, text string, do ...string) {
+	v.give(Finding{name, Fail, text, do})
+}
+
+// cause fails a check for something that also makes the server refuse the token.
+func (v *visit) cause(name, text string, do ...string) {
+	v.causes = append(v.causes, text)
+	v.fail(name, text, do...)
+}
+
+// Lookup gives a host's aliases, one after the other, and its addresses, by the system's DNS servers.
+func Lookup(ctx context.Context, host string) (hops, addrs []string, err error) {
+	hops = []string{host}
+	// Real chains have one to three; a single word is no matter for DNS.
+	for name := host; len(hops) <= 8 && strings.Contains(name, "."); {
+		next, err := cname.Lookup(ctx, name)
+		if next = serverurl.NormalHost(next); err != nil || next == "" || slices.Contains(hops, next) {
+			break // the addresses matter, and may be in a file
+		}
+		hops = append(hops, next)
+		name = next
+	}
+	addrs, err = net.DefaultResolver.LookupHost(ctx, host)
+	return hops, addrs, err
+}
+
+// checkName says whether there is an address to connect to.
+func (v *visit) checkName(ctx context.Context) (found bool) {
+	const name = "name"
+	host := serverurl.NormalHost(v.URL.Host)
+	if _, err := netip.ParseAddr(host); err == nil {
+		v.ok(name, host+" is an address")
+		return true
+	}
+	hops, addrs, err := v.Lookup(ctx, host)
+	if err == nil && len(addrs) == 0 {
+		err = errors.New("it has no address")
+	}
+	chain := strings.Join(hops, " is an alias of ")
+	if err != nil && v.Tunnel != "" {
+		v.warn(name, fmt.Sprintf("can't tell: the far end of the tunnel (%s) looks %s up; here: %v", v.Tunnel, host, err))
+		return false
+	}
+	if err != nil {
+		text := fmt.Sprintf("%s can't be looked up: %v", host, err)
+		if len(hops) > 1 {
+			text += " (" + chain + ")"
+		}
+		v.fail(name, text)
+		return false
+	}
+	other := slices.IndexFunc(hops, func(hop string) bool {
+		_, ok := serverurl.ParseEndpoint(hop)
+		return ok
+	})
+	if other >= 0 && !slices.Contains(hops, v.t.Host) {
+		// Two endpoints may be one server's: the login tells.
+		why := fmt.Sprintf("%s leads to %s, and the token is for %s", host, hops[other], v.t.Host)
+		v.causes = append(v.causes, why)
+		v.warn(name, why, v.setting("endpoint", fmt.Sprintf("%s:%d", hops[other], v.t.Port)))
+		return true
+	}
+	if len(hops) < 2 {
+		chain = host
+	}
+	v.ok(name, fmt.Sprintf("%s: %s", chain, strings.Join(addrs, ", ")))
+	return true
+}
+
+// setting is what to write into the configuration.
+func (v *visit) setting(key, value string) string {
+	return fmt.Sprintf("write into %s: \"servers: {'%s:%d': {%s: '%s'}}\"",
+		cmp.Or(v.ConfigFile, "config.yaml"), v.URL.Host, v.URL.PortOrDefault(), key, value)
+}
+
+// checkCredentials gets the credentials and asks STS whose they are, and what time it is.
+func (v *visit) checkCredentials(ctx context.Context) {
+	const name = "credentials"
+	failed := func(err error) {
+		if clock, ok := errors.AsType[*credentials.ClockError](err); ok {
+			v.warn(name, "of no use until this machine's clock is right")
+			v.checkClock(clock.Ahead)
+			return
+		}
+		text, do := described(v.Describe, err)
+		v.fail(name, text, do...)
+	}
+	inTime, cancel := context.WithTimeout(ctx, awsPatience)
+	defer cancel()
+	creds, err := v.Provider.Retrieve(inTime)
+	if err != nil {
+		failed(err)
+		return
+	}
+	config, err := v.Provider.Config(inTime)
+	if err != nil {
+		failed(err)
+		return
+	}
+	config.Region = cmp.Or(v.Resolution.Endpoint.Region, v.t.Region)
+	life := ""
+	if creds.CanExpire {
+		life = ", until " + creds.Expires.Local().Format("15:04 on 2006-01-02")
+	}
+	who, err := sts.NewFromConfig(config).GetCallerIdentity(inTime, nil)
+	if err != nil {
+		err = v.Provider.Explain(inTime, err)
+		api, answered := errors.AsType[*credentials.APIError](err)
+		_, network := errors.AsType[*credentials.NetworkError](err)
+		if network || errors.Is(err, credentials.ErrTimeout) || answered && api.Throttled {
+			text, do := described(v.Describe, err)
+			v.config, v.account = &config, creds.AccountID
+			v.unsure = append(v.unsure, "the credentials are not valid, or this machine's clock is wrong: STS couldn't be asked")
+			v.warn(name, fmt.Sprintf("there are some%s, but STS couldn't be asked whose: %s", life, text), do...)
+			return
+		}
+		failed(err)
+		return
+	}
+	v.config, v.caller, v.account = &config, aws.ToString(who.Arn), aws.ToString(who.Account)
+	v.ok(name, v.caller+life)
+	if ahead, ok := skew(who); ok {
+		v.checkClock(ahead)
+	} else {
+		v.warn("clock", "can't tell: STS didn't say what time it is")
+	}
+}
+
+func (v *visit) checkClock(ahead time.Duration) {
+	clock := ofClock(ahead)
+	if clock.Status == Fail {
+		v.causes = append(v.causes, "this machine's clock is "+clock.Text)
+	}
+	v.give(clock)
+}
+
+// skew is how far this machine's clock is ahead of the one that STS answered by.
+func skew(who *sts.GetCallerIdentityOutput) (ahead time.Duration, ok bool) {
+	there, ok1 := awsmiddleware.GetServerTime(who.ResultMetadata)
+	here, ok2 := awsmiddleware.GetResponseAt(who.ResultMetadata)
+	return here.Sub(there), ok1 && ok2
+}
+
+// checkServer finds out what RDS knows about the server, and whether the token is for that.
+func (v *visit) checkServer(ctx context.Context) {
+	const name = "server"
+	v.server = v.Known
+	why := "there are no credentials to ask RDS with"
+	if v.config != nil {
+		inTime, cancel := context.WithTimeout(ctx, awsPatience)
+		defer cancel()
+		s, found, err := discover.Find(inTime, *v.config, v.Resolution.Endpoint, v.t.Region, v.account, time.Now())
+		switch {
+		case err != nil:
+			text, _ := described(v.Describe, v.Provider.Explain(inTime, err))
+			why = "RDS can't be asked: " + text
+		case found:
+			if s.Account == "" && v.Known != nil {
+				s.Account = v.Known.Account
+			}
+			v.server, v.fresh = &s, true
+		case v.Known == nil || v.Known.Account == v.account:
+			v.cause(name, fmt.Sprintf("RDS has no MySQL or MariaDB server %s in account %s: it is gone, or the credentials are another account's",
+				v.t.Host, cmp.Or(v.account, "(not known)")), program+" explain "+paste.Word(v.URL.String()))
+			return
+		default:
+			why = "the credentials are of another account"
+		}
+	}
+	if v.server == nil {
+		v.warn(name, "nothing is known about it: "+why, program+" discover")
+		return
+	}
+	s := *v.server
+	text := fmt.Sprintf("%v %s (%s), %s, account %s", s.Kind, s.Name, s.ResourceID, strings.TrimSpace(s.Engine+" "+s.EngineVersion), s.Account)
+	if !v.fresh {
+		text += fmt.Sprintf("; seen %s (%s)", s.Seen.Local().Format("2006-01-02 15:04"), why)
+	}
+	var wrong, do []string
+	if s.Region != v.t.Region {
+		wrong = append(wrong, fmt.Sprintf("the token is for region %s, and the server is in %s", v.t.Region, s.Region))
+		do = append(do, v.setting("region", s.Region))
+	}
+	if s.Port != 0 && s.Port != v.t.Port {
+		wrong = append(wrong, fmt.Sprintf("the token is for port %d, and the server's is %d", v.t.Port, s.Port))
+		if serverurl.NormalHost(v.URL.Host) == v.t.Host {
+			right := v.URL
+			right.Port = s.Port
+			do = append(do, "mysqlsh "+paste.Word(right.String()))
+		} else {
+			do = append(do, v.setting("endpoint", fmt.Sprintf("%s:%d", v.t.Host, s.Port)))
+		}
+	}
+	switch {
+	case len(wrong) > 0:
+		v.cause(name, strings.Join(wrong, "; "), do...)
+	case v.fresh && s.Status != "available":
+		v.warn(name, text+"; its status is "+s.Status)
+	default:
+		v.ok(name, text)
+	}
+}
+
+// checkPermission has rds-db:connect simulated.
+func (v *visit) checkPermission(ctx context.Context) {
+	const name = "permission"
+	switch {
+	case v.config == nil:
+		v.warn(name, "not checked: there are no valid credentials")
+		return
+	case v.server != nil && v.account != "" && v.server.Account != "" && v.server.Account != v.account:
+		v.cause(name, fmt.Sprintf("the credentials are of account %s, and the server is in %s, where they can't be allowed to connect",
+			v.account, v.server.Account), v.setting("role_arn", fmt.Sprintf("arn:%s:iam::%s:role/ROLE", v.server.Partition, v.server.Account)))
+		return
+	}
+	if v.server == nil || v.server.Account == "" || v.resource() == "" {
+		v.unsure = append(v.unsure, "rds-db:connect is not allowed")
+		v.warn(name, "can't tell: the server's resource id is not known")
+		return
+	}
+	arn := connectARN(*v.server, v.resource(), v.t.User)
+	can := fmt.Sprintf("can't tell whether rds-db:connect is allowed on %s: ", arn)
+	if v.caller == "" {
+		v.unsure = append(v.unsure, "rds-db:connect is not allowed on "+arn)
+		v.warn(name, can+"STS couldn't be asked who it is for", policy(arn))
+		return
+	}
+	inTime, cancel := context.WithTimeout(ctx, awsPatience)
+	defer cancel()
+	allowed, forbidden, err := discover.MayConnect(inTime, *v.config, v.caller, arn)
+	switch {
+	case err != nil:
+		err = v.Provider.Explain(inTime, err)
+		why, _ := described(v.Describe, err)
+		if api, ok := errors.AsType[*credentials.APIError](err); ok && api.Denied {
+			why = "iam:SimulatePrincipalPolicy is not allowed"
+		}
+		v.unsure = append(v.unsure, "rds-db:connect is not allowed on "+arn)
+		v.warn(name, can+why+"; this policy for "+holder(v.caller)+" allows it", policy(arn))
+	case allowed:
+		v.ok(name, "rds-db:connect is allowed on "+arn)
+	case forbidden:
+		v.cause(name, fmt.Sprintf("rds-db:connect is denied to %s on %s, by a policy that says so, a permissions boundary or the organization",
+			holder(v.caller), arn))
+	default:
+		why := fmt.Sprintf("rds-db:connect is not allowed to %s on %s", holder(v.caller), arn)
+		v.causes = append(v.causes, why)
+		v.fail(name, why+"; this policy allows it", policy(arn))
+	}
+}
+
+// resource is the id that permissions name, or "": for an instance in a cluster it is the cluster's, which the
+// inventory doesn't have.
+func (v *visit) resource() string {
+	if s := v.server; v.fresh || s.Kind != serverurl.Instance || s.Cluster == "" {
+		return s.ResourceID
+	}
+	return ""
+}
+
+// isProxy says whether the server is an RDS Proxy, which has users of its own.
+func (v *visit) isProxy() bool {
+	kind := v.Resolution.Endpoint.Kind
+	return kind == serverurl.Proxy || kind == serverurl.ProxyEndpoint
+}
+
+// checkIAM says whether the server takes tokens at all.
+func (v *visit) checkIAM() {
+	const name = "iam"
+	if v.server == nil {
+		v.warn(name, "can't tell whether IAM authentication is enabled: nothing is known about the server")
+		return
+	}
+	what := "IAM authentication is enabled"
+	off := "IAM authentication is not enabled on the server"
+	if v.isProxy() {
+		what, off = "the RDS Proxy takes tokens", "the RDS Proxy takes no tokens: none of its secrets has IAM authentication"
+	}
+	switch {
+	case v.server.IAM:
+		v.ok(name, what)
+	case v.fresh:
+		v.cause(name, off, v.enableIAM()...)
+	default:
+		off += ", as of " + v.server.Seen.Local().Format("2006-01-02 15:04")
+		v.causes = append(v.causes, off)
+		v.warn(name, off, v.enableIAM()...)
+	}
+}
+
+// enableIAM is the command that does, if it can be given.
+func (v *visit) enableIAM() []string {
+	if v.server == nil || v.server.Name == "" {
+		return nil
+	}
+	return []string{enableIAM(*v.server, cmp.Or(v.Provider.Profile(), v.t.Profile))}
+}
+
+// address is where to connect to.
+func (v *visit) address() string {
+	return net.JoinHostPort(serverurl.NormalHost(v.URL.Host), strconv.Itoa(v.URL.PortOrDefault()))
+}
