@@ -26,16 +26,24 @@ type File struct {
 	Stamp string
 }
 
-// Read reads the file called named (the value of [Env]), or, when that is "", config.yaml in
-// os.UserConfigDir()/mysql-secret-store-rds. A missing file is an error only when it was named.
+// Path is where the file called named (the value of [Env]) is, or would be: when that is "", config.yaml in
+// os.UserConfigDir()/mysql-secret-store-rds.
+func Path(named string) (string, error) {
+	if named != "" {
+		return named, nil
+	}
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return "", fmt.Errorf("no place for the configuration: %w", err)
+	}
+	return filepath.Join(dir, "mysql-secret-store-rds", "config.yaml"), nil
+}
+
+// Read reads the file at [Path]. A missing file is an error only when it was named.
 func Read(named string) (File, error) {
-	path := named
-	if path == "" {
-		dir, err := os.UserConfigDir()
-		if err != nil {
-			return File{Path: "$" + Env, Stamp: none}, nil
-		}
-		path = filepath.Join(dir, "mysql-secret-store-rds", "config.yaml")
+	path, err := Path(named)
+	if err != nil {
+		return File{Path: "$" + Env, Stamp: none}, nil
 	}
 	f, err := read(path)
 	switch {
@@ -87,7 +95,7 @@ func read(path string) (File, error) {
 	}
 	// Nobody forges the owner's own file, so that a checksum will do, and a fast one: the file is
 	// read at every call. Time and size make up for its 32 bits.
-	sum := crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli))
+	sum := crc32.ChecksumIEEE(data)
 	stamp := fmt.Sprintf("%s-%08x-%x-%x", rules, sum, len(data), info.ModTime().UnixNano())
 	return File{Path: path, Data: data, Stamp: stamp}, nil
 }

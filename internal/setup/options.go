@@ -1,0 +1,113 @@
+package setup
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// span is where a member of a JSON object stands: from its key to the end of its value.
+type span struct {
+	key        string
+	start, end int
+	value      int // where the value begins
+}
+
+// members gives the places of an object's members, and where its braces are. No text at all is an empty object.
+func members(text []byte) (list []span, open, end int, err error) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	first, err := d.Token()
+	if err != nil || first != json.Delim('{') {
+		return nil, 0, 0, errors.New("not a JSON object")
+	}
+	open = int(d.InputOffset())
+	at := open
+	for d.More() {
+		start := at + bytes.IndexByte(text[at:], '"')
+		key, err := d.Token()
+		if err != nil {
+			return nil, 0, 0, fmt.Errorf("not JSON: %w", err)
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil, 0, 0, fmt.Errorf("not JSON: %w", err)
+		}
+		at = int(d.InputOffset())
+		list = append(list, span{key: fmt.Sprint(key), start: start, end: at, value: at - len(value)})
+	}
+	if _, err := d.Token(); err != nil {
+		return nil, 0, 0, fmt.Errorf("not JSON: %w", err)
+	}
+	end = int(d.InputOffset()) - 1
+	if len(bytes.TrimSpace(text[end+1:])) > 0 {
+		return nil, 0, 0, errors.New("text after the JSON object")
+	}
+	return list, open, end, nil
+}
+
+// member gives a member's value as it stands there, or nil. Of several with one key the last counts.
+func member(text []byte, key string) (json.RawMessage, error) {
+	if len(bytes.TrimSpace(text)) == 0 {
+		return nil, nil
+	}
+	list, _, _, err := members(text)
+	var value json.RawMessage
+	for _, m := range list {
+		if m.key == key {
+			value = json.RawMessage(text[m.value:m.end])
+		}
+	}
+	return value, err
+}
+
+// setMember gives a member another value, adds it at the end, or, when value is nil, takes it out. All other
+// bytes stay.
+func setMember(text []byte, key string, value json.RawMessage) ([]byte, error) {
+	if len(bytes.TrimSpace(text)) == 0 {
+		if value == nil {
+			return text, nil
+		}
+		return fmt.Appendf(nil, "{%q: %s}\n", key, value), nil
+	}
+	list, open, _, err := members(text)
+	if err != nil {
+		return nil, err
+	}
+	at := -1
+	for i, m := range list {
+		if m.key == key {
+			at = i
+		}
+	}
+	put := func(from, to int, middle string) []byte {
+		return bytes.Join([][]byte{text[:from], []byte(middle), text[to:]}, nil)
+	}
+	switch {
+	case at >= 0 && value != nil:
+		return put(list[at].value, list[at].end, string(value)), nil
+	case at >= 0 && at > 0:
+		return put(list[at-1].end, list[at].end, ""), nil
+	case at >= 0 && len(list) > 1:
+		return put(list[0].start, list[1].start, ""), nil
+	case at >= 0:
+		return put(open, list[0].end, ""), nil
+	case value == nil:
+		return text, nil
+	case len(list) == 0:
+		return put(open, open, fmt.Sprintf("%q: %s", key, value)), nil
+	}
+	// As far from the last one as the first is from its brace: that is how the file is indented.
+	space := string(text[open:list[0].start])
+	if space == "" {
+		space = " "
+	}
+	last := list[len(list)-1].end
+	return put(last, last, fmt.Sprintf(",%s%q: %s", space, key, value)), nil
+}
+
+// isEmpty says whether a text is an object without members.
+func isEmpty(text []byte) bool {
+	list, _, _, err := members(text)
+	return len(bytes.TrimSpace(text)) == 0 || err == nil && len(list) == 0
+}

@@ -1,0 +1,233 @@
+package setup
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"mysql-secret-store-rds/internal/paste"
+)
+
+// System is the machine as setup sees it. Tests make their own.
+type System struct {
+	GOOS     string
+	Root     string   // what "/" is: "" but in tests
+	Named    []string // the mysqlsh programs that a person named, instead of all that there are
+	Home     string
+	Binary   string // this program, symbolic links followed
+	Getenv   func(string) string
+	Writable func(dir string) bool
+	// Version is what a program says when it is called with "--version", or, if it is a helper, with "version"; "" when it can't be run.
+	Version func(ctx context.Context, path string) string
+}
+
+// Here is the machine that this is.
+func Here(binary string) System {
+	home, _ := os.UserHomeDir() // "" finds nothing there
+	return System{GOOS: runtime.GOOS, Home: home, Binary: binary, Getenv: os.Getenv, Writable: writable, Version: version}
+}
+
+// writable tries: permissions, read-only file systems and access lists all count.
+func writable(dir string) bool {
+	f, err := os.CreateTemp(dir, ".mysql-secret-store-rds-*")
+	if err != nil {
+		return false
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name())) == nil
+}
+
+func version(ctx context.Context, path string) string {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	word := "--version"
+	if strings.HasPrefix(filepath.Base(path), Name) {
+		word = "version"
+	}
+	cmd := exec.CommandContext(ctx, path, word)
+	cmd.WaitDelay = time.Second
+	out, err := cmd.Output()
+	if err != nil {
+		return ""
+	}
+	line, _, _ := strings.Cut(string(out), "\n")
+	return strings.TrimSpace(line)
+}
+
+func (s System) exe() string {
+	if s.GOOS == "windows" {
+		return ".exe"
+	}
+	return ""
+}
+
+// Shell is a MySQL Shell: its binary, symbolic links followed, and the folder in which it looks for helpers.
+type Shell struct{ Path, Dir string }
+
+// Shells finds every mysqlsh: on PATH, and where packages, Homebrew and archives put it. Each folder stands once.
+func (s System) Shells() []Shell {
+	name := "mysqlsh" + s.exe()
+	candidates := s.Named
+	if len(candidates) == 0 {
+		candidates = s.everywhere(name)
+	}
+	var shells []Shell
+	for _, path := range candidates {
+		real, err := filepath.EvalSymlinks(path)
+		if err != nil {
+			continue
+		}
+		info, err := os.Stat(real)
+		if err != nil || !info.Mode().IsRegular() || s.GOOS != "windows" && info.Mode()&0o111 == 0 {
+			continue
+		}
+		dir := filepath.Dir(real)
+		if !slices.ContainsFunc(shells, func(sh Shell) bool { return sh.Dir == dir }) {
+			shells = append(shells, Shell{real, dir})
+		}
+	}
+	return shells
+}
+
+// everywhere gives the paths at which a mysqlsh may be, those on PATH first.
+func (s System) everywhere(name string) (candidates []string) {
+	for _, dir := range filepath.SplitList(s.Getenv("PATH")) {
+		if filepath.IsAbs(dir) {
+			candidates = append(candidates, filepath.Join(dir, name))
+		}
+	}
+	patterns := []string{
+		"/opt/homebrew/Cellar/mysql-shell/*/bin", "/opt/homebrew/opt/mysql-shell*/bin", "/usr/local/Cellar/mysql-shell/*/bin", "/usr/local/opt/mysql-shell*/bin",
+		"/home/linuxbrew/.linuxbrew/Cellar/mysql-shell/*/bin", "/home/linuxbrew/.linuxbrew/opt/mysql-shell*/bin",
+		"/usr/local/mysql-shell*/bin", "/opt/mysql-shell*/bin", "/usr/bin", "/usr/local/bin",
+	}
+	if s.GOOS == "windows" {
+		patterns = nil
+		for _, env := range []string{"ProgramFiles", "ProgramFiles(x86)", "ProgramW6432"} {
+			if dir := s.Getenv(env); dir != "" {
+				patterns = append(patterns, filepath.Join(dir, "MySQL", "MySQL Shell*", "bin"))
+			}
+		}
+	}
+	for _, pattern := range patterns {
+		found, _ := filepath.Glob(filepath.Join(s.Root+filepath.FromSlash(pattern), name)) // only a bad pattern is an error
+		candidates = append(candidates, found...)
+	}
+	return candidates
+}
+
+// OptionsFile is where MySQL Shell keeps its persisted options (MySQL Shell guide, "Configuring MySQL Shell Options").
+func (s System) OptionsFile() string {
+	dir := s.Getenv("MYSQLSH_USER_CONFIG_HOME")
+	switch {
+	case dir != "":
+	case s.GOOS == "windows":
+		dir = filepath.Join(s.Getenv("AppData"), "MySQL", "mysqlsh")
+	default:
+		dir = filepath.Join(s.Home, ".mysqlsh")
+	}
+	return filepath.Join(dir, "options.json")
+}
+
+// Helper gives the helper that the Shell's options name; "" when they name none.
+func (s System) Helper() (string, error) {
+	text, err := os.ReadFile(s.OptionsFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	value, err := member(text, option)
+	return strings.Trim(string(value), `"`), err
+}
+
+// temporary says whether this program is one that go run made, and will remove.
+func (s System) temporary() bool { return strings.Contains(filepath.ToSlash(s.Binary), "/go-build") }
+
+// leadsHere says whether a path is this program: a link to it, itself, or, on Windows, a copy.
+func (s System) leadsHere(path string) bool {
+	at, err1 := os.Stat(path)
+	self, err2 := os.Stat(s.Binary)
+	if err1 != nil || err2 != nil {
+		return false
+	}
+	if os.SameFile(at, self) {
+		return true
+	}
+	if s.GOOS != "windows" || at.Size() != self.Size() {
+		return false
+	}
+	a, err1 := os.ReadFile(path)
+	b, err2 := os.ReadFile(s.Binary)
+	return err1 == nil && err2 == nil && bytes.Equal(a, b)
+}
+
+// place makes path a link to this program, or a copy.
+func (s System) place(path string) error {
+	tmp := path + ".new"
+	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	var err error
+	if s.GOOS == "windows" {
+		var program []byte
+		if program, err = os.ReadFile(s.Binary); err == nil {
+			err = os.WriteFile(tmp, program, 0o755)
+		}
+	} else {
+		err = os.Symlink(s.Binary, tmp)
+	}
+	if err == nil {
+		err = os.Rename(tmp, path)
+	}
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(tmp))
+	}
+	return nil
+}
+
+type completion struct{ shell, file, note string }
+
+// completions gives the shells that seem to be used, and where their completions belong.
+func (s System) completions() []completion {
+	uses := func(shell string, files ...string) bool {
+		if filepath.Base(s.Getenv("SHELL")) == shell {
+			return true
+		}
+		return slices.ContainsFunc(files, func(f string) bool {
+			_, err := os.Stat(filepath.Join(s.Home, f))
+			return err == nil
+		})
+	}
+	data := s.Getenv("XDG_DATA_HOME")
+	if data == "" {
+		data = filepath.Join(s.Home, ".local", "share")
+	}
+	config := s.Getenv("XDG_CONFIG_HOME")
+	if config == "" {
+		config = filepath.Join(s.Home, ".config")
+	}
+	var list []completion
+	if s.GOOS == "windows" || s.Home == "" {
+		return nil
+	}
+	if uses("bash", ".bashrc") {
+		list = append(list, completion{"bash", filepath.Join(data, "bash-completion", "completions", Name), ""})
+	}
+	if uses("zsh", ".zshrc") {
+		dir := filepath.Join(data, "zsh", "site-functions")
+		list = append(list, completion{"zsh", filepath.Join(dir, "_"+Name), "write into ~/.zshrc, before compinit: fpath+=(" + paste.Word(dir) + ")"})
+	}
+	if uses("fish", ".config/fish") {
+		list = append(list, completion{"fish", filepath.Join(config, "fish", "completions", Name+".fish"), ""})
+	}
+	return list
+}
