@@ -305,17 +305,12 @@ func (d *demo) list(ctx context.Context) (string, error) {
 
 // forReal tells whoever has MySQL Shell how to go on.
 func (d *demo) forReal() {
-	shell, err := exec.LookPath("mysqlsh")
-	if err != nil {
+	if _, err := exec.LookPath("mysqlsh"); err != nil {
 		return
 	}
-	if real, err := filepath.EvalSymlinks(shell); err == nil {
-		shell = real
-	}
-	fmt.Fprintf(d.out, `
-MySQL Shell is installed here. To use the helper for real, put it beside the Shell (with sudo where
-the folder needs it), and in MySQL Shell switch it on:
-  go build -o %s ./cmd/mysql-secret-store-rds
-  \option --persist credentialStore.helper rds
-`, filepath.Join(filepath.Dir(shell), "mysql-secret-store-rds"))
+	fmt.Fprint(d.out, `
+MySQL Shell is installed here. To use the helper for real:
+  go build -o ~/.local/bin/mysql-secret-store-rds ./cmd/mysql-secret-store-rds
+  ~/.local/bin/mysql-secret-store-rds setup
+`)
 }

@@ -54,14 +54,18 @@ func authorities(res resolve.Resolution, configFile string) (string, error) {
 	if res.Client.SSLCA != "" {
 		return res.Client.SSLCA, nil
 	}
-	t := res.Target
-	// RDS Proxy's certificates come from Amazon's public authorities, the same ones in every region.
-	proxy := res.Endpoint.Partition == "aws" && (res.Endpoint.Kind == serverurl.Proxy || res.Endpoint.Kind == serverurl.ProxyEndpoint)
-	if !proxy && !cabundle.Covers(res.Endpoint.Partition, t.Region) {
+	if !covered(res) {
 		return "", problem{
-			text: fmt.Sprintf("the certificate authorities that come with %s are not for %s (%s)", Name, t.Region, res.Endpoint.Partition),
+			text: fmt.Sprintf("the certificate authorities that come with %s are not for %s (%s)", Name, res.Target.Region, res.Endpoint.Partition),
 			hint: fmt.Sprintf("get Amazon's bundle for that region, and write into %s: \"defaults: {ssl_ca: /path/to/bundle.pem}\"", configFile),
 		}
 	}
 	return bundleFile()
+}
+
+// covered says whether the embedded authorities are a server's. RDS Proxy's certificates come from Amazon's public
+// authorities, the same ones in every region.
+func covered(res resolve.Resolution) bool {
+	ep := res.Endpoint
+	return ep.Partition == "aws" && (ep.Kind == serverurl.Proxy || ep.Kind == serverurl.ProxyEndpoint) || cabundle.Covers(ep.Partition, res.Target.Region)
 }

@@ -57,7 +57,7 @@ func (c *console) cacheCommand() *cobra.Command {
 		Short: "drop everything that is kept",
 		Long:  "Drops all tokens and credentials that are kept. The next connections ask AWS again.",
 		Args:  cobra.NoArgs,
-		RunE:  func(*cobra.Command, []string) error { return c.logout(nil, true) },
+		RunE:  func(*cobra.Command, []string) error { return c.logout(nil, true, nil) },
 	}
 	cmd.AddCommand(list, clearAll)
 	return cmd

@@ -14,6 +14,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"mysql-secret-store-rds/internal/early"
+	"mysql-secret-store-rds/internal/protocol"
 	"mysql-secret-store-rds/internal/spelling"
 )
 
@@ -26,16 +28,24 @@ type console struct {
 // errSaid is a failure of which everything has been said.
 var errSaid = errors.New("failed")
 
-// isCommand says whether a call without the protocol's form is a person's command all the same: MySQL
+// isCommand says whether a call without the protocol's form is a person's command all the same, or a mistyped one: MySQL
 // Shell never makes one, so that the words for a mistake can be a person's, too.
 func isCommand(root *cobra.Command, args []string) bool {
 	if len(args) == 0 {
 		return false
 	}
-	if slices.Contains([]string{"-h", "--help", "help", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd}, args[0]) {
+	if slices.Contains([]string{"-h", "--help", "help", "--version", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd}, args[0]) {
 		return true
 	}
-	return slices.ContainsFunc(root.Commands(), func(c *cobra.Command) bool { return c.Name() == args[0] })
+	var names []string
+	for _, c := range root.Commands() {
+		names = append(names, c.Name())
+	}
+	if slices.Contains(names, args[0]) {
+		return true
+	}
+	near := spelling.Nearest(args[0], append(protocol.Commands[:], names...)) // of two equally near the Shell's own
+	return slices.Contains(names, near)
 }
 
 // command runs a person's command, and gives the exit code.
@@ -58,6 +68,8 @@ func (c *console) command(root *cobra.Command) int {
 
 // root builds the commands. It happens only when a person calls: what MySQL Shell calls has been dispatched.
 func (c *console) root() *cobra.Command {
+	version := false
+	cobra.EnableCommandSorting = false // they stand in the order in which a newcomer needs them
 	root := &cobra.Command{
 		Use:                        Name,
 		Long:                       rootHelp,
@@ -66,6 +78,10 @@ func (c *console) root() *cobra.Command {
 		Args:                       cobra.ArbitraryArgs,
 		SuggestionsMinimumDistance: 2,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if version {
+				fmt.Fprintln(c.stdout, early.Version())
+				return nil
+			}
 			if len(args) == 0 {
 				fmt.Fprint(c.stderr, helpOf(cmd))
 				return errSaid
@@ -83,10 +99,23 @@ func (c *console) root() *cobra.Command {
 	root.SetErr(c.stderr)
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { fmt.Fprint(cmd.OutOrStdout(), helpOf(cmd)) })
 	root.SetFlagErrorFunc(mistypedFlag)
-	root.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true})
+	root.SetHelpCommand(&cobra.Command{
+		Use:    "help [command]",
+		Hidden: true, // as --help says the same
+		RunE: func(_ *cobra.Command, args []string) error {
+			of, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				of = root
+			}
+			return of.Help()
+		},
+	})
+	// Not cobra's own, which has a template: with text/template the linker keeps every method of every type, which
+	// makes the program nearly three times as large, and slower to start.
+	root.Flags().BoolVar(&version, "version", false, "print the version")
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(
-		c.connectCommand(), c.discoverCommand(), c.listServersCommand(), c.explainCommand(),
+		c.setupCommand(root), c.discoverCommand(), c.listServersCommand(), c.connectCommand(), c.explainCommand(), c.doctorCommand(),
 		c.tokenCommand(), c.loginCommand(), c.logoutCommand(), c.cacheCommand(), c.caBundleCommand(), c.completionCommand(root),
 	)
 	for _, cmd := range root.Commands() {
@@ -148,7 +177,9 @@ func helpOf(cmd *cobra.Command) string {
 
 const rootHelp = `mysql-secret-store-rds gives MySQL Shell IAM tokens for Amazon RDS and Aurora.
 
-MySQL Shell calls it by itself once it is switched on:
+MySQL Shell calls it by itself, once it stands beside the Shell and is switched on:
+  mysql-secret-store-rds setup
+or by hand, in MySQL Shell:
   \option --persist credentialStore.helper rds`
 
 const rootNotes = `

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -121,6 +122,22 @@ func TestDependencies(t *testing.T) {
 			if strings.HasPrefix(strings.TrimPrefix(p.ImportPath, module), prefix) {
 				t.Errorf("the program links %s, which %s", p.ImportPath, why)
 			}
+		}
+	}
+}
+
+// TestTheLinkerDropsWhatIsNotCalled: a package that looks for methods by name, as text/template does when it is used, makes
+// the linker keep all of them; with the AWS SDK's that triples the program.
+func TestTheLinkerDropsWhatIsNotCalled(t *testing.T) {
+	t.Parallel()
+	linked, err := os.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const service = "github.com/aws/aws-sdk-go-v2/service/"
+	for name, want := range map[string]bool{service + "ec2.(*Client).DescribeRegions": true, service + "ec2.(*Client).RunInstances": false} {
+		if bytes.Contains(linked, []byte(name)) != want {
+			t.Errorf("%s is linked: %v", name, !want)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -55,12 +56,12 @@ Exit codes: 0 when anything was found, 1 when nothing was.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.discover(cmd.Context(), f) },
 	}
 	flags := cmd.Flags()
-	flags.StringSliceVar(&f.profiles, "profile", nil, "only these profiles; patterns allowed (prod-*)")
+	flags.StringArrayVar(&f.profiles, "profile", nil, "only these profiles; patterns allowed (prod-*)")
 	flags.StringSliceVar(&f.regions, "region", nil, "these regions, instead of each profile's own")
 	flags.BoolVar(&f.allRegions, "all-regions", false, "every region that is enabled in the account")
 	flags.IntVar(&f.parallel, "parallel", 16, "accounts and regions that are asked at once")
 	flags.BoolVar(&f.json, "json", false, "print the summary as JSON")
-	flags.BoolVar(&f.dryRun, "dry-run", false, "ask AWS, and keep nothing")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "ask AWS, and leave the inventory as it is")
 	return cmd
 }
 
@@ -83,6 +84,23 @@ func (f discoverFlags) check() error {
 	return nil
 }
 
+// chosen gives the profiles that were named, or all. A comma separates two, unless a profile has it in its name.
+func (f discoverFlags) chosen() (*profiles.Set, []string, error) {
+	set, err := loadProfiles()
+	if err != nil {
+		return nil, nil, err
+	}
+	var named []string
+	for _, p := range f.profiles {
+		if _, unmatched := set.Match([]string{p}); len(unmatched) > 0 {
+			named = append(named, strings.Split(p, ",")...)
+		} else {
+			named = append(named, p)
+		}
+	}
+	return chosenProfiles(named, len(named) == 0)
+}
+
 func (c *console) discover(ctx context.Context, f discoverFlags) error {
 	if err := f.check(); err != nil {
 		return err
@@ -91,7 +109,7 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 	if err != nil {
 		return err
 	}
-	set, names, err := chosenProfiles(f.profiles, len(f.profiles) == 0)
+	set, names, err := f.chosen()
 	if err != nil {
 		return err
 	}
@@ -99,7 +117,8 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 	if err != nil {
 		return err
 	}
-	w := &world{cfg: cfg, set: set, asked: map[string]*credentials.Provider{}, code: (&logins{console: c}).code,
+	bar := &progressBar{w: c.stderr, on: isTerminal(c.stderr) && !f.json}
+	w := &world{cfg: cfg, set: set, asked: map[string]*credentials.Provider{}, code: bar.aside((&logins{console: c}).code),
 		http: awshttp.NewBuildableClient()}
 	if cfg.Cache {
 		if w.store, err = cache.Open(os.Getenv(cache.EnvDir)); err != nil {
@@ -113,13 +132,12 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 	for _, name := range names {
 		p, _ := set.Profile(name)
 		region := cmp.Or(p.Get("region"), os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
-		in.Profiles = append(in.Profiles, discover.Profile{Name: name, Region: region})
+		in.Profiles = append(in.Profiles, discover.Profile{Name: name, Region: region, Asks: asksForCode(set, name)})
 	}
 	// The SDK keeps the AWS configuration's text for each profile, and connections for each client: rather collect
 	// more often than grow with the number of accounts.
 	debug.SetMemoryLimit(discoverMemory)
-	bar := &progressBar{w: c.stderr, on: isTerminal(c.stderr) && !f.json}
-	report, err := discover.Run(ctx, in, discover.Deps{Config: w.config, Describe: w.describe, Progress: bar.show})
+	report, err := discover.Run(ctx, in, discover.Deps{Config: w.config, Forget: w.forget, Describe: w.describe, Progress: bar.show})
 	bar.clear()
 	if err != nil {
 		return err
@@ -133,6 +151,12 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 		return errSaid
 	}
 	return err
+}
+
+// asksForCode says whether a profile's credentials may want an MFA code from a person.
+func asksForCode(set *profiles.Set, name string) bool {
+	chain, _ := set.Chain(name) // what is there of it
+	return slices.ContainsFunc(chain, func(p profiles.Profile) bool { return p.Get("mfa_serial") != "" })
 }
 
 // databaseUsers are those whom the configuration signs for, and the person at the keyboard: whoever may
@@ -159,7 +183,7 @@ type world struct {
 	cfg   *config.Config
 	set   *profiles.Set
 	store cache.Store
-	code  func(profile string) func(context.Context, string) (string, error)
+	code  func(ctx context.Context, profile, serial string) (string, error)
 	http  *awshttp.BuildableClient // one for all: each has its connections
 
 	mu    sync.Mutex
@@ -168,7 +192,7 @@ type world struct {
 
 func (w *world) config(ctx context.Context, profile, region string) (aws.Config, error) {
 	p := credentials.New(credentials.Source{Profile: profile, Region: region, User: userName()},
-		credentials.Options{Store: w.store, Files: func() (*profiles.Set, error) { return w.set, nil }, Code: w.code(profile), HTTP: w.http})
+		credentials.Options{Store: w.store, Files: func() (*profiles.Set, error) { return w.set, nil }, Code: w.code, HTTP: w.http})
 	w.mu.Lock()
 	w.asked[profile] = p
 	w.mu.Unlock()
@@ -179,22 +203,37 @@ func (w *world) config(ctx context.Context, profile, region string) (aws.Config,
 	return cfg, err
 }
 
-func (w *world) describe(profile string, err error) (text, run string) {
+func (w *world) provider(profile string) *credentials.Provider {
 	w.mu.Lock()
-	p := w.asked[profile]
-	w.mu.Unlock()
-	if p != nil {
+	defer w.mu.Unlock()
+	return w.asked[profile]
+}
+
+// forget drops what is kept of a profile.
+func (w *world) forget(profile string) bool {
+	p := w.provider(profile)
+	return p != nil && p.Forget()
+}
+
+func (w *world) describe(profile string, err error) discover.Description {
+	if p := w.provider(profile); p != nil {
 		err = p.Explain(context.Background(), err)
 	}
-	described := describeCredentials(profile, err, w.cfg.Timeout)
-	text = described.text
+	if errors.Is(err, credentials.ErrTimeout) {
+		return discover.Description{Text: fmt.Sprintf("no answer from AWS within %v", discover.DefaultTimeout)}
+	}
+	described := describeCredentials(credentials.OfProfile(profile), err, w.cfg.Timeout)
+	d := discover.Description{Text: described.text}
 	if described.hint != "" {
-		text += "; " + described.hint
+		d.Text += "; " + described.hint
 	}
 	if len(described.run) > 0 {
-		run = described.run[0]
+		d.Run = described.run[0]
 	}
-	return text, run
+	_, missing := errors.AsType[*credentials.ProfileError](err)
+	api, answered := errors.AsType[*credentials.APIError](err)
+	d.Refused = missing || errors.Is(err, credentials.ErrNoCredentials) || answered && !api.Throttled && (api.Refused() || api.Denied)
+	return d
 }
 
 // printReport says what was found, for a person.
@@ -205,6 +244,7 @@ func (c *console) printReport(r discover.Report, f discoverFlags) {
 		}
 	}
 	switch {
+	case !r.Found && r.Interrupted:
 	case !r.Found && len(r.Problems) == 0:
 		fmt.Fprintln(c.stdout, "No RDS or Aurora servers found.")
 	case r.Found:
@@ -219,7 +259,7 @@ func (c *console) printReport(r discover.Report, f discoverFlags) {
 	case r.Written:
 		fmt.Fprintf(c.stdout, "Kept in %s; %s list-servers shows it.\n", r.Path, Name)
 	case f.dryRun:
-		fmt.Fprintln(c.stdout, "Nothing was kept (--dry-run).")
+		fmt.Fprintln(c.stdout, "The inventory was left as it is (--dry-run).")
 	}
 	for _, p := range r.Problems {
 		where := p.Profile
@@ -230,7 +270,10 @@ func (c *console) printReport(r discover.Report, f discoverFlags) {
 			}
 			where += ")"
 		}
-		text := where + ": " + p.Text
+		text := p.Text
+		if where != "" {
+			text = where + ": " + p.Text
+		}
 		if len(p.Operations) > 0 {
 			text += " (" + strings.Join(p.Operations, ", ") + ")"
 		}
@@ -250,12 +293,35 @@ func printJSON(w io.Writer, v any) error {
 
 // progressBar shows on a terminal how far discover is; elsewhere it writes nothing.
 type progressBar struct {
-	w    io.Writer
-	on   bool
-	last time.Time
+	w  io.Writer
+	on bool
+
+	mu     sync.Mutex // while a person is asked something, too
+	last   time.Time
+	asking int
+}
+
+// aside takes the bar away while a person is asked for an MFA code.
+func (b *progressBar) aside(code func(context.Context, string, string) (string, error)) func(context.Context, string, string) (string, error) {
+	asks := func(more int) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.asking += more
+		b.wipe()
+	}
+	return func(ctx context.Context, profile, serial string) (string, error) {
+		asks(1)
+		defer asks(-1)
+		return code(ctx, profile, serial)
+	}
 }
 
 func (b *progressBar) show(p discover.Progress) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.asking > 0 {
+		return
+	}
 	if !b.on || 0 < p.Done && p.Done < p.Total && time.Since(b.last) < 100*time.Millisecond {
 		return
 	}
@@ -271,6 +337,12 @@ func (b *progressBar) show(p discover.Progress) {
 
 // clear takes the bar away.
 func (b *progressBar) clear() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.wipe()
+}
+
+func (b *progressBar) wipe() {
 	if b.on && !b.last.IsZero() {
 		fmt.Fprint(b.w, "\r\x1b[K")
 	}

@@ -28,6 +28,7 @@ func (p problem) Error() string { return p.text }
 // signError is a failure to sign, with what is needed to tell whose fault it is.
 type signError struct {
 	err        error
+	whose      credentials.Whose
 	resolution resolve.Resolution
 	configFile string
 	timeout    time.Duration
@@ -101,6 +102,10 @@ func describeSigning(e *signError) problem {
 		if missing.Nearest != "" {
 			p.text += fmt.Sprintf("; did you mean %q?", missing.Nearest)
 		}
+		if strings.HasPrefix(chosen, resolve.FromInventory) {
+			p.run = []string{Name + " discover"} // it was there then
+			return p
+		}
 		p.hint = fmt.Sprintf("set aws_profile in %s to one that it has", e.configFile)
 		return p
 	case errors.Is(e.err, credentials.ErrNoCredentials) && source.Unnamed():
@@ -116,15 +121,15 @@ func describeSigning(e *signError) problem {
 			run:  []string{"aws configure sso"},
 		}
 	}
-	p := describeCredentials(source.Name(), e.err, e.timeout)
+	p := describeCredentials(e.whose, e.err, e.timeout)
 	if e.said != "" {
 		p.text += "; it said: " + e.said
 	}
 	return p
 }
 
-// describeCredentials words why a profile's credentials can't be had, or used.
-func describeCredentials(profile string, err error, timeout time.Duration) problem {
+// describeCredentials words why credentials can't be had, or used.
+func describeCredentials(whose credentials.Whose, err error, timeout time.Duration) problem {
 	var (
 		ready     problem
 		missing   *credentials.ProfileError
@@ -135,7 +140,9 @@ func describeCredentials(profile string, err error, timeout time.Duration) probl
 		clock     *credentials.ClockError
 		network   *credentials.NetworkError
 		api       *credentials.APIError
+		settings  *credentials.SettingsError
 	)
+	profile := whose.Profile
 	login := Name + " login " + paste.Word(profile)
 	switch {
 	case errors.As(err, &ready):
@@ -159,9 +166,9 @@ func describeCredentials(profile string, err error, timeout time.Duration) probl
 	case errors.Is(err, credentials.ErrNoCode):
 		return problem{text: fmt.Sprintf("the AWS profile %q wants an MFA code, and none was typed", profile), run: []string{login}}
 	case errors.Is(err, credentials.ErrTimeout):
-		return problem{text: fmt.Sprintf("no AWS credentials for profile %q within %v", profile, timeout), run: whoami(profile)}
+		return problem{text: fmt.Sprintf("no AWS credentials for %s within %v", whose.Words, timeout), run: whoami(whose)}
 	case errors.As(err, &expired):
-		return problem{text: fmt.Sprintf("%v, and a token signed with them would be refused; renew the credentials of profile %q", expired, profile)}
+		return problem{text: fmt.Sprintf("%v, and a token signed with them would be refused; renew %s", expired, ofWhom(whose))}
 	case errors.As(err, &session):
 		return problem{text: session.Error(), hint: "write new ones there, or use a profile that renews by itself",
 			run: []string{"aws configure sso --profile " + paste.Word(session.Profile)}}
@@ -170,40 +177,62 @@ func describeCredentials(profile string, err error, timeout time.Duration) probl
 	case errors.As(err, &container):
 		return problem{text: container.Error()}
 	case errors.As(err, &process):
-		return problem{text: fmt.Sprintf("%v (profile %q)", process, profile), run: whoami(profile)}
+		return problem{text: fmt.Sprintf("%v (%s)", process, whose.Words), run: whoami(whose)}
 	case errors.As(err, &clock):
 		return problem{text: clock.Error(), hint: "set this machine's clock", run: []string{"sudo timedatectl set-ntp true"}}
 	case errors.As(err, &network):
-		return problem{text: network.Error() + fmt.Sprintf(" (profile %q)", profile), hint: "check the network, a VPN, HTTPS_PROXY"}
+		return problem{text: fmt.Sprintf("%v (%s)", network, whose.Words), hint: "check the network, a VPN, HTTPS_PROXY"}
 	case errors.As(err, &api):
-		return describeAPI(profile, api)
+		return describeAPI(whose, api)
+	case errors.As(err, &settings):
+		p := problem{text: fmt.Sprintf("the AWS configuration of %s can't be used: %v", whose.Words, settings)}
+		if profile != "" {
+			p.run = []string{"aws configure --profile " + paste.Word(profile)}
+		}
+		return p
 	}
-	return problem{text: fmt.Sprintf("AWS credentials of profile %q: %v", profile, err), run: whoami(profile)}
+	return problem{text: fmt.Sprintf("AWS credentials of %s: %v", whose.Words, err), run: whoami(whose)}
+}
+
+// ofWhom is what is to be renewed.
+func ofWhom(whose credentials.Whose) string {
+	if whose.Profile == "" {
+		return whose.Words
+	}
+	return "the credentials of " + whose.Words
 }
 
 // describeAPI words AWS's no.
-func describeAPI(profile string, e *credentials.APIError) problem {
+func describeAPI(whose credentials.Whose, e *credentials.APIError) problem {
 	text := e.Error()
 	switch {
 	case e.WrongCode:
 		return problem{text: "AWS refused the MFA code; each one works once, and for half a minute: wait for the next one",
-			run: []string{Name + " login " + paste.Word(profile)}}
+			run: []string{Name + " login " + paste.Word(whose.Profile)}}
 	case e.Throttled:
-		return problem{text: fmt.Sprintf("AWS has too many calls just now (%s, profile %q); wait a moment, and try again", text, profile)}
+		return problem{text: fmt.Sprintf("AWS has too many calls just now (%s, %s); wait a moment, and try again", text, whose.Words)}
 	case e.Region != "":
-		return problem{text: fmt.Sprintf("the AWS region %s is not enabled (%s, profile %q)", e.Region, text, profile),
+		return problem{text: fmt.Sprintf("the AWS region %s is not enabled (%s, %s)", e.Region, text, whose.Words),
 			hint: "choose another region for the profile, or have an administrator enable this one",
-			run:  []string{"aws account enable-region --region-name " + paste.Word(e.Region)}}
+			run:  []string{"aws account enable-region --region-name " + paste.Word(e.Region) + ofProfile(whose)}}
 	}
 	if e.Role != "" && !strings.Contains(text, e.Role) {
 		text += " (role " + e.Role + ")"
 	}
-	return problem{text: fmt.Sprintf("%s (profile %q)", text, profile), run: whoami(profile)}
+	return problem{text: fmt.Sprintf("%s (%s)", text, whose.Words), run: whoami(whose)}
 }
 
-// whoami is the command that shows whether a profile's credentials work at all.
-func whoami(profile string) []string {
-	return []string{"aws sts get-caller-identity --profile " + paste.Word(profile)}
+// whoami is the command that shows whether credentials work at all.
+func whoami(whose credentials.Whose) []string {
+	return []string{"aws sts get-caller-identity" + ofProfile(whose)}
+}
+
+// ofProfile makes a command of the AWS CLI use a profile.
+func ofProfile(whose credentials.Whose) string {
+	if whose.Profile == "" {
+		return ""
+	}
+	return " --profile " + paste.Word(whose.Profile)
 }
 
 // oneLine is a problem as the Shell shows it, after "Failed to retrieve the password: ".

@@ -117,7 +117,12 @@ func (c *console) explain(ctx context.Context, server string, online bool) (*exp
 	if err != nil {
 		return e, err
 	}
-	d, delegateProblem := delegate.Find(cfg.Delegate, c.args[0])
+	sys, err := here(nil)
+	if err != nil {
+		return e, err
+	}
+	shells := sys.Shells()
+	d, delegateProblem := delegate.Find(cfg.Delegate, c.calledAs(shells))
 	if delegateProblem == nil {
 		e.Delegate = d.Path
 		e.helper = d.Name()
@@ -132,7 +137,7 @@ func (c *console) explain(ctx context.Context, server string, online bool) (*exp
 		return e, nil
 	case resolve.ToDelegate:
 		e.Answer = "delegate"
-		if delegateProblem != nil && cfg.Delegate != "none" {
+		if delegateProblem != nil && cfg.Delegate != "none" && len(shells) == 0 {
 			e.Hint = "When MySQL Shell calls, the folder of its own binary is searched first."
 		}
 		return e, nil
@@ -140,7 +145,7 @@ func (c *console) explain(ctx context.Context, server string, online bool) (*exp
 	t := res.Target
 	e.Answer, e.Target, e.Kind, e.Name, e.ID = "token", &t, res.Endpoint.Kind.String(), res.Endpoint.Name, res.Endpoint.ID
 	e.Cache = cacheState(server, cfg, res)
-	options := credentials.Options{Code: askCode(token.Source(t).Name())}
+	options := credentials.Options{Code: askCode}
 	if cfg.Cache {
 		if options.Store, err = cache.Open(os.Getenv(cache.EnvDir)); err != nil {
 			return e, err
@@ -152,7 +157,7 @@ func (c *console) explain(ctx context.Context, server string, online bool) (*exp
 		e.Signer += " in role " + t.RoleARN
 	}
 	if err := provider.Check(); err != nil {
-		return e, &signError{err, res, file.Path, cfg.Timeout, ""}
+		return e, &signError{err, provider.Whose(), res, file.Path, cfg.Timeout, ""}
 	}
 	if !known {
 		e.Hint = fmt.Sprintf("no AWS profile known for account id %s (%s): run: %s discover", res.Endpoint.ID, t.Region, Name)
@@ -160,7 +165,7 @@ func (c *console) explain(ctx context.Context, server string, online bool) (*exp
 	if online {
 		who, err := provider.WhoAmI(ctx)
 		if err != nil {
-			return e, &signError{err, res, file.Path, cfg.Timeout, ""}
+			return e, &signError{err, provider.Whose(), res, file.Path, cfg.Timeout, ""}
 		}
 		e.Whose = who.ARN
 	}

@@ -177,7 +177,8 @@ func (c *call) obtain(ctx context.Context, u serverurl.URL) (obtained, error) {
 	unlock, err := c.kept.Lock(ctx, c.req.ID, hit)
 	switch {
 	case ctx.Err() != nil:
-		return obtained{}, c.signError(credentials.ErrTimeout, res, "")
+		whose := credentials.New(token.Source(res.Target), credentials.Options{}).Whose()
+		return obtained{}, &signError{credentials.ErrTimeout, whose, res, c.file.Path, c.cfg.Timeout, ""}
 	case err != nil:
 		c.log.Warn("signing without the lock", "reason", err)
 	case unlock == nil:
@@ -253,23 +254,20 @@ func freshHops(e cache.Entry, have bool) []string {
 // sign makes a new token.
 func (c *call) sign(ctx context.Context, res resolve.Resolution, who string) (cache.Entry, error) {
 	said := catchStderr()
-	options := credentials.Options{Code: askCode(token.Source(res.Target).Name()), Log: c.log}
+	options := credentials.Options{Code: askCode, Log: c.log}
 	if c.cfg.Cache {
 		options.Store = c.kept
 	}
-	tok, err := token.Sign(ctx, res.Target, credentials.New(token.Source(res.Target), options))
+	provider := credentials.New(token.Source(res.Target), options)
+	tok, err := token.Sign(ctx, res.Target, provider)
 	if err != nil {
-		return cache.Entry{}, c.signError(err, res, said())
+		return cache.Entry{}, &signError{err, provider.Whose(), res, c.file.Path, c.cfg.Timeout, said()}
 	}
 	return cache.Entry{
 		ServerURL: c.req.ID, Target: res.Target, Config: early.Stamp(c.file), Identity: who, Hops: res.Hops,
 		Token: tok.Value, SignedAt: tok.SignedAt, Expires: tok.CredentialsExpire, Source: tok.Source,
 		Credentials: tok.Credentials, Profile: tok.Profile,
 	}, nil
-}
-
-func (c *call) signError(err error, res resolve.Resolution, said string) error {
-	return &signError{err, res, c.file.Path, c.cfg.Timeout, said}
 }
 
 func (c *call) store(u serverurl.URL) (int, error) {

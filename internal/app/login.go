@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
@@ -19,6 +21,7 @@ import (
 	"mysql-secret-store-rds/internal/login"
 	"mysql-secret-store-rds/internal/paste"
 	"mysql-secret-store-rds/internal/profiles"
+	"mysql-secret-store-rds/internal/spelling"
 )
 
 const (
@@ -72,7 +75,7 @@ func chosenProfiles(args []string, all bool) (*profiles.Set, []string, error) {
 	case all:
 		return set, set.Names(), nil
 	case len(args) == 0:
-		args = []string{credentials.Source{}.Name()}
+		args = []string{defaultProfile(set)}
 	}
 	names, unmatched := set.Match(args)
 	if len(unmatched) > 0 {
@@ -83,6 +86,15 @@ func chosenProfiles(args []string, all bool) (*profiles.Set, []string, error) {
 		return nil, nil, p
 	}
 	return set, names, nil
+}
+
+// defaultProfile is the profile that get would take where nothing names one.
+func defaultProfile(set *profiles.Set) string {
+	files := func() (*profiles.Set, error) { return set, nil }
+	if name := credentials.New(credentials.Source{}, credentials.Options{Files: files}).Whose().Profile; name != "" {
+		return name
+	}
+	return credentials.Source{}.Name()
 }
 
 func noProfiles() problem {
@@ -128,7 +140,7 @@ func (l *logins) run(ctx context.Context, names []string) error {
 	sessions := map[string]error{} // by the token's file
 	for i, name := range names {
 		providers[i] = credentials.New(credentials.Source{Profile: name, Region: "us-east-1", User: userName()},
-			credentials.Options{Store: store, Files: files, Code: l.code(name), Left: loginLife})
+			credentials.Options{Store: store, Files: files, Code: l.code, Left: loginLife})
 		if path, ok := l.set.SSOToken(name); ok && ctx.Err() == nil {
 			if _, done := sessions[path]; !done {
 				sessions[path] = l.session(ctx, name, path, providers[i])
@@ -142,19 +154,18 @@ func (l *logins) run(ctx context.Context, names []string) error {
 			l.fail(name, sessions[path])
 			continue
 		}
-		if !providers[i].Temporary() {
-			if l.named {
-				l.say("%s: nothing to log in to: its credentials are no temporary ones", name)
-			}
+		if !providers[i].Temporary() && !l.named {
 			continue
 		}
 		group.Go(func() error {
 			asking, cancel := context.WithTimeout(ctx, answerTime)
 			defer cancel()
-			creds, err := providers[i].Retrieve(asking)
+			creds, err := l.retrieve(asking, providers[i])
 			switch {
 			case err != nil:
 				l.fail(name, err)
+			case !providers[i].Temporary():
+				l.say("%s: nothing to log in to: its credentials are no temporary ones", name)
 			case creds.CanExpire:
 				l.say("%s: good until %s", name, clockTime(creds.Expires))
 			default:
@@ -170,6 +181,17 @@ func (l *logins) run(ctx context.Context, names []string) error {
 		return errSaid
 	}
 	return nil
+}
+
+// retrieve gives credentials, and drops kept ones that AWS doesn't take any more first.
+func (l *logins) retrieve(ctx context.Context, p *credentials.Provider) (aws.Credentials, error) {
+	if _, kept := p.Kept(); kept {
+		_, err := p.WhoAmI(ctx)
+		if api, ok := errors.AsType[*credentials.APIError](err); ok && api.Refused() {
+			p.Forget()
+		}
+	}
+	return p.Retrieve(ctx)
 }
 
 // clockTime says a time of today by the clock, another one with its date.
@@ -191,18 +213,16 @@ func (l *logins) fail(profile string, err error) {
 	l.printing.Lock()
 	defer l.printing.Unlock()
 	l.failed = true
-	p := describeCredentials(profile, err, answerTime)
+	p := describeCredentials(credentials.OfProfile(profile), err, answerTime)
 	p.text = profile + ": " + p.text
 	printError(l.stderr, p)
 }
 
-func (l *logins) code(profile string) func(context.Context, string) (string, error) {
-	ask := askCode(profile)
-	return func(ctx context.Context, serial string) (string, error) {
-		l.asking.Lock()
-		defer l.asking.Unlock()
-		return ask(ctx, serial)
-	}
+// code asks for one MFA code at a time.
+func (l *logins) code(ctx context.Context, profile, serial string) (string, error) {
+	l.asking.Lock()
+	defer l.asking.Unlock()
+	return askCode(ctx, profile, serial)
 }
 
 // session logs in to the SSO session of a profile, unless it is good for a while.
@@ -266,18 +286,22 @@ a profile it takes the one that AWS_PROFILE names, else default. An SSO session 
 			if all && len(args) > 0 {
 				return problem{text: "either profiles or --all, not both"}
 			}
-			if !all && len(args) == 0 {
-				args = []string{credentials.Source{}.Name()}
+			set, err := loadProfiles()
+			if err != nil && !all {
+				return err
 			}
-			return c.logout(args, all)
+			if !all && len(args) == 0 {
+				args = []string{defaultProfile(set)}
+			}
+			return c.logout(args, all, set)
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "everything that is kept")
 	return cmd
 }
 
-// logout drops what is kept of some profiles. They need not be in the AWS configuration any more.
-func (c *console) logout(names []string, all bool) error {
+// logout drops what is kept of some profiles, which may be patterns. They need not be in the AWS configuration any more.
+func (c *console) logout(patterns []string, all bool, set *profiles.Set) error {
 	store, err := cache.Open(os.Getenv(cache.EnvDir))
 	if err != nil {
 		return err
@@ -291,7 +315,23 @@ func (c *console) logout(names []string, all bool) error {
 		fmt.Fprintf(c.stdout, "%s and %s dropped\n", count(len(tokens), "token"), count(len(kept), "set of credentials", "sets of credentials"))
 		return nil
 	}
-	for _, name := range names {
+	kept := store.Profiles()
+	var names []string
+	for _, pattern := range patterns {
+		matched := profiles.Match(pattern, kept)
+		if known, _ := set.Match([]string{pattern}); len(matched) == 0 && len(known) == 0 {
+			p := problem{text: fmt.Sprintf("nothing is kept of a profile %q, nor does the AWS configuration have one", pattern), run: []string{Name + " cache list"}}
+			if near := spelling.Nearest(pattern, append(kept, set.Names()...)); near != "" {
+				p.text += fmt.Sprintf("; did you mean %q?", near)
+			}
+			return p
+		} else if len(matched) == 0 {
+			fmt.Fprintf(c.stdout, "%s: nothing is kept\n", visible(pattern))
+		}
+		names = append(names, matched...)
+	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
 		tokens, kept, err := store.DropProfile(name)
 		if err != nil {
 			return err

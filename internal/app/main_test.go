@@ -90,19 +90,32 @@ func newBed(dir string) (*bed, error) {
 	if b.helper, err = testbed.Install(program, b.folder, "rds"); err != nil {
 		return nil, err
 	}
+	// It stands before any real one, and says how it was called.
+	if err := writeFile(filepath.Join(b.folder, "mysqlsh"), standIn); err != nil {
+		return nil, err
+	}
 	b.aws = testbed.StartAWS(b.keys)
 	b.rds, err = testbed.StartRDS(b.keys, endpoints...)
 	return b, err
 }
+
+const standIn = `#!/bin/sh
+if test "$1" = --version; then
+	echo "mysqlsh   Ver 9.6.0 for Linux on x86_64 - for MySQL 9.6.0 (a stand-in)"
+	exit
+fi
+for a in "$@"; do echo "$a"; done
+if test -n "$MYSQL_PWD"; then echo MYSQL_PWD is set; fi
+`
 
 func (b *bed) close() {
 	b.aws.Close()
 	b.rds.Close()
 }
 
-// env is the user's environment; PATH has no helper on it.
+// env is the user's environment.
 func (b *bed) env() []string {
-	return append(testbed.Env(b.home), append(b.aws.Env(), testbed.EnvFakeDir+"="+b.fakes)...)
+	return append(testbed.Env(b.home), append(b.aws.Env(), testbed.EnvFakeDir+"="+b.fakes, "PATH="+b.folder+string(filepath.ListSeparator)+os.Getenv("PATH"))...)
 }
 
 func (b *bed) shell(env []string) testbed.Shell {
@@ -168,6 +181,9 @@ func TestScripts(t *testing.T) {
 			"within":     cmdWithin,
 			"refused":    cmdRefused,
 			"sso-login":  cmdSSOLogin,
+			"authority":  cmdAuthority,
+			"subst":      cmdSubst,
+			"users":      func(ts *testscript.TestScript, _ bool, args []string) { bedOf(ts).rds.SetUsers(args...) },
 		},
 	})
 }
@@ -465,15 +481,30 @@ func cmdSSOLogin(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, text, 0o600)))
 }
 
+// authority FILE writes the certificate of the authority that the RDS-like server's is of.
+func cmdAuthority(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), bedOf(ts).rds.CAPEM, 0o600))
+}
+
+// subst FILE expands ${VARIABLES} in it.
+func cmdSubst(ts *testscript.TestScript, _ bool, args []string) {
+	text := os.Expand(ts.ReadFile(args[0]), ts.Getenv)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+}
+
 // writeProgram writes a script. A child that another test starts meanwhile would inherit the open
 // file for a moment, in which it can't be run: "text file busy" (https://go.dev/issue/22315).
 func writeProgram(t *testing.T, file, text string) {
 	t.Helper()
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	if err := os.WriteFile(file, []byte(text), 0o700); err != nil {
+	if err := writeFile(file, text); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func writeFile(file, text string) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	return os.WriteFile(file, []byte(text), 0o700)
 }
 
 // peer skips a test when the program that it compares with isn't there, or fails it where

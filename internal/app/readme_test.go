@@ -72,7 +72,7 @@ func TestDocumentedMessages(t *testing.T) {
 		t.Fatal("troubleshooting.md has no part about MySQL Shell's messages")
 	}
 	var source strings.Builder
-	for _, pattern := range []string{"*.go", "../token/*.go", "../credentials/*.go", "../profiles/*.go", "../login/*.go", "../discover/*.go", "../inventory/*.go", "../resolve/*.go", "../delegate/*.go", "../config/*.go", "../configfile/*.go", "../protocol/*.go"} {
+	for _, pattern := range []string{"*.go", "../token/*.go", "../credentials/*.go", "../profiles/*.go", "../doctor/*.go", "../setup/*.go", "../login/*.go", "../discover/*.go", "../inventory/*.go", "../resolve/*.go", "../delegate/*.go", "../config/*.go", "../configfile/*.go", "../protocol/*.go"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
@@ -89,6 +89,7 @@ func TestDocumentedMessages(t *testing.T) {
 		}
 	}
 	code := strings.NewReplacer("\\\"", "\"", "%q", "\"x\"").Replace(source.String())
+	ofProfiles := strings.ReplaceAll(code, "%s", "profile") // credentials.Whose says of whom
 	words := regexp.MustCompile(`[A-Za-z][a-z,' ]{11,}[a-z]`)
 	headings := regexp.MustCompile("(?m)^\\*\\*`(.*?)`").FindAllStringSubmatch(ours, -1)
 	if len(headings) < 15 {
@@ -96,7 +97,7 @@ func TestDocumentedMessages(t *testing.T) {
 	}
 	for _, h := range headings {
 		for _, part := range words.FindAllString(h[1], -1) {
-			if !strings.Contains(code, strings.TrimSpace(part)) {
+			if part = strings.TrimSpace(part); !strings.Contains(code, part) && !strings.Contains(ofProfiles, part) {
 				t.Errorf("troubleshooting.md quotes %q, which the program doesn't say", part)
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mysql-secret-store-rds/internal/inventory"
+	"mysql-secret-store-rds/internal/serverurl"
 )
 
 func (c *console) listServersCommand() *cobra.Command {
@@ -62,11 +63,17 @@ func (c *console) printServers(servers []inventory.Server) {
 	table := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "HOST\tPORT\tKIND\tENGINE\tSTATUS\tIAM\tACCOUNT\tREGION\tPROFILE\tSEEN")
 	for _, s := range servers {
-		iam := "off"
-		if s.IAM {
+		iam, port := "off", strconv.Itoa(s.Port)
+		switch {
+		case s.IAM:
 			iam = "on"
+		case s.Kind == serverurl.GlobalWriter && s.ResourceID == "":
+			iam = "-" // its writer's region hasn't been read
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Host, strconv.Itoa(s.Port), s.Kind, visible(s.Engine+" "+s.EngineVersion),
+		if s.Port == 0 {
+			port = "-"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Host, port, s.Kind, visible(s.Engine+" "+s.EngineVersion),
 			visible(cmp.Or(s.Status, "-")), iam, s.Account, s.Region, visible(cmp.Or(s.Profile, "-")), ago(time.Since(s.Seen)))
 	}
 	_ = table.Flush()

@@ -69,17 +69,15 @@ func (t *terminal) ask(ctx context.Context, question string) (string, error) {
 }
 
 // askCode asks for MFA codes on the user's terminal, never on stdin or stdout. What is typed is shown: it works once.
-func askCode(profile string) func(ctx context.Context, serial string) (string, error) {
-	return func(ctx context.Context, serial string) (string, error) {
-		t, err := openTerminal()
-		if err != nil {
-			return "", err
-		}
-		defer t.close()
-		of := ""
-		if profile != "" {
-			of = fmt.Sprintf(" (AWS profile %s)", profile)
-		}
-		return t.ask(ctx, visible(fmt.Sprintf("%s: MFA code of %s%s: ", Name, serial, of)))
+func askCode(ctx context.Context, profile, serial string) (string, error) {
+	t, err := openTerminal()
+	if err != nil {
+		return "", err
 	}
+	defer t.close()
+	of := ""
+	if profile != "" {
+		of = fmt.Sprintf(" (AWS profile %s)", profile)
+	}
+	return t.ask(ctx, visible(fmt.Sprintf("%s: MFA code of %s%s: ", Name, serial, of)))
 }

@@ -174,3 +174,49 @@ func TestProgressBar(t *testing.T) {
 		t.Errorf("lost: %s", got)
 	}
 }
+
+// TestSetupAsks: the plan first, then the question; no answer but yes does anything.
+func TestSetupAsks(t *testing.T) {
+	t.Parallel()
+	b := startBed(t)
+	shell := filepath.Join(b.home, "shell")
+	if err := os.Mkdir(shell, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	writeProgram(t, filepath.Join(shell, "mysqlsh"), standIn)
+	helper := filepath.Join(shell, "mysql-secret-store-rds")
+	for _, answer := range []string{"Enter", "n", "C-c"} {
+		s := newScreen(t, b.env(), b.helper+" setup --shell "+filepath.Join(shell, "mysqlsh"))
+		s.wait("to do    set credentialStore.helper to rds", "Do this? [y/N]")
+		if s.press(answer); answer == "n" {
+			s.press("Enter")
+		}
+		s.wait("exit code 1")
+		if _, err := os.Lstat(helper); err == nil {
+			t.Fatalf("after %s the helper is there", answer)
+		}
+	}
+	s := newScreen(t, b.env(), b.helper+" setup --shell "+filepath.Join(shell, "mysqlsh"))
+	s.wait("Do this? [y/N]")
+	s.press("y", "Enter")
+	s.wait("done ", "MySQL Shell asks this helper from its next start on.", "exit code 0")
+	if got := run(t, b.env(), helper, "version"); !strings.HasPrefix(got, "mysql-secret-store-rds ") {
+		t.Errorf("the helper says %q", got)
+	}
+}
+
+// TestDoctorInColour: on a terminal, unless NO_COLOR says otherwise.
+func TestDoctorInColour(t *testing.T) {
+	t.Parallel()
+	b := startBed(t)
+	for _, tc := range []struct {
+		env    string
+		colour bool
+	}{{"NO_COLOR=", true}, {"NO_COLOR=1", false}} {
+		s := newScreen(t, append(b.env(), tc.env), b.helper+" doctor --shell "+filepath.Join(b.folder, "mysqlsh"))
+		s.wait("option         credentialStore.helper is not set", "exit code 1")
+		if coloured := strings.Contains(s.run("capture-pane", "-p", "-e"), "\x1b[31mfail"); coloured != tc.colour {
+			t.Errorf("%s: coloured: %v", tc.env, coloured)
+		}
+	}
+}

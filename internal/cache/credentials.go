@@ -147,6 +147,21 @@ func (s Store) AllCredentials() (all []Credentials, problems []error) {
 	return all, problems
 }
 
+// Profiles gives the profiles of which anything is kept, in alphabetical order.
+func (s Store) Profiles() []string {
+	var names []string
+	entries, _ := s.Tokens()
+	for _, e := range entries {
+		names = append(names, e.Profile, e.Target.Profile)
+	}
+	kept, _ := s.AllCredentials()
+	for _, c := range kept {
+		names = append(names, c.Profile)
+	}
+	slices.Sort(names)
+	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return name == "" })
+}
+
 // DropProfile drops the tokens that a profile's credentials signed, and those credentials, and says how many
 // there were.
 func (s Store) DropProfile(name string) (tokens, credentials int, err error) {

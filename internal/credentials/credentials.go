@@ -35,9 +35,9 @@ type Source struct {
 // Options are what a [Provider] needs of the world.
 type Options struct {
 	Store cache.Store // keeps what expires; the zero Store keeps nothing
-	// Code asks a person for the code of an MFA device. Without it, and when it says
+	// Code asks a person for the code of a profile's MFA device. Without it, and when it says
 	// [ErrNoTerminal], a profile that wants one is an error.
-	Code  func(ctx context.Context, serial string) (string, error)
+	Code  func(ctx context.Context, profile, serial string) (string, error)
 	Files func() (*profiles.Set, error) // the AWS configuration; nil reads it when it is needed
 	Log   *slog.Logger                  // nil logs nothing
 	Left  time.Duration                 // how long kept credentials must be good; 0: [cache.RenewBefore]
@@ -133,6 +133,32 @@ func (p *Provider) Profile() string {
 		return profile
 	}
 	return ""
+}
+
+// Whose names the source, or the only profile that there is where the source would come to that.
+func (p *Provider) Whose() Whose {
+	p.prepare()
+	if p.only != nil {
+		return p.only.Whose()
+	}
+	return p.source.whose()
+}
+
+// Forget drops what is kept of the source, and says whether there was anything: what AWS refuses has to be
+// asked for anew.
+func (p *Provider) Forget() bool {
+	p.prepare()
+	if p.only != nil && p.only.Forget() {
+		return true
+	}
+	if _, ok := p.kept(); !ok {
+		return false
+	}
+	if err := p.Store.DeleteCredentials(p.key); err != nil {
+		p.Log.Warn("kept credentials stay", "reason", err)
+		return false
+	}
+	return true
 }
 
 // Kept gives the credentials that are kept and would be used now; it asks nobody.
@@ -240,6 +266,9 @@ func (p *Provider) renew(ctx context.Context) (aws.Credentials, error) {
 	})
 	switch {
 	case ctx.Err() != nil:
+		if c, ok := p.fresh(); ok { // at the last moment
+			return c, nil
+		}
 		return aws.Credentials{}, ErrTimeout
 	case err != nil:
 		p.Log.Warn("asking AWS without the lock", "reason", err)
@@ -253,6 +282,7 @@ func (p *Provider) renew(ctx context.Context) (aws.Credentials, error) {
 	}
 	creds, err := p.obtain(ctx)
 	if err != nil {
+		// What is kept may be old, and good for a while, or what another process has just got.
 		old, have := p.kept()
 		if have && old.Usable(time.Now().Add(cache.Margin)) {
 			p.Log.Warn("kept credentials used, as there are no new ones", "expires", old.Expires, "reason", err)
@@ -266,11 +296,11 @@ func (p *Provider) renew(ctx context.Context) (aws.Credentials, error) {
 	return creds, nil
 }
 
-// patience is how long another process may take to obtain the same credentials: as long as this call
-// may take by itself, less what it needs should the other one give none.
+// patience is how long another process may take to obtain the same credentials: as long as this call may take. One that
+// dies lets go at once.
 func patience(ctx context.Context) time.Duration {
 	if end, ok := ctx.Deadline(); ok {
-		return time.Until(end) * 3 / 4
+		return time.Until(end)
 	}
 	return time.Minute
 }

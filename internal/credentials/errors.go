@@ -92,6 +92,20 @@ func (e *APIError) Error() string {
 	return fmt.Sprintf("%s: %s: %s", e.Operation, e.Code, e.Message)
 }
 
+// Refused says whether AWS doesn't take the credentials, as opposed to what they may do.
+func (e *APIError) Refused() bool {
+	switch e.Code {
+	case "InvalidClientTokenId", "UnrecognizedClientException", "ExpiredToken", "ExpiredTokenException", "SignatureDoesNotMatch", "AuthFailure":
+		return true
+	}
+	return false
+}
+
+// SettingsError is a profile that says too little.
+type SettingsError struct{ Problem string }
+
+func (e *SettingsError) Error() string { return e.Problem }
+
 // NetworkError is AWS out of reach.
 type NetworkError struct{ Host, Problem string }
 
@@ -166,20 +180,36 @@ func (p *Provider) explain(ctx context.Context, err error) error {
 		return ErrTimeout
 	case errors.As(err, &process):
 		return &ProcessError{processProblem(ctx, process.Err)}
-	case errors.As(err, &ssoToken), strings.Contains(err.Error(), "cached SSO token"), ssoOver(err):
+	case ssoOver(err), (errors.As(err, &ssoToken) || strings.Contains(err.Error(), "cached SSO token")) && !passing(err) && ctx.Err() == nil:
 		return ErrSSOLogin
 	case strings.Contains(err.Error(), "please reauthenticate"):
 		return ErrConsoleLogin
 	case ctx.Err() != nil:
 		return ErrTimeout
 	case errors.As(err, &noMetadata):
+		if name := first("AWS_DEFAULT_PROFILE"); p.set != nil && name != "" && p.source.Profile == "" && !set("AWS_PROFILE") {
+			// The SDK passes over one that isn't there.
+			if _, there := p.set.Profile(name); !there {
+				return &ProfileError{Profile: name, Nearest: p.set.Nearest(name)}
+			}
+		}
 		return ErrNoCredentials
+	case strings.Contains(err.Error(), "static credentials are empty"):
+		return &SettingsError{"credential_source names the environment, which has no keys (AWS_ACCESS_KEY_ID)"}
+	case strings.Contains(err.Error(), "partial credentials found"):
+		return &SettingsError{"it has aws_access_key_id without aws_secret_access_key, or the other way round"}
+	case strings.Contains(err.Error(), "missing required configuration: "):
+		_, missing, _ := strings.Cut(err.Error(), "missing required configuration: ")
+		return &SettingsError{"it lacks " + firstLine(missing)}
 	case strings.Contains(err.Error(), "EC2 IMDS role credentials"):
 		return ErrInstanceRole
 	case strings.Contains(err.Error(), "failed to load credentials") && containerURI() != "":
 		return &ContainerError{containerProblem(err)}
 	case errors.As(err, &api):
 		return p.apiError(err, api)
+	}
+	if errors.Is(err, context.DeadlineExceeded) { // of a context within ctx
+		return ErrTimeout
 	}
 	if e := networkError(err); e != nil {
 		return e
@@ -198,11 +228,26 @@ func known(err error) error {
 	}
 	for ; err != nil; err = errors.Unwrap(err) {
 		switch err.(type) {
-		case *ProfileError, *ExpiredError, *SessionKeysError, *ProcessError, *ContainerError, *ClockError, *NetworkError, *APIError, *lineError:
+		case *ProfileError, *ExpiredError, *SessionKeysError, *ProcessError, *ContainerError, *ClockError, *NetworkError, *APIError, *SettingsError, *lineError:
 			return err
 		}
 	}
 	return nil
+}
+
+// passing says whether an error may well be gone at the next try: no network, too many calls, AWS's own trouble.
+func passing(err error) bool {
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		return networkError(err) != nil
+	}
+	var answered interface{ HTTPStatusCode() int }
+	return tooManyCalls(api.ErrorCode()) || api.ErrorFault() == smithy.FaultServer || errors.As(err, &answered) && (answered.HTTPStatusCode() >= 500 || answered.HTTPStatusCode() == 429)
+}
+
+func tooManyCalls(code string) bool {
+	_, ok := retry.DefaultThrottleErrorCodes[code]
+	return ok || code == "SlowDownException" // of SSO
 }
 
 // ssoOver says whether AWS refused the token of an SSO session, or to refresh it.
@@ -288,7 +333,7 @@ func (p *Provider) apiError(err error, api smithy.APIError) error {
 	if e.Message == "" {
 		e.Message = "no reason given"
 	}
-	_, e.Throttled = retry.DefaultThrottleErrorCodes[e.Code]
+	e.Throttled = tooManyCalls(e.Code)
 	e.Denied = e.Code == "AccessDenied" || e.Code == "AccessDeniedException" || e.Code == "ForbiddenException"
 	e.WrongCode = e.Denied && strings.Contains(e.Message, "MultiFactorAuthentication failed")
 	if e.Code == "RegionDisabledException" || e.Code == "OptInRequired" {

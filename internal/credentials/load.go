@@ -109,6 +109,7 @@ func tooLong(err error) bool {
 
 // Config gives the SDK's configuration for asking other services of AWS, with these credentials.
 func (p *Provider) Config(ctx context.Context) (aws.Config, error) {
+	p.prepare()
 	cfg, _, err := p.load(ctx, func(o *stscreds.AssumeRoleOptions) {})
 	if err != nil {
 		return aws.Config{}, p.explain(ctx, err)
@@ -203,7 +204,7 @@ func (p *Provider) code(ctx context.Context, serial string) (string, error) {
 	}
 	p.asking.Store(true)
 	defer p.asking.Store(false)
-	code, err := p.Code(ctx, serial)
+	code, err := p.Code(ctx, p.Profile(), serial)
 	if err == nil {
 		p.codes[serial] = code
 	}

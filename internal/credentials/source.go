@@ -3,6 +3,7 @@ package credentials
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -60,15 +61,40 @@ func (s Source) Name() string {
 	return "default"
 }
 
+// Whose names a source of credentials for a person.
+type Whose struct {
+	Profile string // of the AWS configuration; "" when they are of none
+	Words   string // profile "prod", the keys in the environment (AWS_ACCESS_KEY_ID), …
+}
+
+// OfProfile is a profile's credentials.
+func OfProfile(name string) Whose { return Whose{name, fmt.Sprintf("profile %q", name)} }
+
+func (s Source) whose() Whose {
+	switch k, profile := s.effective(); k {
+	case ofEnvironmentKeys:
+		return Whose{Words: environmentKeys}
+	case ofEnvironmentWebIdentity:
+		return Whose{Words: environmentWebIdentity}
+	default:
+		return OfProfile(profile)
+	}
+}
+
+const (
+	environmentKeys        = "the keys in the environment (AWS_ACCESS_KEY_ID)"
+	environmentWebIdentity = "the web identity in the environment (AWS_WEB_IDENTITY_TOKEN_FILE)"
+)
+
 // Signer says in a few words whose credentials these are, as far as the settings tell.
 func (s Source) Signer() string {
 	switch k, profile := s.effective(); {
 	case s.Profile != "":
 		return "AWS profile " + s.Profile
 	case k == ofEnvironmentKeys:
-		return "the keys in the environment (AWS_ACCESS_KEY_ID)"
+		return environmentKeys
 	case k == ofEnvironmentWebIdentity:
-		return "the web identity in the environment (AWS_WEB_IDENTITY_TOKEN_FILE)"
+		return environmentWebIdentity
 	case set("AWS_PROFILE"):
 		return "AWS profile " + profile + " (AWS_PROFILE)"
 	default:

@@ -24,6 +24,7 @@ import (
 type Profile struct {
 	Name   string
 	Region string // as configured; "" when there is none
+	Asks   bool   // a person may be asked for an MFA code: everybody else's turn comes first
 }
 
 // Input says what to look at and where to keep it.
@@ -35,7 +36,7 @@ type Input struct {
 	Settled    map[string]string // id of account and region → profile, by the user's word
 	Configured []string          // every profile there is: what the inventory says of others is forgotten; nil: forget none
 	Parallel   int               // accounts and regions at once; 0: 16
-	Timeout    time.Duration     // of one call with all its attempts; 0: two minutes
+	Timeout    time.Duration     // of one call with all its attempts; 0: [DefaultTimeout]
 	Path       string            // of the inventory
 	DryRun     bool              // don't write
 	Now        time.Time         // when the servers are seen
@@ -46,11 +47,23 @@ type Deps struct {
 	// Config gives an SDK configuration with a profile's credentials. It is called once for each profile, several
 	// at a time. One HTTP client for all of them saves connections.
 	Config func(ctx context.Context, profile, region string) (aws.Config, error)
-	// Describe puts an error of AWS or of a profile into words, with a command that mends it, or "".
-	Describe func(profile string, err error) (text, run string)
+	// Forget, if not nil, drops kept credentials of a profile, which AWS has refused, and says whether there were any.
+	Forget func(profile string) bool
+	// Describe puts an error of AWS or of a profile into words.
+	Describe func(profile string, err error) Description
 	// Progress, if not nil, is told how far it is, by one goroutine at a time.
 	Progress func(Progress)
 }
+
+// Description is an error in words.
+type Description struct {
+	Text    string
+	Run     string // a command that mends it, or ""
+	Refused bool   // the profile won't do until somebody changes something, as opposed to no network, or to a login that is over
+}
+
+// DefaultTimeout is how long one call to AWS may take with all its attempts.
+const DefaultTimeout = 2 * time.Minute
 
 // Progress is how far a stage has come.
 type Progress struct {
@@ -109,19 +122,52 @@ func Run(ctx context.Context, in Input, deps Deps) (Report, error) {
 		in.Parallel = 16
 	}
 	if in.Timeout <= 0 {
-		in.Timeout = 2 * time.Minute
+		in.Timeout = DefaultTimeout
 	}
 	r := &run{in: in, deps: deps, report: Report{Path: in.Path, Preferred: []Preference{}}}
 	r.problems.list = []Problem{}
-	reached := r.identify(ctx)
-	pairs := r.pairs(ctx, reached)
-	r.each(ctx, "regions", len(pairs), func(i int) { r.read(ctx, pairs[i]) })
+	asking := slices.DeleteFunc(slices.Clone(in.Profiles), func(p Profile) bool { return !p.Asks })
+	reached, pairs := r.look(ctx, slices.DeleteFunc(slices.Clone(in.Profiles), func(p Profile) bool { return p.Asks }), nil)
+	if len(asking) > 0 && ctx.Err() == nil {
+		var more []*reach
+		more, pairs = r.look(ctx, asking, pairs)
+		reached = append(reached, more...)
+		slices.SortStableFunc(reached, func(a, b *reach) int {
+			return slices.Index(in.Profiles, a.profile) - slices.Index(in.Profiles, b.profile)
+		})
+	}
 	verdicts := r.ask(ctx, reached, pairs)
 	r.report.Interrupted = ctx.Err() != nil
 	err := r.keep(ctx, pairs, reached, verdicts)
 	r.report.Problems = r.problems.sorted(in)
 	r.report.Elapsed = time.Since(start).Seconds()
 	return r.report, err
+}
+
+// look asks who the profiles are, and reads what they reach; before are the accounts and regions that have been read, and
+// come back with the new ones.
+func (r *run) look(ctx context.Context, profiles []Profile, before []*pair) (reached []*reach, pairs []*pair) {
+	reached = r.identify(ctx, profiles)
+	have := map[string]int{}
+	for i, p := range before {
+		have[place(p.account, p.region)] = i
+	}
+	fresh := slices.DeleteFunc(r.pairs(ctx, reached), func(p *pair) bool {
+		i, ok := have[place(p.account, p.region)]
+		return ok && before[i].reading.full
+	})
+	r.each(ctx, "regions", len(fresh), func(i int) { r.read(ctx, fresh[i]) })
+	pairs = before
+	for _, p := range fresh {
+		i, ok := have[place(p.account, p.region)]
+		switch {
+		case !ok:
+			pairs = append(pairs, p)
+		case p.reading.full:
+			pairs[i] = p
+		}
+	}
+	return reached, pairs
 }
 
 // run is a run under way.
@@ -133,6 +179,7 @@ type run struct {
 
 	mu      sync.Mutex // of what follows, and of calls of Progress
 	servers int
+	refused []string // profiles that AWS doesn't take
 }
 
 // each does n things in parallel, and tells the progress.
@@ -169,8 +216,13 @@ func (r *run) failed(ctx context.Context, profile, account, region, operation st
 	if ctx.Err() != nil {
 		return
 	}
-	text, run := r.deps.Describe(profile, err)
-	r.problems.add(profile, account, region, operation, text, run, code(err))
+	d := r.deps.Describe(profile, err)
+	r.problems.add(profile, account, region, operation, d.Text, d.Run, code(err))
+	if account == "" && d.Refused {
+		r.mu.Lock()
+		r.refused = append(r.refused, profile)
+		r.mu.Unlock()
+	}
 }
 
 // newRetryer makes the SDK slow down when it is throttled. One stands for the calls of one account in one region.
@@ -193,6 +245,11 @@ func code(err error) string {
 func isDenied(err error) bool {
 	c := code(err)
 	return strings.HasPrefix(c, "AccessDenied") || c == "UnauthorizedOperation" || c == "NotAuthorized"
+}
+
+// isUnknown says that AWS doesn't know the credentials, or no more.
+func isUnknown(err error) bool {
+	return isDisabled(err) || strings.HasPrefix(code(err), "ExpiredToken")
 }
 
 // isDisabled says that a region may be disabled for the account. Such a region doesn't know the account's

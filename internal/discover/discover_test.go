@@ -72,7 +72,7 @@ func newWorld(t *testing.T, profiles ...string) *world {
 		key := testbed.Key{ID: "AKIA" + strings.ToUpper(f[0]), Secret: "secret of " + f[0], Owner: f[2]}
 		w.keys.Add(key)
 		w.profiles[f[0]] = key
-		w.in.Profiles = append(w.in.Profiles, Profile{f[0], f[1]})
+		w.in.Profiles = append(w.in.Profiles, Profile{Name: f[0], Region: f[1]})
 	}
 	w.deps = Deps{Config: w.config, Describe: describe}
 	return w
@@ -97,11 +97,12 @@ func (w *world) config(_ context.Context, profile, region string) (aws.Config, e
 	}, nil
 }
 
-func describe(profile string, err error) (text, run string) {
-	if c := code(err); c != "" {
-		return c, "mend " + profile
+func describe(profile string, err error) Description {
+	d := Description{Text: code(err), Run: "mend " + profile, Refused: code(err) == "InvalidClientTokenId"}
+	if d.Text == "" {
+		d.Text = err.Error()
 	}
-	return err.Error(), "mend " + profile
+	return d
 }
 
 // run runs discover, which must not fail.
@@ -423,7 +424,8 @@ func TestProblems(t *testing.T) {
 		{Profile: "it's", Text: "the profile has no region, and none was given",
 			Run: `mysql-secret-store-rds discover --profile 'it'\''s' --region REGION`},
 		{Profile: "expired", Text: "the SSO session has expired", Run: "mend expired"},
-		{Profile: "shut", Account: two, Regions: []string{"ap-east-1"}, Text: "InvalidClientTokenId", Run: "mend shut"},
+		{Profile: "shut", Account: two, Regions: []string{"ap-east-1"}, Text: "the region is not enabled in the account (InvalidClientTokenId)",
+			Run: "aws account enable-region --region-name ap-east-1 --profile shut"},
 	}
 	if d := cmp.Diff(want, report.Problems); d != "" || !report.Found || report.Servers != 1 {
 		t.Error(d, report)
@@ -434,7 +436,7 @@ func TestProblems(t *testing.T) {
 	w.Break(testbed.Fault{Account: one, Region: east, Status: 403, Code: "AccessDenied", Message: "by a service control policy"})
 	w.Break(testbed.Fault{Account: one, Region: "ap-east-1", Status: 403, Code: "AccessDenied",
 		Message: "by a service control policy"})
-	w.in.Profiles = []Profile{{"good", west}}
+	w.in.Profiles = []Profile{{Name: "good", Region: west}}
 	want = []Problem{{
 		Profile: "good", Account: one, Regions: []string{"ap-east-1", east},
 		Operations: slices.Sorted(slices.Values(describing)), Text: "AccessDenied", Run: "mend good",
@@ -445,13 +447,13 @@ func TestProblems(t *testing.T) {
 
 	// A partition that the profile isn't in. The region of China doesn't know its keys; the other one does.
 	w.Mend()
-	w.in.Profiles = []Profile{{"good", ""}}
+	w.in.Profiles = []Profile{{Name: "good"}}
 	w.in.Regions = []string{"cn-north-1", west}
 	w.Break(testbed.Fault{Region: "cn-north-1", Status: 403, Code: "InvalidClientTokenId"})
 	if report := w.run(t); report.Servers != 1 || len(report.Problems) > 0 {
 		t.Errorf("%+v", report)
 	}
-	w.in.Profiles = []Profile{{"good", west}}
+	w.in.Profiles = []Profile{{Name: "good", Region: west}}
 	w.in.Regions = []string{"cn-north-1"}
 	want = []Problem{{Profile: "good", Account: one, Text: "none of the regions given is in the profile's partition, aws"}}
 	if d := cmp.Diff(want, w.run(t).Problems); d != "" {
@@ -952,7 +954,7 @@ func TestFleet(t *testing.T) {
 		key := testbed.Key{ID: "AKIA" + strings.ToUpper(name), Secret: name, Owner: role(f.Account(i), "fleet")}
 		w.keys.Add(key)
 		w.profiles[name] = key
-		w.in.Profiles = append(w.in.Profiles, Profile{name, west})
+		w.in.Profiles = append(w.in.Profiles, Profile{Name: name, Region: west})
 	}
 	w.in.Regions = f.Regions
 	report := w.run(t)
@@ -967,5 +969,100 @@ func TestFleet(t *testing.T) {
 	}
 	if n := w.Calls("DescribeDBInstances"); n != 2*f.Accounts {
 		t.Errorf("%d calls", n)
+	}
+}
+
+// TestRefusedProfile: one that AWS doesn't take any more gives way to one that it takes.
+func TestRefusedProfile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "old "+west+" "+user(one, "old"), "same "+west+" "+user(one, "same"))
+	w.SetServers(one, west, testbed.Servers{Instances: []testbed.DBInstance{{Identifier: "shop", Engine: "mysql", Host: "shop.abcdefghijkl." + west + ".rds.amazonaws.com", Port: 3306}}})
+	if p := w.run(t).Preferred; len(p) != 1 || p[0].Profile != "old" {
+		t.Fatalf("at first: %v", p)
+	}
+	w.profiles["old"] = testbed.Key{ID: "AKIADELETED", Secret: "x"}
+	if p := w.run(t).Preferred; len(p) != 1 || p[0].Profile != "same" || p[0].Why != "the only profile for it that AWS took this time" {
+		t.Errorf("after its key was deleted: %v", p)
+	}
+	// A login that is over says nothing about what may connect.
+	w = newWorld(t, "old "+west+" "+user(one, "old"), "same "+west+" "+user(one, "same"))
+	w.SetServers(one, west, testbed.Servers{Instances: []testbed.DBInstance{{Identifier: "shop", Engine: "mysql", Host: "shop.abcdefghijkl." + west + ".rds.amazonaws.com", Port: 3306}}})
+	w.run(t)
+	delete(w.profiles, "old")
+	if p := w.run(t).Preferred; len(p) != 1 || p[0].Profile != "old" {
+		t.Errorf("after its login was over: %v", p)
+	}
+}
+
+// TestForget: kept credentials that AWS refuses are dropped, and asked for once more.
+func TestForget(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "a "+west+" "+user(one, "a"))
+	right := w.profiles["a"]
+	kept := aws.NewCredentialsCache(aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return aws.Credentials{AccessKeyID: w.profiles["a"].ID, SecretAccessKey: right.Secret}, nil
+	}))
+	w.profiles["a"] = testbed.Key{ID: "ASIAREVOKED", Secret: right.Secret}
+	plain := w.deps.Config
+	w.deps.Config = func(ctx context.Context, profile, region string) (aws.Config, error) {
+		cfg, err := plain(ctx, profile, region)
+		cfg.Credentials = kept
+		return cfg, err
+	}
+	forgotten := 0
+	w.deps.Forget = func(string) bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		forgotten++
+		w.profiles["a"] = right
+		return true
+	}
+	if r := w.run(t); len(r.Problems) != 0 || forgotten != 1 || r.Accounts != 1 {
+		t.Errorf("%d times forgotten: %+v", forgotten, r)
+	}
+}
+
+// TestAPersonComesLast: while one profile waits for a code, what the others reach is read.
+func TestAPersonComesLast(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "mfa "+west+" "+user(two, "mfa"), "base "+west+" "+user(one, "base"))
+	w.in.Profiles[0].Asks = true
+	w.SetServers(one, west, testbed.Servers{Instances: []testbed.DBInstance{{Identifier: "shop", Engine: "mysql", Host: "shop.abcdefghijkl." + west + ".rds.amazonaws.com", Port: 3306}}})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	plain := w.deps.Config
+	w.deps.Config = func(ctx context.Context, profile, region string) (aws.Config, error) {
+		if profile == "mfa" { // Ctrl-C at the question
+			cancel()
+			return aws.Config{}, ctx.Err()
+		}
+		return plain(ctx, profile, region)
+	}
+	r, err := Run(ctx, w.in, w.deps)
+	if err != nil || !r.Interrupted || !r.Written || r.Servers != 1 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// TestNothingHangs: a service that doesn't answer holds discover up for as long as a call may take, and no longer.
+func TestNothingHangs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "a "+west+" "+user(one, "a"), "b "+west+" "+user(one, "b"))
+	w.in.Timeout, w.in.AllRegions = 300*time.Millisecond, true
+	w.SetServers(one, west, testbed.Servers{Instances: []testbed.DBInstance{{Identifier: "shop", Engine: "mysql", Host: "shop.abcdefghijkl." + west + ".rds.amazonaws.com", Port: 3306}}})
+	for _, operation := range []string{"DescribeRegions", "ListRegions", "SimulatePrincipalPolicy"} {
+		w.Delay(operation, time.Hour)
+	}
+	done := make(chan Report, 1)
+	go func() { done <- w.run(t) }()
+	select {
+	case r := <-done:
+		if r.Servers != 1 {
+			t.Errorf("%+v", r)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("it hangs")
 	}
 }

@@ -25,9 +25,9 @@ type reach struct {
 }
 
 // identify asks STS who each profile is. Those that nobody is stay out.
-func (r *run) identify(ctx context.Context) []*reach {
-	answers := make([]*reach, len(r.in.Profiles))
-	r.each(ctx, "profiles", len(answers), func(i int) { answers[i] = r.identity(ctx, r.in.Profiles[i]) })
+func (r *run) identify(ctx context.Context, profiles []Profile) []*reach {
+	answers := make([]*reach, len(profiles))
+	r.each(ctx, "profiles", len(answers), func(i int) { answers[i] = r.identity(ctx, profiles[i]) })
 	return slices.DeleteFunc(answers, func(a *reach) bool { return a == nil })
 }
 
@@ -50,6 +50,12 @@ func (r *run) identity(ctx context.Context, p Profile) *reach {
 		return nil
 	}
 	who, err := r.whoIs(ctx, config, region)
+	if err != nil && isUnknown(err) && r.deps.Forget != nil && r.deps.Forget(p.Name) {
+		if c, ok := config.Credentials.(*aws.CredentialsCache); ok {
+			c.Invalidate()
+		}
+		who, err = r.whoIs(ctx, config, region)
+	}
 	if err != nil && isDisabled(err) {
 		// Other regions may well be enabled, or be in the partition that the profile is in.
 		for _, home := range homes(append([]string{region}, r.in.Regions...)) {
@@ -58,6 +64,7 @@ func (r *run) identity(ctx context.Context, p Profile) *reach {
 			}
 			if again, elsewhere := r.whoIs(ctx, config, home); elsewhere == nil {
 				who, err = again, nil
+				config.Region = home // where the account's regions can be asked for, too
 				break
 			}
 		}
@@ -126,7 +133,7 @@ func (r *run) pairs(ctx context.Context, reached []*reach) []*pair {
 	}
 	enabled := make([]answer, len(groups))
 	if r.in.AllRegions {
-		r.each(ctx, "accounts", len(groups), func(i int) { enabled[i].regions, enabled[i].guessed = allRegions(ctx, groups[i]) })
+		r.each(ctx, "accounts", len(groups), func(i int) { enabled[i].regions, enabled[i].guessed = r.allRegions(ctx, groups[i]) })
 	}
 	var list []*pair
 	for i, group := range groups {
@@ -170,7 +177,9 @@ func byAccount(reached []*reach) [][]*reach {
 
 // allRegions lists the regions that an account has enabled, asked through the first of its profiles that may ask;
 // where none may, guessed is true and the list the partition's.
-func allRegions(ctx context.Context, group []*reach) (regions []string, guessed bool) {
+func (r *run) allRegions(ctx context.Context, group []*reach) (regions []string, guessed bool) {
+	ctx, cancel := context.WithTimeout(ctx, r.in.Timeout)
+	defer cancel()
 	for _, a := range group {
 		client := ec2.NewFromConfig(a.config, func(o *ec2.Options) { o.Retryer = newRetryer() })
 		if out, err := client.DescribeRegions(ctx, nil); err == nil {

@@ -32,7 +32,7 @@ func (r *run) keep(ctx context.Context, pairs []*pair, reached []*reach, verdict
 	r.report.Servers = len(found)
 	known := profiles{
 		settled: r.in.Settled, configured: r.in.Configured, interrupted: r.report.Interrupted,
-		reached: map[string][]candidate{}, account: map[string]string{},
+		reached: map[string][]candidate{}, account: map[string]string{}, refused: r.refused,
 	}
 	for _, a := range reached {
 		known.account[a.profile.Name] = a.account
@@ -150,6 +150,7 @@ type profiles struct {
 	configured  []string               // all there are; nil: unknown
 	reached     map[string][]candidate // by account
 	account     map[string]string      // that a profile reached
+	refused     []string               // that AWS didn't take
 	interrupted bool
 }
 
@@ -159,7 +160,7 @@ func (k profiles) of(id, account string, before []string) (profiles []string, wh
 		now, known := k.account[name]
 		return known && now != account || k.configured != nil && !slices.Contains(k.configured, name)
 	})
-	return preferred(k.settled[id], k.reached[account], before, k.interrupted)
+	return preferred(k.settled[id], k.reached[account], before, k.refused, k.interrupted)
 }
 
 // mergeAccounts gives the accounts that the inventory shall have: the old ones and those that were read, with the

@@ -46,7 +46,7 @@ func TestPreferred(t *testing.T) {
 		{"one may ask, one may not", "", reached(noAnswer, notAllowed), nil, false, []string{"a", "b"},
 			"first of a, b in the AWS configuration; iam:SimulatePrincipalPolicy gave no answer"},
 	} {
-		got, why := preferred(tc.settled, tc.reached, tc.before, tc.held)
+		got, why := preferred(tc.settled, tc.reached, tc.before, nil, tc.held)
 		if d := cmp.Diff(tc.want, got) + cmp.Diff(tc.why, why); d != "" {
 			t.Errorf("%s: %s", tc.name, d)
 		}

@@ -74,7 +74,9 @@ func (r *run) ask(ctx context.Context, reached []*reach, pairs []*pair) map[stri
 	}
 	answers := make([]verdict, len(asked))
 	r.each(ctx, "permissions", len(asked), func(i int) {
-		answers[i] = simulate(ctx, asked[i], resources(read[asked[i].account], r.in.Users))
+		inTime, cancel := context.WithTimeout(ctx, r.in.Timeout)
+		defer cancel()
+		answers[i] = simulate(inTime, asked[i], resources(read[asked[i].account], r.in.Users))
 	})
 	verdicts := map[string]verdict{}
 	for i, a := range asked {
@@ -189,9 +191,9 @@ func principals(ctx context.Context, client *iam.Client, caller, region string) 
 const settledWhy = "accounts: in the configuration"
 
 // preferred orders the profiles of an account and says why the first is the first. reached are those that reached it this
-// time, in the configuration's order; before is what the inventory says of others, the preferred one first. With held,
-// that one stays in front of those IAM said nothing about.
-func preferred(settled string, reached []candidate, before []string, held bool) (profiles []string, why string) {
+// time, in the configuration's order; before is what the inventory says of others, the preferred one first, and gone those
+// of them that AWS didn't take this time. With held, the preferred one stays in front of those IAM said nothing about.
+func preferred(settled string, reached []candidate, before, gone []string, held bool) (profiles []string, why string) {
 	var allowed, unknown, denied, others []string
 	refused := true
 	for _, c := range reached {
@@ -206,7 +208,7 @@ func preferred(settled string, reached []candidate, before []string, held bool) 
 		}
 	}
 	for _, name := range before {
-		if !slices.ContainsFunc(reached, func(c candidate) bool { return c.profile == name }) {
+		if !slices.ContainsFunc(reached, func(c candidate) bool { return c.profile == name }) && !slices.Contains(gone, name) {
 			others = append(others, name)
 		}
 	}
@@ -215,7 +217,13 @@ func preferred(settled string, reached []candidate, before []string, held bool) 
 	if len(before) > 0 && (held && slices.Contains(unknown, before[0]) || slices.Contains(others, before[0])) {
 		last = before[0]
 	}
-	profiles = unique(slices.Concat([]string{settled}, allowed, []string{last}, rest, denied))
+	var lost []string // that are known, and were refused this time
+	for _, name := range before {
+		if slices.Contains(gone, name) {
+			lost = append(lost, name)
+		}
+	}
+	profiles = unique(slices.Concat([]string{settled}, allowed, []string{last}, rest, denied, lost))
 	if settled != "" {
 		return profiles, settledWhy
 	}
@@ -229,6 +237,10 @@ func preferred(settled string, reached []candidate, before []string, held bool) 
 		why = "as before: this time nothing was learned about it"
 	case len(profiles) == 1:
 		why = "the only profile for it"
+	case len(lost) > 0 && len(rest)+len(denied) == 1:
+		why = "the only profile for it that AWS took this time"
+	case len(rest)+len(denied) == 0:
+		why = "AWS took none of them this time"
 	case len(rest) == 0:
 		why = first(denied) + "none of them may connect (" + simulation + ")"
 	case len(denied) > 0:

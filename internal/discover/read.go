@@ -15,6 +15,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"mysql-secret-store-rds/internal/inventory"
+	"mysql-secret-store-rds/internal/paste"
 	"mysql-secret-store-rds/internal/serverurl"
 )
 
@@ -125,6 +126,11 @@ func (r *run) read(ctx context.Context, p *pair) {
 		name := op.name
 		if !isDenied(f.err) {
 			name = ""
+		}
+		if isDisabled(f.err) && ctx.Err() == nil { // STS has just taken these credentials elsewhere
+			r.problems.add(f.profile, p.account, p.region, "", "the region is not enabled in the account ("+code(f.err)+")",
+				"aws account enable-region --region-name "+paste.Word(p.region)+" --profile "+paste.Word(f.profile), "disabled "+p.region)
+			continue
 		}
 		r.failed(ctx, f.profile, p.account, p.region, name, f.err)
 	}

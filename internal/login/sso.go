@@ -46,6 +46,8 @@ const (
 	defaultScope = "sso:account:access"
 	// defaultInterval is RFC 8628's, for a server that names none.
 	defaultInterval = 5 * time.Second
+	// answer is how long AWS may take for an answer.
+	answer = 30 * time.Second
 )
 
 // ErrDenied is a person who said no in the browser, ErrCodeExpired one who said nothing.
@@ -79,11 +81,13 @@ func SSO(ctx context.Context, cfg aws.Config, s Session, show func(Verification)
 			register.Scopes = []string{defaultScope}
 		}
 	}
-	registered, err := client.RegisterClient(ctx, register)
+	asking, cancel := context.WithTimeout(ctx, answer)
+	defer cancel()
+	registered, err := client.RegisterClient(asking, register)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("register with SSO: %w", err)
 	}
-	device, err := client.StartDeviceAuthorization(ctx, &ssooidc.StartDeviceAuthorizationInput{
+	device, err := client.StartDeviceAuthorization(asking, &ssooidc.StartDeviceAuthorizationInput{
 		ClientId: registered.ClientId, ClientSecret: registered.ClientSecret, StartUrl: aws.String(s.StartURL),
 	})
 	if err != nil {
@@ -129,7 +133,9 @@ func poll(ctx context.Context, client *ssooidc.Client, ask *ssooidc.CreateTokenI
 			return nil, ctx.Err()
 		case <-time.After(interval):
 		}
-		token, err := client.CreateToken(ctx, ask)
+		asking, cancel := context.WithTimeout(ctx, answer)
+		token, err := client.CreateToken(asking, ask)
+		cancel()
 		var (
 			pending *types.AuthorizationPendingException
 			slower  *types.SlowDownException

@@ -179,15 +179,11 @@ func (s *Set) Match(patterns []string) (names, unmatched []string) {
 			chosen[pattern] = true
 			continue
 		}
-		found := false
-		for _, name := range s.names {
-			// A "/" is a letter like any other in a profile's name, not in path.Match.
-			ok, err := path.Match(strings.ReplaceAll(pattern, "/", "\x00"), strings.ReplaceAll(name, "/", "\x00"))
-			if ok && err == nil {
-				chosen[name], found = true, true
-			}
+		matched := Match(pattern, s.names)
+		for _, name := range matched {
+			chosen[name] = true
 		}
-		if !found {
+		if len(matched) == 0 {
 			unmatched = append(unmatched, pattern)
 		}
 	}
@@ -197,6 +193,19 @@ func (s *Set) Match(patterns []string) (names, unmatched []string) {
 		}
 	}
 	return names, unmatched
+}
+
+// Match gives the names that a pattern (*, ?, […]) or name means.
+func Match(pattern string, names []string) []string {
+	var matched []string
+	for _, name := range names {
+		// A "/" is a letter like any other in a profile's name, not in path.Match.
+		ok, err := path.Match(strings.ReplaceAll(pattern, "/", "\x00"), strings.ReplaceAll(name, "/", "\x00"))
+		if name == pattern || ok && err == nil {
+			matched = append(matched, name)
+		}
+	}
+	return matched
 }
 
 // Nearest gives the profile that a name may have been meant to be, or "": one that differs in two

@@ -79,6 +79,9 @@ type Known interface {
 	Account(id, region string) (inventory.Account, bool, error)
 }
 
+// FromInventory begins the source of a step that discover's findings decided.
+const FromInventory = "inventory: "
+
 // lookupFailed is the value of a step for DNS servers that could not be asked.
 const lookupFailed = "look-up failed"
 
@@ -244,7 +247,7 @@ func (r *resolver) learned() (server learnedServer, account layer) {
 	ep := r.Endpoint
 	s, ok, err := r.known.Server(ep.Host)
 	if err == nil && ok {
-		server.source = fmt.Sprintf("inventory: server %s (account %s, seen %s)", s.Name, s.Account, s.Seen.Local().Format("2006-01-02 15:04"))
+		server.source = fmt.Sprintf(FromInventory+"server %s (account %s, seen %s)", s.Name, s.Account, s.Seen.Local().Format("2006-01-02 15:04"))
 		server.Profile, server.port = s.Profile, s.Port
 		if ep.Region == "" {
 			server.Region = s.Region
@@ -253,7 +256,7 @@ func (r *resolver) learned() (server learnedServer, account layer) {
 	if err == nil && ep.Region != "" {
 		var a inventory.Account
 		if a, ok, err = r.known.Account(ep.ID, ep.Region); err == nil && ok {
-			account.source = fmt.Sprintf("inventory: id %s (account %s)", a.ID, a.Number)
+			account.source = fmt.Sprintf(FromInventory+"id %s (account %s)", a.ID, a.Number)
 			account.Profile = a.Profile
 		}
 	}
@@ -389,7 +392,8 @@ func (r *resolver) region(entry config.Entry, exact bool, pick func(string, func
 		}
 		return writer.Region, nil
 	}
-	hint := fmt.Sprintf("add to %s, under \"servers:\": \"%s: {region: REGION}\" with the writer's region", r.cfg.File, r.url.Host)
+	hint := fmt.Sprintf("add to %s, under \"servers:\": \"%s: {region: REGION}\" with the writer's region; or run: mysql-secret-store-rds discover",
+		r.cfg.File, r.url.Host)
 	if exact {
 		hint = fmt.Sprintf("add to the entry %s: \"region: REGION\" with the writer's region", entry.Where)
 	}

@@ -1,0 +1,309 @@
+package app
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mysql-secret-store-rds/internal/cabundle"
+	"mysql-secret-store-rds/internal/cache"
+	"mysql-secret-store-rds/internal/cname"
+	"mysql-secret-store-rds/internal/config"
+	"mysql-secret-store-rds/internal/configfile"
+	"mysql-secret-store-rds/internal/credentials"
+	"mysql-secret-store-rds/internal/delegate"
+	"mysql-secret-store-rds/internal/doctor"
+	"mysql-secret-store-rds/internal/resolve"
+	"mysql-secret-store-rds/internal/serverurl"
+	"mysql-secret-store-rds/internal/setup"
+	"mysql-secret-store-rds/internal/token"
+)
+
+// envHelper makes MySQL Shell pass its persisted option over.
+const envHelper = "MYSQLSH_CREDENTIAL_STORE_HELPER"
+
+func (c *console) doctorCommand() *cobra.Command {
+	var asJSON bool
+	var shells []string
+	cmd := &cobra.Command{
+		Use:   "doctor [user@host:port]",
+		Short: "find out what is wrong with the installation, or with a server",
+		Long: `Checks the installation: MySQL Shell, this helper beside it, the Shell's option, the other helper, the configuration, the cache, the clock.
+With a Server URL it also goes the whole way to that server: its name, the AWS credentials and whose they are, the permission rds-db:connect, IAM
+authentication, TCP, TLS, and a login with a token; where that is refused, it says which of the known causes it is.
+
+Each line is ok, warn (something to know, or that can't be told) or fail; below it stands what to type, or to paste, to mend it. It asks AWS, DNS and the
+server, and changes nothing.
+Exit codes: 0 when nothing failed, 1 when something did.`,
+		Example:           "  mysql-secret-store-rds doctor\n  mysql-secret-store-rds doctor dba@orders.cluster-abcdefghijkl.eu-west-1.rds.amazonaws.com:3306",
+		ValidArgsFunction: completeServers,
+		Args:              cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			found := &findings{w: c.stdout, asJSON: asJSON, colour: colours(c.stdout)}
+			if err := c.doctor(cmd.Context(), shells, strings.Join(args, ""), found); err != nil {
+				return err
+			}
+			return found.end()
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	cmd.Flags().StringArrayVar(&shells, "shell", nil, shellFlag)
+	return cmd
+}
+
+const shellFlag = "the mysqlsh program to look at, instead of every one that is found"
+
+// findings shows what the doctor finds, as it comes.
+type findings struct {
+	w      io.Writer
+	asJSON bool
+	colour bool
+	list   []doctor.Finding
+	failed int
+	warned int
+}
+
+func (f *findings) heading(text string) {
+	if !f.asJSON {
+		if len(f.list) > 0 {
+			fmt.Fprintln(f.w)
+		}
+		fmt.Fprintln(f.w, visible(text))
+	}
+}
+
+func (f *findings) add(one doctor.Finding) {
+	f.list = append(f.list, one)
+	colour := "32"
+	switch one.Status {
+	case doctor.Warn:
+		f.warned++
+		colour = "33"
+	case doctor.Fail:
+		f.failed++
+		colour = "31"
+	}
+	if f.asJSON {
+		return
+	}
+	const indent = "                       "
+	fmt.Fprintf(f.w, "  %s  %-13s  %s\n", paint(fmt.Sprintf("%-4s", one.Status), colour, f.colour), one.Name, visible(one.Text))
+	for _, do := range one.Do {
+		for line := range strings.Lines(do) {
+			fmt.Fprintf(f.w, "%s%s\n", indent, visible(strings.TrimSuffix(line, "\n")))
+		}
+	}
+}
+
+// end says how it went; its error is errSaid when something failed.
+func (f *findings) end() error {
+	if f.asJSON {
+		err := printJSON(f.w, struct {
+			OK       bool             `json:"ok"`
+			Findings []doctor.Finding `json:"findings"`
+		}{f.failed == 0, f.list})
+		if err != nil {
+			return err
+		}
+	} else if len(f.list) > 0 {
+		verdict := fmt.Sprintf("%d failed, %s", f.failed, count(f.warned, "warning"))
+		switch {
+		case f.failed+f.warned == 0:
+			verdict = "All is well."
+		case f.failed == 0:
+			verdict = fmt.Sprintf("Nothing failed, %s.", count(f.warned, "warning"))
+		}
+		fmt.Fprintf(f.w, "\n%s\n", verdict)
+	}
+	if f.failed > 0 {
+		return errSaid
+	}
+	return nil
+}
+
+// paint colours a word, if that is wanted.
+func paint(text, colour string, wanted bool) string {
+	if !wanted {
+		return text
+	}
+	return "\x1b[" + colour + "m" + text + "\x1b[0m"
+}
+
+// colours says whether a person wants them.
+func colours(f *os.File) bool { return isTerminal(f) && os.Getenv("NO_COLOR") == "" }
+
+func (c *console) doctor(ctx context.Context, shells []string, server string, found *findings) error {
+	var u serverurl.URL
+	if server != "" {
+		var err error
+		if u, err = parseServer("doctor", server); err != nil {
+			return err
+		}
+	}
+	sys, err := here(shells)
+	if err != nil {
+		return err
+	}
+	file, cfg, err := readConfig()
+	found.heading("Installation")
+	doctor.CheckInstallation(ctx, c.installation(ctx, sys, file, cfg, err), found.add)
+	if server == "" {
+		return nil
+	}
+	found.heading("Server " + server)
+	if err != nil {
+		found.add(doctor.Finding{Name: "target", Status: doctor.Warn, Text: "not checked: the configuration can't be read"})
+		return nil
+	}
+	if err := c.checkServer(ctx, u, file, cfg, found.add); err != nil {
+		p := describe(err)
+		do := p.run
+		if p.hint != "" {
+			do = append([]string{p.hint}, do...)
+		}
+		found.add(doctor.Finding{Name: "target", Status: doctor.Fail, Text: p.text, Do: do})
+	}
+	return nil
+}
+
+// here is this machine, with the Shells that a person named, or all that there are.
+func here(shells []string) (setup.System, error) {
+	binary, err := os.Executable()
+	if err == nil {
+		binary, err = filepath.EvalSymlinks(binary)
+	}
+	if err != nil {
+		return setup.System{}, fmt.Errorf("find this program: %w", err)
+	}
+	sys := setup.Here(binary)
+	for _, path := range shells {
+		path, err := filepath.Abs(path)
+		if err == nil {
+			_, err = os.Stat(path)
+		}
+		if err != nil {
+			return setup.System{}, problem{text: "--shell: " + err.Error()}
+		}
+		sys.Named = append(sys.Named, path)
+	}
+	return sys, nil
+}
+
+// installation looks at what there is; configErr is what came of reading the configuration.
+func (c *console) installation(ctx context.Context, sys setup.System, file configfile.File, cfg *config.Config, configErr error) doctor.Installation {
+	provider := credentials.New(credentials.Source{Region: "us-east-1"}, credentials.Options{})
+	in := doctor.Installation{
+		Binary: sys.Binary, Options: sys.OptionsFile(), ConfigFile: file.Path, ConfigErr: configErr, Describe: inWords(provider.Whose(), config.DefaultTimeout),
+		Provider: provider,
+	}
+	found := sys.Shells()
+	for _, sh := range found {
+		in.Shells = append(in.Shells, doctor.Shell{Path: sh.Path, Version: sys.Version(ctx, sh.Path)})
+	}
+	in.Helper, in.OptionsErr = sys.Helper()
+	if helper := os.Getenv(envHelper); helper != "" {
+		in.Helper, in.Variable, in.OptionsErr = helper, envHelper, nil
+	}
+	if configErr != nil || cfg.Cache {
+		kept, err := cache.Open(os.Getenv(cache.EnvDir))
+		in.CacheDir, in.CacheErr = kept.Dir(), err
+	}
+	if configErr != nil {
+		return in
+	}
+	if d, err := delegate.Find(cfg.Delegate, c.calledAs(found)); err == nil {
+		in.Delegate = d.Path
+	} else if cfg.Delegate != "none" {
+		in.DelegateErr = &delegateError{err, cfg.File}
+	}
+	return in
+}
+
+// calledAs is the path that MySQL Shell calls this program by: its folder is the first in which the other helper is looked for.
+func (c *console) calledAs(shells []setup.Shell) string {
+	if len(shells) > 0 {
+		return filepath.Join(shells[0].Dir, setup.Name)
+	}
+	return c.args[0]
+}
+
+// inWords puts errors into words for the doctor.
+func inWords(whose credentials.Whose, timeout time.Duration) func(error) (string, []string) {
+	return func(err error) (string, []string) {
+		var inConfig *config.Error
+		var noHelper *delegateError
+		switch {
+		case errors.As(err, &inConfig):
+			return describe(err).text, nil
+		case errors.As(err, &noHelper):
+			return err.Error(), []string{describe(err).hint}
+		}
+		p := describeCredentials(whose, err, timeout)
+		if p.hint != "" {
+			p.text += ": " + p.hint
+		}
+		return p.text, p.run
+	}
+}
+
+func (c *console) checkServer(ctx context.Context, u serverurl.URL, file configfile.File, cfg *config.Config, report func(doctor.Finding)) error {
+	known := &learned{}
+	defer known.close()
+	asking, cancel := context.WithTimeout(ctx, cfg.Timeout)
+	defer cancel()
+	res, err := resolve.URL(asking, u, cfg, known, cname.Lookup)
+	if err != nil {
+		return err
+	}
+	source := token.Source(res.Target)
+	options := credentials.Options{Code: askCode}
+	if cfg.Cache {
+		if options.Store, err = cache.Open(os.Getenv(cache.EnvDir)); err != nil {
+			return err
+		}
+	}
+	provider := credentials.New(source, options)
+	s := doctor.Server{
+		URL: u, Resolution: res, Provider: provider, ConfigFile: file.Path, Tunnel: res.Client.SSH,
+		Describe: func(err error) (string, []string) {
+			if errors.Is(err, credentials.ErrNoCredentials) { // as get says it, with the account's id
+				p := describe(&signError{err, provider.Whose(), res, file.Path, cfg.Timeout, ""})
+				return p.text, p.run
+			}
+			return inWords(provider.Whose(), cfg.Timeout)(err)
+		},
+	}
+	if res.Outcome == resolve.ToToken {
+		if server, ok, err := known.Server(res.Endpoint.Host); err == nil && ok {
+			s.Known = &server
+		}
+		if s.CA, s.CAFile, s.CAKnown, err = trusted(res); err != nil {
+			report(doctor.Finding{Name: "ssl_ca", Status: doctor.Fail, Text: err.Error()})
+		}
+	}
+	doctor.CheckServer(ctx, s, report)
+	return nil
+}
+
+// trusted gives the authorities that a server's certificate may be of: those of the configuration's file, or the embedded
+// ones, which are not for every region.
+func trusted(res resolve.Resolution) (pool *x509.CertPool, file string, known bool, err error) {
+	file = res.Client.SSLCA
+	if file == "" {
+		return cabundle.Pool(), "", covered(res), nil
+	}
+	text, err := os.ReadFile(file)
+	pool = x509.NewCertPool()
+	if err == nil && !pool.AppendCertsFromPEM(text) {
+		err = fmt.Errorf("%s: no certificate in it", file)
+	}
+	return pool, file, err == nil, err
+}

@@ -1,0 +1,220 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"mysql-secret-store-rds/internal/config"
+	"mysql-secret-store-rds/internal/configfile"
+	"mysql-secret-store-rds/internal/credentials"
+	"mysql-secret-store-rds/internal/setup"
+)
+
+type setupFlags struct {
+	yes, dryRun, undo, json bool
+	shells                  []string
+}
+
+func (c *console) setupCommand(root *cobra.Command) *cobra.Command {
+	var f setupFlags
+	cmd := &cobra.Command{
+		Use:   "setup",
+		Short: "put the helper beside MySQL Shell and switch it on; --undo takes that back",
+		Long: `Finds every MySQL Shell (on PATH, Homebrew's, those in /usr/local, /opt and Program Files), puts a link to this program beside each (a copy
+on Windows), and makes it the Shell's persisted helper. The helper that was set before gets the passwords that aren't for RDS. It writes a first
+configuration where there is none, and completions for your command line.
+
+It shows what it would do, and asks. What needs root is left to you, as a command to paste. It can be run again at any time, and mends a link that an upgrade
+broke. --undo takes back what it did, as far as nobody has changed it since: the helper from before included.
+
+Exit codes: 0 when nothing failed, 1 when something did, or nothing was to be done.`,
+		Example: "  mysql-secret-store-rds setup --dry-run\n  mysql-secret-store-rds setup --yes\n  mysql-secret-store-rds setup --undo",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return c.setup(cmd.Context(), root, f) },
+	}
+	flags := cmd.Flags()
+	flags.BoolVar(&f.yes, "yes", false, "do it without asking")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "only show what would be done")
+	flags.BoolVar(&f.undo, "undo", false, "take back what setup did")
+	flags.BoolVar(&f.json, "json", false, "print what is done as JSON; with --yes or --dry-run")
+	flags.StringArrayVar(&f.shells, "shell", nil, shellFlag)
+	return cmd
+}
+
+func (c *console) setup(ctx context.Context, root *cobra.Command, f setupFlags) error {
+	if f.json && !f.yes && !f.dryRun {
+		return problem{text: "--json asks nothing, and so needs --yes or --dry-run", run: []string{Name + " setup --dry-run --json"}}
+	}
+	plan, err := planSetup(root, f)
+	if errors.Is(err, setup.ErrTemporary) {
+		return problem{text: err.Error(), hint: "put it where it can stay, such as ~/.local/bin, and run it from there"}
+	} else if err != nil {
+		return err
+	}
+	if len(plan.Shells) == 0 && !f.undo {
+		warn(c.stderr, "no MySQL Shell found on PATH or in the usual places: name one with --shell, or run setup again when there is one")
+	}
+	steps := planned(plan)
+	if !f.json {
+		c.printSteps(steps)
+	}
+	if plan.Open() && !f.dryRun {
+		if err := c.agreed(ctx, f); err != nil {
+			return err
+		}
+		steps = c.apply(plan, steps, f.json)
+	}
+	if f.json {
+		if err := printJSON(c.stdout, steps); err != nil {
+			return err
+		}
+	} else {
+		c.afterSetup(plan, steps, f)
+	}
+	if slices.ContainsFunc(steps, func(s setupStep) bool { return s.State == stepFailed }) {
+		return errSaid
+	}
+	return nil
+}
+
+// planSetup finds out what there is to do.
+func planSetup(root *cobra.Command, f setupFlags) (setup.Plan, error) {
+	sys, err := here(f.shells)
+	if err != nil {
+		return setup.Plan{}, err
+	}
+	in := setup.Input{System: sys, Starter: config.Starter, Schema: config.Schema(), SchemaFile: config.SchemaFile, Completions: map[string]string{}}
+	if in.ConfigFile, err = configfile.Path(os.Getenv(configfile.Env)); err != nil {
+		return setup.Plan{}, err
+	}
+	for _, shell := range completionShells {
+		if in.Completions[shell], err = completionScript(root, shell); err != nil {
+			return setup.Plan{}, err
+		}
+	}
+	if f.undo {
+		return setup.Undo(in)
+	}
+	return setup.Make(in)
+}
+
+// What became of a step.
+const (
+	stepThere  = "ok"      // it was so already
+	stepOpen   = "to do"   // setup would do it
+	stepByHand = "by hand" // only a person can
+	stepDone   = "done"
+	stepFailed = "failed"
+)
+
+// setupStep is a step as setup prints it.
+type setupStep struct {
+	State string `json:"state"`
+	What  string `json:"what"`
+	Needs string `json:"needs,omitempty"` // the command to type, or the line to write
+	Error string `json:"error,omitempty"`
+}
+
+func planned(plan setup.Plan) []setupStep {
+	steps := []setupStep{}
+	for _, s := range plan.Steps {
+		state := stepOpen
+		switch {
+		case s.Done:
+			state = stepThere
+		case s.Needs != "":
+			state = stepByHand
+		}
+		steps = append(steps, setupStep{State: state, What: s.What, Needs: s.Needs})
+	}
+	return steps
+}
+
+func (c *console) printSteps(steps []setupStep) {
+	for _, s := range steps {
+		fmt.Fprintf(c.stdout, "%-7s  %s\n", s.State, visible(s.What))
+		if s.Needs != "" {
+			fmt.Fprintf(c.stdout, "         %s\n", visible(s.Needs))
+		}
+	}
+}
+
+// agreed asks whether the plan is to be carried out; its error says why it isn't.
+func (c *console) agreed(ctx context.Context, f setupFlags) error {
+	if f.yes {
+		return nil
+	}
+	again := Name + " setup --yes"
+	if f.undo {
+		again = Name + " setup --undo --yes"
+	}
+	t, err := openTerminal()
+	if err != nil {
+		return problem{text: "nothing was changed: there is no terminal to ask on", run: []string{again}}
+	}
+	defer t.close()
+	answer, err := t.ask(ctx, "\nDo this? [y/N] ")
+	if err != nil && !errors.Is(err, credentials.ErrNoCode) {
+		return err
+	}
+	if a := strings.ToLower(answer); a != "y" && a != "yes" {
+		return problem{text: "nothing was changed"}
+	}
+	return nil
+}
+
+// apply carries out the plan, and gives the steps with what became of them.
+func (c *console) apply(plan setup.Plan, steps []setupStep, quiet bool) []setupStep {
+	at := 0
+	// Its error is what became of the steps.
+	_ = plan.Apply(func(_ setup.Step, err error) {
+		for steps[at].State != stepOpen { // the steps that are open come in order
+			at++
+		}
+		s := &steps[at]
+		if s.State = stepDone; err != nil {
+			s.State, s.Error = stepFailed, err.Error()
+		}
+		switch {
+		case quiet:
+		case err != nil:
+			printError(c.stderr, problem{text: s.What + ": " + err.Error()})
+		default:
+			fmt.Fprintf(c.stdout, "%-7s  %s\n", s.State, visible(s.What))
+		}
+	})
+	return steps
+}
+
+// afterSetup says what comes next.
+func (c *console) afterSetup(plan setup.Plan, steps []setupStep, f setupFlags) {
+	has := func(state string) bool {
+		return slices.ContainsFunc(steps, func(s setupStep) bool { return s.State == state })
+	}
+	switch {
+	case f.undo && len(steps) == 0:
+		fmt.Fprintln(c.stdout, "There is nothing to undo: setup has not been run here.")
+	case has(stepOpen): // --dry-run
+		fmt.Fprintln(c.stdout, "\nNothing was changed (--dry-run).")
+	case has(stepFailed):
+	case has(stepByHand):
+		fmt.Fprintln(c.stdout, "\nLeft for you:")
+		for _, s := range steps {
+			if s.State == stepByHand {
+				fmt.Fprintln(c.stdout, "  "+visible(s.Needs))
+			}
+		}
+	case f.undo:
+	case len(plan.Shells) > 0:
+		fmt.Fprintln(c.stdout, "\nMySQL Shell asks this helper from its next start on.")
+		if _, err := knownServers(); err != nil {
+			fmt.Fprintf(c.stdout, "Next, find your servers: %s discover\n", Name)
+		}
+	}
+}
