@@ -18,7 +18,7 @@ func (c *console) caBundleCommand() *cobra.Command {
 		Long: `Writes Amazon's public certificate authorities for RDS and RDS Proxy to a file, unless they are there already, and prints its path: for ssl-ca. They are
 part of this program. There are none for China and GovCloud among them: for those, and for authorities of your own, "ssl_ca:" in the configuration names your file.`,
 		Example: "  mysqlsh dba@host --ssl-mode=VERIFY_IDENTITY --ssl-ca=\"$(mysql-secret-store-rds ca-bundle)\"",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			if path && printed {
 				return problem{text: "either --path or --print, not both"}

@@ -33,7 +33,7 @@ func (c *console) cacheCommand() *cobra.Command {
 		Use:   "list",
 		Short: "show what is kept",
 		Long:  "Shows the tokens and credentials that are kept: for whom, whose, and how long they are good. No secret is shown.",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			store, err := cache.Open(os.Getenv(cache.EnvDir))
 			if err != nil {
@@ -56,7 +56,7 @@ func (c *console) cacheCommand() *cobra.Command {
 		Use:   "clear",
 		Short: "drop everything that is kept",
 		Long:  "Drops all tokens and credentials that are kept. The next connections ask AWS again.",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE:  func(*cobra.Command, []string) error { return c.logout(nil, true, nil) },
 	}
 	cmd.AddCommand(list, clearAll)

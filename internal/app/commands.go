@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"mysql-secret-store-rds/internal/early"
+	"mysql-secret-store-rds/internal/paste"
 	"mysql-secret-store-rds/internal/protocol"
 	"mysql-secret-store-rds/internal/spelling"
 )
@@ -134,6 +135,18 @@ func mistypedFlag(cmd *cobra.Command, err error) error {
 		if near := spelling.Nearest(unknown.GetSpecifiedName(), names); near != "" {
 			p.text += fmt.Sprintf("; did you mean --%s?", near)
 		}
+	}
+	return p
+}
+
+// noArguments wants none. What discover is given without a flag is meant to be a profile, as a rule.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	p := problem{text: fmt.Sprintf("%s takes no argument, such as %q", strings.TrimPrefix(cmd.CommandPath(), Name+" "), args[0]), run: []string{cmd.CommandPath() + " --help"}}
+	if cmd.Flags().Lookup("profile") != nil {
+		p.run = []string{cmd.CommandPath() + " --profile " + paste.Word(args[0])}
 	}
 	return p
 }

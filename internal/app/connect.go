@@ -91,6 +91,9 @@ func (c *console) connect(ctx context.Context, words []string, user string, extr
 	} else if err != nil {
 		return err
 	}
+	if client.Kind == connect.Shell && !beside(client.Path) {
+		warn(c.stderr, fmt.Sprintf("there is no %s beside %s, which will not find it: run: %s setup", Name, client.Path, Name))
+	}
 	u.Port = s.Port
 	if onlyPrint {
 		c.printCommand(args, secretly, u)
@@ -117,6 +120,15 @@ func (c *console) connect(ctx context.Context, words []string, user string, extr
 		return exitError(code)
 	}
 	return nil
+}
+
+// beside says whether a MySQL Shell finds this program: in the folder of its own binary, links followed.
+func beside(shell string) bool {
+	if real, err := filepath.EvalSymlinks(shell); err == nil {
+		shell = real
+	}
+	_, err := os.Stat(filepath.Join(filepath.Dir(shell), Name+filepath.Ext(shell)))
+	return err == nil
 }
 
 // exitError is a client that ended with an exit code of its own, and has said why.

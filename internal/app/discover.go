@@ -52,7 +52,7 @@ Exit codes: 0 when anything was found, 1 when nothing was.`,
 		Example: `  mysql-secret-store-rds discover
   mysql-secret-store-rds discover --profile 'prod-*' --region eu-west-1,eu-central-1
   mysql-secret-store-rds discover --all-regions --dry-run`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.discover(cmd.Context(), f) },
 	}
 	flags := cmd.Flags()
@@ -112,6 +112,15 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 	set, names, err := f.chosen()
 	if err != nil {
 		return err
+	}
+	for id, profile := range settled(cfg) {
+		if _, ok := set.Profile(profile); !ok {
+			text := fmt.Sprintf("accounts: %s in the configuration is for profile %q, which the AWS configuration doesn't have", id, profile)
+			if near := set.Nearest(profile); near != "" {
+				text += fmt.Sprintf("; did you mean %q?", near)
+			}
+			warn(c.stderr, text)
+		}
 	}
 	path, err := inventory.Path()
 	if err != nil {

@@ -45,9 +45,11 @@ server, and changes nothing.
 Exit codes: 0 when nothing failed, 1 when something did.`,
 		Example:           "  mysql-secret-store-rds doctor\n  mysql-secret-store-rds doctor dba@orders.cluster-abcdefghijkl.eu-west-1.rds.amazonaws.com:3306",
 		ValidArgsFunction: completeServers,
-		Args:              cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			found := &findings{w: c.stdout, asJSON: asJSON, colour: colours(c.stdout)}
+			if len(args) > 1 {
+				return problem{text: "doctor takes one server at most", run: []string{cmd.CommandPath() + " user@host:port"}}
+			}
 			if err := c.doctor(cmd.Context(), shells, strings.Join(args, ""), found); err != nil {
 				return err
 			}

@@ -472,12 +472,16 @@ func cmdRefused(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// sso-login SESSION LIFE writes the token that "aws sso login" would.
+// sso-login SESSION LIFE [refreshable] writes the token that "aws sso login" would.
 func cmdSSOLogin(ts *testscript.TestScript, _ bool, args []string) {
 	life, err := time.ParseDuration(args[1])
 	ts.Check(err)
 	b := bedOf(ts)
-	file, text := b.aws.SSOLogin(b.home, args[0], life)
+	write := b.aws.SSOLogin
+	if len(args) > 2 && args[2] == "refreshable" {
+		write = b.aws.SSORefreshableLogin
+	}
+	file, text := write(b.home, args[0], life)
 	ts.Check(errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, text, 0o600)))
 }
 

@@ -35,7 +35,7 @@ broke. --undo takes back what it did, as far as nobody has changed it since: the
 
 Exit codes: 0 when nothing failed, 1 when something did, or nothing was to be done.`,
 		Example: "  mysql-secret-store-rds setup --dry-run\n  mysql-secret-store-rds setup --yes\n  mysql-secret-store-rds setup --undo",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return c.setup(cmd.Context(), root, f) },
 	}
 	flags := cmd.Flags()

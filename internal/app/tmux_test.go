@@ -220,3 +220,29 @@ func TestDoctorInColour(t *testing.T) {
 		}
 	}
 }
+
+// TestMFADuringDiscover: the question comes when everything else has been read, on a line of its own, and Ctrl-C keeps that.
+func TestMFADuringDiscover(t *testing.T) {
+	t.Parallel()
+	b, env := roleEnv(t)
+	config := filepath.Join(b.home, ".aws", "config")
+	text, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	more := "region = eu-west-1\n[profile mfa]\nregion = eu-west-1\nrole_arn = arn:aws:iam::123456789012:role/two\nsource_profile = role\nmfa_serial = arn:aws:iam::123456789012:mfa/dba\n"
+	if err := os.WriteFile(config, append(text, more...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.aws.SetServers("123456789012", "eu-west-1", someServers("123456789012", "eu-west-1", "aaaaaaaaaaaa"))
+	s := newScreen(t, env, b.helper+" discover --profile mfa --profile role")
+	shown := s.wait("mysql-secret-store-rds: MFA code of arn:aws:iam::123456789012:mfa/dba (AWS profile mfa):")
+	if strings.Contains(shown, "profiles,") {
+		t.Errorf("the bar is still there:\n%s", shown)
+	}
+	s.press("C-c")
+	s.wait("exit code 0", "Interrupted")
+	if got := run(t, env, b.helper, "list-servers"); !strings.Contains(got, "shop.aaaaaaaaaaaa") {
+		t.Errorf("lost: %s", got)
+	}
+}
