@@ -33,7 +33,7 @@ configuration where there is none, and completions for your command line.
 It shows what it would do, and asks. What needs root is left to you, as a command to paste. It can be run again at any time, and mends a link that an upgrade
 broke. --undo takes back what it did, as far as nobody has changed it since: the helper from before included.
 
-Exit codes: 0 when nothing failed, 1 when something did, or nothing was to be done.`,
+Exit codes: 0 when nothing failed, also when some is left to you; 1 when something failed, or you said no.`,
 		Example: "  mysql-secret-store-rds setup --dry-run\n  mysql-secret-store-rds setup --yes\n  mysql-secret-store-rds setup --undo",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return c.setup(cmd.Context(), root, f) },

@@ -642,3 +642,13 @@ func TestRoleSession(t *testing.T) {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
+
+// TestPatience: another process is waited for as long as the call may take, and not shorter.
+func TestPatience(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if d := patience(ctx); d < 19*time.Second || d > 20*time.Second {
+		t.Errorf("%v of 20s", d)
+	}
+}
