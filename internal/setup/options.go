@@ -14,8 +14,14 @@ type span struct {
 	value      int // where the value begins
 }
 
+// blank says whether there is only what JSON takes for white space.
+func blank(text []byte) bool { return len(bytes.Trim(text, " \t\r\n")) == 0 }
+
 // members gives the places of an object's members, and where its braces are. No text at all is an empty object.
 func members(text []byte) (list []span, open, end int, err error) {
+	if bytes.HasPrefix(text, []byte("\xef\xbb\xbf")) {
+		return nil, 0, 0, errors.New("it begins with a byte order mark, which MySQL Shell doesn't read: save it without")
+	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	first, err := d.Token()
 	if err != nil || first != json.Delim('{') {
@@ -40,7 +46,7 @@ func members(text []byte) (list []span, open, end int, err error) {
 		return nil, 0, 0, fmt.Errorf("not JSON: %w", err)
 	}
 	end = int(d.InputOffset()) - 1
-	if len(bytes.TrimSpace(text[end+1:])) > 0 {
+	if !blank(text[end+1:]) {
 		return nil, 0, 0, errors.New("text after the JSON object")
 	}
 	return list, open, end, nil
@@ -48,7 +54,7 @@ func members(text []byte) (list []span, open, end int, err error) {
 
 // member gives a member's value as it stands there, or nil. Of several with one key the last counts.
 func member(text []byte, key string) (json.RawMessage, error) {
-	if len(bytes.TrimSpace(text)) == 0 {
+	if blank(text) {
 		return nil, nil
 	}
 	list, _, _, err := members(text)
@@ -62,13 +68,17 @@ func member(text []byte, key string) (json.RawMessage, error) {
 }
 
 // setMember gives a member another value, adds it at the end, or, when value is nil, takes it out. All other
-// bytes stay.
+// bytes stay. A text of white space alone becomes an object, and stays one: MySQL Shell doesn't start with an empty file.
 func setMember(text []byte, key string, value json.RawMessage) ([]byte, error) {
-	if len(bytes.TrimSpace(text)) == 0 {
+	name, err := json.Marshal(key)
+	if err != nil {
+		return nil, err
+	}
+	if blank(text) {
 		if value == nil {
 			return text, nil
 		}
-		return fmt.Appendf(nil, "{%q: %s}\n", key, value), nil
+		return fmt.Appendf(nil, "{%s: %s}\n", name, value), nil
 	}
 	list, open, _, err := members(text)
 	if err != nil {
@@ -95,7 +105,7 @@ func setMember(text []byte, key string, value json.RawMessage) ([]byte, error) {
 	case value == nil:
 		return text, nil
 	case len(list) == 0:
-		return put(open, open, fmt.Sprintf("%q: %s", key, value)), nil
+		return put(open, open, fmt.Sprintf("%s: %s", name, value)), nil
 	}
 	// As far from the last one as the first is from its brace: that is how the file is indented.
 	space := string(text[open:list[0].start])
@@ -103,11 +113,11 @@ func setMember(text []byte, key string, value json.RawMessage) ([]byte, error) {
 		space = " "
 	}
 	last := list[len(list)-1].end
-	return put(last, last, fmt.Sprintf(",%s%q: %s", space, key, value)), nil
+	return put(last, last, fmt.Sprintf(",%s%s: %s", space, name, value)), nil
 }
 
 // isEmpty says whether a text is an object without members.
 func isEmpty(text []byte) bool {
 	list, _, _, err := members(text)
-	return len(bytes.TrimSpace(text)) == 0 || err == nil && len(list) == 0
+	return blank(text) || err == nil && len(list) == 0
 }

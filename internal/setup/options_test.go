@@ -3,7 +3,9 @@ package setup
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -22,6 +24,7 @@ func TestSetMember(t *testing.T) {
 		{"last", `{"a":1,"credentialStore.helper":null}`, `{"a":1,"credentialStore.helper":"rds"}`, `{"a":1}`},
 		{"missing", "{\n    \"a\": \"}\",\n    \"b\": 2\n}\n", "{\n    \"a\": \"}\",\n    \"b\": 2,\n    \"credentialStore.helper\": \"rds\"\n}\n",
 			"{\n    \"a\": \"}\",\n    \"b\": 2\n}\n"},
+		{"twice", `{"credentialStore.helper":"x","credentialStore.helper":"y"}`, `{"credentialStore.helper":"x","credentialStore.helper":"rds"}`, `{"credentialStore.helper":"x"}`},
 		{"escaped", `{"\u0063redentialStore.helper": "x", "b": 1}`, `{"\u0063redentialStore.helper": "rds", "b": 1}`, `{"b": 1}`},
 	} {
 		got, err := setMember([]byte(tc.text), key, json.RawMessage(`"rds"`))
@@ -40,47 +43,74 @@ func TestSetMember(t *testing.T) {
 	}
 }
 
-// FuzzSetMember: what is set is there, nothing else changes, and taking it back gives the text from before.
+// FuzzSetMember: what is set is there, the bytes of nothing else change, and taking it back gives the text from before.
 func FuzzSetMember(f *testing.F) {
-	f.Add([]byte("{\n  \"a\": 1,\n  \"k\": \"v\"\n}\n"))
-	f.Add([]byte(`{"k":{"k":[]},"b":"\"}"}`))
-	f.Add([]byte("{ }"))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		before, err := member(text, "k")
-		if err != nil {
+	for _, text := range []string{
+		"", " ", "\v", "{}\v", "{ }", "{\n}", `{"a":1}`, "{\n  \"a\": 1,\n  \"k\": \"v\"\n}\n", `{"k":{"k":[]},"b":"\"}"}`, "{\r\n\t\"k\":null\r\n}\r\n", `{"k":1,"a":-0.5e3 ,"k":2}`,
+		`{"\u006b":"x","a":true}`, "{\"a\xff\":\"\xfe\"}", `{"a":"\u003c"}x`, "\ufeff{}", `{"a":1,}`, `{"a" 1}`, "[]", "null", `{"":{}}`,
+	} {
+		f.Add([]byte(text), "k", "\"rds\"")
+	}
+	f.Add([]byte(`{"credentialStore.helper":"<disabled>"}`), "credentialStore.helper", "[1, {}]")
+	f.Add([]byte(`{"a":"b"}`), "\"\\\n", "null")
+	f.Fuzz(func(t *testing.T, text []byte, key, value string) {
+		if !utf8.ValidString(key) || value == "" || strings.TrimSpace(value) != value || !json.Valid([]byte(value)) {
 			return
 		}
-		changed, err := setMember(text, "k", json.RawMessage(`"rds"`))
-		if err != nil {
+		var was map[string]json.RawMessage
+		empty := strings.Trim(string(text), " \t\r\n") == ""
+		readable := empty || json.Unmarshal(text, &was) == nil && was != nil // encoding/json is the peer
+		before, err := member(text, key)
+		if (err == nil) != readable {
 			t.Fatalf("%q: %v", text, err)
 		}
-		if now, err := member(changed, "k"); err != nil || string(now) != `"rds"` {
-			t.Fatalf("%q became %q, where it is %s, %v", text, changed, now, err)
+		changed, err := setMember(text, key, json.RawMessage(value))
+		if (err == nil) != readable {
+			t.Fatalf("%q: set: %v", text, err)
 		}
-		var was, is map[string]json.RawMessage
-		if len(bytes.TrimSpace(text)) > 0 {
-			if err := json.Unmarshal(text, &was); err != nil {
-				t.Fatalf("%q: %v", text, err)
-			}
-		}
-		if err := json.Unmarshal(changed, &is); err != nil {
-			t.Fatalf("%q: %v", changed, err)
-		}
-		delete(was, "k")
-		delete(is, "k")
-		if len(was) != len(is) {
-			t.Fatalf("%q became %q", text, changed)
-		}
-		for name, value := range was {
-			if !bytes.Equal(value, is[name]) {
-				t.Fatalf("%s of %q became %s", name, text, is[name])
-			}
-		}
-		if len(bytes.TrimSpace(text)) == 0 {
+		if !readable {
 			return
 		}
-		if back, err := setMember(changed, "k", before); err != nil || !bytes.Equal(back, text) {
-			t.Fatalf("%q came back as %q, %v", text, back, err)
+		if now, err := member(changed, key); err != nil || string(now) != value {
+			t.Fatalf("%q became %q, where it is %s, %v", text, changed, now, err)
+		}
+		if diff := cmp.Diff(others(t, text, key), others(t, changed, key)); diff != "" {
+			t.Fatalf("%q became %q:\n%s", text, changed, diff)
+		}
+		switch back, err := setMember(changed, key, before); {
+		case err != nil:
+			t.Fatalf("%q: back: %v", changed, err)
+		case empty && !isEmpty(back), !empty && !bytes.Equal(back, text):
+			t.Fatalf("%q came back as %q", text, back)
+		}
+		without, err := setMember(text, key, nil)
+		if err != nil {
+			t.Fatalf("%q: removed: %v", text, err)
+		}
+		if before == nil && !bytes.Equal(without, text) {
+			t.Fatalf("without what was not in it %q is %q", text, without)
+		}
+		if diff := cmp.Diff(others(t, text, key), others(t, without, key)); diff != "" {
+			t.Fatalf("%q became %q:\n%s", text, without, diff)
 		}
 	})
+}
+
+// others gives the bytes of all members but those with a key, from their own key on.
+func others(t *testing.T, text []byte, key string) []string {
+	t.Helper()
+	list := []string{}
+	if blank(text) {
+		return list
+	}
+	all, _, _, err := members(text)
+	if err != nil {
+		t.Fatalf("%q: %v", text, err)
+	}
+	for _, m := range all {
+		if m.key != key {
+			list = append(list, string(text[m.start:m.end]))
+		}
+	}
+	return list
 }

@@ -3,17 +3,14 @@ package setup
 
 import (
 	"bytes"
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
-	"strings"
 
 	"mysql-secret-store-rds/internal/paste"
 )
@@ -43,9 +40,10 @@ type Step struct {
 	// Needs is what a person has to do instead, a command or a line to write; "" when Apply does it.
 	Needs string
 
+	// note says in the state what Undo will have to know, also of what is left to a person. It is kept on disk before do
+	// begins, so that nothing is lost when the machine stops in between.
+	note func(*state) error
 	do   func(*state) error
-	note func(*state) // what Undo has to know of a step that is left to a person
-	last bool         // only when all others went well
 }
 
 // Plan is what Make or Undo found to do. Nothing has happened yet.
@@ -99,23 +97,39 @@ func (p Plan) Open() bool {
 func (p Plan) Apply(tell func(Step, error)) error {
 	var problems []error
 	for _, s := range p.Steps {
-		if s.note != nil {
-			s.note(&p.state)
-		}
-		if s.Done || s.Needs != "" || s.last && errors.Join(problems...) != nil {
+		if s.Done || s.Needs != "" && s.note == nil {
 			continue
 		}
-		err := s.do(&p.state)
-		if err == nil {
-			err = writeState(p.file, p.state)
+		err := p.apply(s)
+		if s.Needs == "" {
+			tell(s, err)
 		}
-		tell(s, err)
 		problems = append(problems, err)
 	}
 	return errors.Join(problems...)
 }
 
-// link puts a link to this program into a Shell's folder, or a copy where there are no links.
+func (p *Plan) apply(s Step) error {
+	before := p.state.clone()
+	if s.note != nil {
+		err := s.note(&p.state)
+		if err == nil {
+			err = writeState(p.file, &p.state)
+		}
+		if err != nil || s.do == nil {
+			return err
+		}
+	}
+	err := s.do(&p.state)
+	if err != nil {
+		before.Dirs = p.state.Dirs // they may be there
+		p.state = before
+	}
+	return errors.Join(err, writeState(p.file, &p.state))
+}
+
+// link puts a link to this program into a Shell's folder, or a copy where there are no links. It mends a link that leads
+// nowhere or to another build; what is somebody else's stays.
 func (in Input) link(dir string) Step {
 	sys := in.System
 	path := filepath.Join(dir, Name+sys.exe())
@@ -124,14 +138,9 @@ func (in Input) link(dir string) Step {
 		verb = "copy"
 	}
 	s := Step{What: fmt.Sprintf("%s %s to %s", verb, sys.Binary, path)}
-	place := func(st *state) error {
-		if err := sys.place(path); err != nil {
-			return err
-		}
-		st.Links = add(st.Links, path)
-		return nil
-	}
+	entry := written{Path: path, Program: true}
 	now, err := os.Lstat(path)
+	isLink := err == nil && now.Mode()&fs.ModeSymlink != 0
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
@@ -140,59 +149,109 @@ func (in Input) link(dir string) Step {
 	case sys.leadsHere(path):
 		s.Done = true
 		return s
-	case now.Mode()&fs.ModeSymlink != 0:
-		s.What = fmt.Sprintf("mend the link %s: it should lead to %s", path, sys.Binary)
-	case !strings.HasPrefix(sys.Version(context.Background(), path), Name+" "):
+	case !(isLink && leadsNowhere(path)) && !sys.otherBuild(path):
 		s.Needs = fmt.Sprintf("%s is there, and is not this program: look at it, and move it away", path)
 		return s
+	case isLink:
+		s.What = fmt.Sprintf("mend the link %s: it should lead to %s", path, sys.Binary)
 	default:
 		s.What = fmt.Sprintf("replace %s, another build of this program", path)
 	}
-	if !sys.Writable(dir) {
-		if s.Needs = "sudo ln -sfn " + paste.Word(sys.Binary) + " " + paste.Word(path); sys.GOOS == "windows" {
-			s.Needs = "as Administrator: copy " + paste.Word(sys.Binary) + " " + paste.Word(path)
+	s.note = func(st *state) error {
+		if sys.GOOS == "windows" {
+			program, err := os.ReadFile(sys.Binary)
+			if err != nil {
+				return err
+			}
+			entry.Sum = sum(program)
+		} else {
+			entry.Link = sys.Binary
 		}
-		s.note = func(st *state) { st.Links = add(st.Links, path) }
+		// Nobody's link or copy but setup's own tells what was there before it.
+		mine := slices.IndexFunc(st.Files, func(w written) bool { return w.Path == path && w.stands() })
+		entry.Copy = now != nil && !isLink && mine < 0 || mine >= 0 && st.Files[mine].Copy
+		st.expect(entry)
+		return nil
+	}
+	if !sys.Writable(dir) {
+		s.Needs = sys.placeByHand(path)
 		return s
 	}
-	s.do = place
+	s.do = func(st *state) error {
+		if err := sys.place(path, sys.GOOS == "windows"); err != nil {
+			return err
+		}
+		st.settle(entry)
+		return nil
+	}
 	return s
 }
 
 // switchOn makes rds the Shell's persisted helper. It gives the one from before, as JSON; nil for none.
 func (in Input) switchOn(st state) (before json.RawMessage, s Step, err error) {
 	file := in.System.OptionsFile()
-	text, err := os.ReadFile(file)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, s, fmt.Errorf("read MySQL Shell's options: %w", err)
-	}
-	existed := err == nil
-	value, err := member(text, option)
-	if err != nil {
-		return nil, s, fmt.Errorf("MySQL Shell's options, %s: %w", file, err)
-	}
 	s.What = fmt.Sprintf("set %s to %s in %s", option, helper, file)
-	if string(value) == `"`+helper+`"` {
-		s.Done = true
-		if st.Option != nil {
-			value = st.Option.Before // and not "rds"
-		} else {
-			value = nil
-		}
-		return value, s, nil
+	if file == "" {
+		s.What = fmt.Sprintf("set %s to %s: there is no home for MySQL Shell's options", option, helper)
+		s.Needs = fmt.Sprintf("in MySQL Shell: \\option --persist %s %s", option, helper)
+		return nil, s, nil
 	}
-	s.do = func(st *state) error {
-		changed, err := setMember(text, option, json.RawMessage(`"`+helper+`"`))
-		if err != nil {
+	_, value, _, err := readOptions(file)
+	if err != nil {
+		return nil, s, err
+	}
+	if isHelper(value) {
+		s.Done = true
+		for _, o := range st.Options {
+			if o.File == file {
+				before = o.Before // and not "rds"
+			}
+		}
+		return before, s, nil
+	}
+	var changed []byte
+	s.note = func(st *state) error {
+		// Somebody may have changed the file while the plan was read.
+		text, value, existed, err := readOptions(file)
+		if err != nil || isHelper(value) {
 			return err
 		}
-		if err := replace(file, changed, 0o600); err != nil {
+		if changed, err = setMember(text, option, json.RawMessage(`"`+helper+`"`)); err != nil {
 			return err
 		}
-		st.Option = &optionBefore{File: file, Existed: existed, Before: value}
+		st.Options = slices.DeleteFunc(st.Options, func(o optionBefore) bool { return o.File == file })
+		st.Options = append(st.Options, optionBefore{File: file, Existed: existed, Before: value})
+		st.folders(file)
 		return nil
 	}
+	s.do = func(*state) error {
+		if changed == nil {
+			return nil
+		}
+		return replace(file, changed, 0o600)
+	}
 	return value, s, nil
+}
+
+// readOptions gives the Shell's options, the value of the one that matters here, and whether there is such a file.
+func readOptions(file string) (text []byte, value json.RawMessage, existed bool, err error) {
+	text, err = os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, false, nil
+	}
+	if err != nil {
+		return nil, nil, true, fmt.Errorf("read MySQL Shell's options: %w", err)
+	}
+	if value, err = member(text, option); err != nil {
+		return nil, nil, true, fmt.Errorf("MySQL Shell's options, %s: %w", file, err)
+	}
+	return text, value, true, nil
+}
+
+// isHelper says whether a value is this helper's name, however it is spelled.
+func isHelper(value json.RawMessage) bool {
+	var name string
+	return json.Unmarshal(value, &name) == nil && name == helper
 }
 
 // delegateOf is the configuration's word for the helper from before.
@@ -215,11 +274,16 @@ func (in Input) configuration(st state, delegate string) ([]Step, error) {
 	schema := st.fileStep(in.schemaFile(), in.Schema, "write "+in.schemaFile()+", with which editors check the configuration")
 	s := Step{What: fmt.Sprintf("write a first %s, with delegate: %s", in.ConfigFile, delegate)}
 	text, err := os.ReadFile(in.ConfigFile)
+	write := st.fileStep(in.ConfigFile, in.Starter(delegate), s.What)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		s.do = func(st *state) error { return st.write(in.ConfigFile, in.Starter(delegate)) }
-	case err != nil:
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("read configuration: %w", err)
+	case err != nil:
+		s = write
+	case !write.Done && delegate != "default" && st.wrote(in.ConfigFile, text):
+		// The helper has changed, and the configuration hasn't.
+		s = write
+		s.What = fmt.Sprintf("write %s again, with delegate: %s", in.ConfigFile, delegate)
 	case delegate == "default" || hasDelegate(text):
 		s.What, s.Done = "keep "+in.ConfigFile, true
 	default:
@@ -229,14 +293,10 @@ func (in Input) configuration(st state, delegate string) ([]Step, error) {
 	return []Step{s, schema}, nil
 }
 
-// hasDelegate says whether a configuration has the top key of that name.
+// hasDelegate says whether a configuration, YAML or JSON, has a key of that name outside of comments.
 func hasDelegate(text []byte) bool {
-	for line := range bytes.Lines(text) {
-		if bytes.HasPrefix(line, []byte("delegate:")) || bytes.HasPrefix(bytes.TrimSpace(line), []byte(`"delegate"`)) {
-			return true
-		}
-	}
-	return false
+	// Compiled here, as initialisation would cost every call of the helper.
+	return regexp.MustCompile(`(?m)^(\x{FEFF}|[^#\n]*[{,])?\s*["']?delegate["']?\s*:`).Match(text)
 }
 
 func (in Input) schemaFile() string {
@@ -260,215 +320,184 @@ func (in Input) completions(st state) []Step {
 	return steps
 }
 
-// Undo plans to take back what Apply did: links, option, files, as far as nobody has changed them since.
+// Undo plans to take back what Apply did: option, links, files, folders, as far as nobody has changed them since. What it
+// can't take back stays noted. A link that led nowhere before setup mended it is removed, and doesn't come back.
 func Undo(in Input) (Plan, error) {
 	p := Plan{Shells: in.System.Shells(), file: stateFile(in.ConfigFile)}
 	var err error
 	if p.state, err = readState(p.file); err != nil {
 		return Plan{}, err
 	}
-	for _, path := range p.state.Links {
-		p.Steps = append(p.Steps, in.unlink(path))
-	}
-	if o := p.state.Option; o != nil {
-		step, err := in.switchBack(*o)
-		if err != nil {
-			return Plan{}, err
-		}
-		p.Steps = append(p.Steps, step)
-	}
-	for _, f := range p.state.Files {
-		s := Step{What: "remove " + f.Path}
-		text, err := os.ReadFile(f.Path)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			s.Done = true
-		case err != nil:
-			s.Needs = err.Error()
-		case sum(text) != f.Sum:
-			s.What, s.Done = "keep "+f.Path+": you have changed it", true
-		default:
-			s.do = func(*state) error { return os.Remove(f.Path) }
+	// The option first: a helper that isn't called does no harm, an option without a helper does.
+	var settled []string // the files whose steps need nothing
+	known := map[string]bool{}
+	step := func(file string, s Step) {
+		known[file] = true
+		if s.Done {
+			settled = append(settled, file)
 		}
 		p.Steps = append(p.Steps, s)
 	}
-	if len(p.Steps) > 0 {
-		p.Steps = append(p.Steps, Step{What: "forget what setup did (" + p.file + ")", last: true, do: func(st *state) error {
-			*st = state{}
+	for _, o := range p.state.Options {
+		step(o.File, in.switchBack(o))
+	}
+	removes := func(w written) bool { return w.Program && !w.Copy }
+	if file := in.System.OptionsFile(); !known[file] && slices.ContainsFunc(p.state.Files, removes) {
+		if _, value, _, err := readOptions(file); err == nil && isHelper(value) {
+			step(file, Step{
+				What:  fmt.Sprintf("keep %s in %s: it was %s before setup", option, file, helper),
+				Needs: `in MySQL Shell: \option --unset --persist ` + option,
+			})
+		}
+	}
+	for i, w := range p.state.Files {
+		if known[w.Path] {
+			continue // a run that was cut off noted it twice
+		}
+		if w.Program {
+			step(w.Path, in.unlink(w.Path, p.state.Files[i:]))
+		} else {
+			step(w.Path, p.state.remove(w.Path))
+		}
+	}
+	for _, sh := range p.Shells {
+		path := filepath.Join(sh.Dir, Name+in.System.exe())
+		if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 && !known[path] && in.System.leadsHere(path) {
+			step(path, Step{What: "remove " + path + ", which setup didn't put there", Needs: in.System.removeByHand(path)})
+		}
+	}
+	if len(settled) > 0 {
+		p.Steps = append(p.Steps, Step{What: "forget what is settled (" + p.file + ")", do: func(st *state) error {
+			for _, file := range settled {
+				st.forget(file)
+			}
 			return nil
 		}})
 	}
 	return p, nil
 }
 
-func (in Input) unlink(path string) Step {
+// unlink removes a link or, on Windows, a copy of this program. Where setup found a copy that somebody had put there by
+// hand, there is one again: of this build, as the older one is gone.
+func (in Input) unlink(path string, list []written) Step {
+	sys := in.System
 	s := Step{What: "remove " + path}
 	info, err := os.Lstat(path)
-	to, _ := os.Readlink(path)
-	// A link is ours wherever the program has gone since; a copy is only where links aren't to be had.
-	ours := err == nil && (filepath.Base(to) == Name || in.System.GOOS == "windows" && info.Mode().IsRegular() && in.System.leadsHere(path))
+	isLink := err == nil && info.Mode()&fs.ModeSymlink != 0
+	ours, wasCopy := isLink && sys.leadsHere(path), false
+	for _, w := range list {
+		if w.Path == path {
+			ours = ours || w.stands()
+			wasCopy = wasCopy || w.Copy
+		}
+	}
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case absent(err):
 		s.Done = true
-	case err == nil && !ours && !(info.Mode()&fs.ModeSymlink != 0 && in.System.leadsHere(path)):
+	case err != nil:
+		s.Needs = err.Error()
+	case !ours:
 		s.What, s.Done = "keep "+path+": it is not what setup put there", true
-	case !in.System.Writable(filepath.Dir(path)):
-		s.Needs = "sudo rm " + paste.Word(path)
+	case wasCopy && !isLink:
+		s.What, s.Done = "keep "+path+": there was a copy of this program before setup", true
+	case !isLink && sys.isSelf(path): // a program that runs can't remove itself there
+		s.Needs = sys.removeByHand(path)
+	case wasCopy && !sys.Writable(filepath.Dir(path)):
+		s.What = "copy " + sys.Binary + " to " + path + ", as there was a copy before setup"
+		s.Needs = "sudo install -m 755 " + paste.Word(sys.Binary) + " " + paste.Word(path)
+	case wasCopy:
+		s.What = "copy " + sys.Binary + " to " + path + ", as there was a copy before setup"
+		s.do = func(st *state) error { return st.undone(path, sys.place(path, true)) }
+	case !sys.Writable(filepath.Dir(path)):
+		s.Needs = sys.removeByHand(path)
 	default:
-		s.do = func(*state) error { return os.Remove(path) }
+		s.do = func(st *state) error { return st.undone(path, os.Remove(path)) }
 	}
 	return s
 }
 
-func (in Input) switchBack(o optionBefore) (Step, error) {
+// remove removes a file that setup wrote.
+func (s state) remove(path string) Step {
+	step := Step{What: "remove " + path}
+	text, err := os.ReadFile(path)
+	switch {
+	case absent(err):
+		step.Done = true
+	case err != nil:
+		step.Needs = err.Error()
+	case !s.wrote(path, text):
+		step.What, step.Done = "keep "+path+": you have changed it", true
+	default:
+		step.do = func(st *state) error { return st.undone(path, os.Remove(follow(path))) }
+	}
+	return step
+}
+
+func (in Input) switchBack(o optionBefore) Step {
 	was := "nothing"
 	if o.Before != nil {
 		was = string(o.Before)
 	}
 	s := Step{What: fmt.Sprintf("set %s back to %s in %s", option, was, o.File)}
-	text, err := os.ReadFile(o.File)
-	if errors.Is(err, fs.ErrNotExist) {
+	_, value, existed, err := readOptions(o.File)
+	switch {
+	case err != nil && !absent(err):
+		s.Needs = fmt.Sprintf("mend it, and undo again: %v", err)
+	case !existed || err != nil:
 		s.Done = true
-		return s, nil
-	}
-	if err != nil {
-		return s, fmt.Errorf("read MySQL Shell's options: %w", err)
-	}
-	value, err := member(text, option)
-	if err != nil {
-		return s, fmt.Errorf("MySQL Shell's options, %s: %w", o.File, err)
-	}
-	if string(value) != `"`+helper+`"` {
+	case !isHelper(value):
 		s.What, s.Done = fmt.Sprintf("keep %s in %s: somebody has changed it since", option, o.File), true
-		return s, nil
 	}
-	s.do = func(*state) error {
+	s.do = func(st *state) error {
+		text, value, _, err := readOptions(o.File)
+		if err != nil || !isHelper(value) { // changed while the plan was read
+			return st.undone(o.File, err)
+		}
 		changed, err := setMember(text, option, o.Before)
 		if err != nil {
 			return err
 		}
 		if !o.Existed && isEmpty(changed) {
-			return os.Remove(o.File)
+			err = os.Remove(follow(o.File))
+		} else {
+			err = replace(o.File, changed, 0o600)
 		}
-		return replace(o.File, changed, 0o600)
+		return st.undone(o.File, err)
 	}
-	return s, nil
-}
-
-// state is what Apply did, for Undo.
-type state struct {
-	Version int           `json:"version"`
-	Links   []string      `json:"links,omitempty"`
-	Option  *optionBefore `json:"option,omitempty"`
-	Files   []written     `json:"files,omitempty"`
-}
-
-type optionBefore struct {
-	File    string          `json:"file"`
-	Existed bool            `json:"existed"`
-	Before  json.RawMessage `json:"before,omitempty"` // the value as it stood there; none when there was none
-}
-
-type written struct {
-	Path string `json:"path"`
-	Sum  string `json:"sha256"`
-}
-
-func stateFile(config string) string { return filepath.Join(filepath.Dir(config), "setup.json") }
-
-func readState(file string) (state, error) {
-	text, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return state{}, nil
-	}
-	var s state
-	if err == nil {
-		err = json.Unmarshal(text, &s)
-	}
-	if err == nil && s.Version != 1 {
-		err = fmt.Errorf("of version %d, not 1", s.Version)
-	}
-	if err != nil {
-		return state{}, fmt.Errorf("read what setup did before, %s: %w", file, err)
-	}
-	return s, nil
-}
-
-func writeState(file string, s state) error {
-	if len(s.Links)+len(s.Files) == 0 && s.Option == nil {
-		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		return nil
-	}
-	s.Version = 1
-	text, err := json.MarshalIndent(s, "", "  ")
-	if err != nil {
-		return err
-	}
-	return replace(file, append(text, '\n'), 0o600)
+	return s
 }
 
 // fileStep is the step of writing a file. One that is there and that setup didn't write, or that somebody has changed
 // since, stays as it is.
 func (s state) fileStep(path string, text []byte, what string) Step {
-	step := Step{What: what, do: func(s *state) error { return s.write(path, text) }}
+	entry := written{Path: path, Sum: sum(text)}
+	step := Step{
+		What: what,
+		note: func(st *state) error {
+			// Somebody may have written it while the plan was read.
+			if have, err := os.ReadFile(path); err == nil && !st.wrote(path, have) {
+				return fmt.Errorf("%s: somebody else has just written it", path)
+			}
+			st.folders(path)
+			st.expect(entry)
+			return nil
+		},
+		do: func(st *state) error {
+			if err := replace(path, text, 0o644); err != nil {
+				return err
+			}
+			st.settle(entry)
+			return nil
+		},
+	}
 	have, err := os.ReadFile(path)
-	ours := slices.ContainsFunc(s.Files, func(w written) bool { return w.Path == path && w.Sum == sum(have) })
 	switch {
 	case err == nil && bytes.Equal(have, text):
 		step.Done = true
-	case err == nil && !ours:
+	case err != nil && !absent(err):
+		step.Needs = err.Error()
+	case err == nil && !s.wrote(path, have):
 		step.What, step.Done = "keep "+path+": it is not what setup wrote", true
 	}
 	return step
-}
-
-// write writes a file of ours, and remembers what it was.
-func (s *state) write(path string, text []byte) error {
-	if err := replace(path, text, 0o644); err != nil {
-		return err
-	}
-	s.Files = slices.DeleteFunc(s.Files, func(w written) bool { return w.Path == path })
-	s.Files = append(s.Files, written{path, sum(text)})
-	return nil
-}
-
-func sum(text []byte) string {
-	h := sha256.Sum256(text)
-	return hex.EncodeToString(h[:])
-}
-
-func add(list []string, s string) []string {
-	if slices.Contains(list, s) {
-		return list
-	}
-	return append(list, s)
-}
-
-// replace puts text in place of a file, all of it or nothing. A link stays, and what it leads to is replaced; a file that is
-// there keeps its mode.
-func replace(path string, text []byte, mode fs.FileMode) error {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
-	}
-	if info, err := os.Stat(path); err == nil {
-		mode = info.Mode().Perm()
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	err = errors.Join(err, f.Chmod(mode), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
 }

@@ -3,7 +3,9 @@ package setup
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -11,6 +13,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"mysql-secret-store-rds/internal/paste"
@@ -84,6 +87,9 @@ func (s System) Shells() []Shell {
 		if err != nil {
 			continue
 		}
+		if len(s.Named) == 0 && !strings.HasPrefix(filepath.Base(real), "mysqlsh") {
+			continue // a launcher with many names (snap, mise), beside which no Shell looks for helpers
+		}
 		info, err := os.Stat(real)
 		if err != nil || !info.Mode().IsRegular() || s.GOOS != "windows" && info.Mode()&0o111 == 0 {
 			continue
@@ -103,11 +109,11 @@ func (s System) everywhere(name string) (candidates []string) {
 			candidates = append(candidates, filepath.Join(dir, name))
 		}
 	}
-	patterns := []string{
-		"/opt/homebrew/Cellar/mysql-shell/*/bin", "/opt/homebrew/opt/mysql-shell*/bin", "/usr/local/Cellar/mysql-shell/*/bin", "/usr/local/opt/mysql-shell*/bin",
-		"/home/linuxbrew/.linuxbrew/Cellar/mysql-shell/*/bin", "/home/linuxbrew/.linuxbrew/opt/mysql-shell*/bin",
-		"/usr/local/mysql-shell*/bin", "/opt/mysql-shell*/bin", "/usr/bin", "/usr/local/bin",
+	var patterns []string
+	for _, brew := range []string{"/opt/homebrew", "/usr/local", "/home/linuxbrew/.linuxbrew"} {
+		patterns = append(patterns, brew+"/Cellar/mysql-shell*/*/bin", brew+"/opt/mysql-shell*/bin")
 	}
+	patterns = append(patterns, "/usr/local/mysql-shell*/bin", "/opt/mysql-shell*/bin", "/usr/bin", "/usr/local/bin")
 	if s.GOOS == "windows" {
 		patterns = nil
 		for _, env := range []string{"ProgramFiles", "ProgramFiles(x86)", "ProgramW6432"} {
@@ -123,30 +129,37 @@ func (s System) everywhere(name string) (candidates []string) {
 	return candidates
 }
 
-// OptionsFile is where MySQL Shell keeps its persisted options (MySQL Shell guide, "Configuring MySQL Shell Options").
+// OptionsFile is where MySQL Shell keeps its persisted options (MySQL Shell guide, "Configuring MySQL Shell Options"), also
+// when it isn't there yet; "" when there is no home.
 func (s System) OptionsFile() string {
-	dir := s.Getenv("MYSQLSH_USER_CONFIG_HOME")
-	switch {
-	case dir != "":
-	case s.GOOS == "windows":
-		dir = filepath.Join(s.Getenv("AppData"), "MySQL", "mysqlsh")
-	default:
-		dir = filepath.Join(s.Home, ".mysqlsh")
+	if dir := s.Getenv("MYSQLSH_USER_CONFIG_HOME"); dir != "" {
+		if abs, err := filepath.Abs(dir); err == nil {
+			dir = abs // --undo may be typed elsewhere
+		}
+		return filepath.Join(dir, "options.json")
 	}
-	return filepath.Join(dir, "options.json")
+	dirs := []string{s.Home, ".mysqlsh"}
+	if s.GOOS == "windows" {
+		dirs = []string{s.Getenv("AppData"), "MySQL", "mysqlsh"}
+	}
+	if dirs[0] == "" {
+		return ""
+	}
+	return filepath.Join(append(dirs, "options.json")...)
 }
 
 // Helper gives the helper that the Shell's options name; "" when they name none.
 func (s System) Helper() (string, error) {
-	text, err := os.ReadFile(s.OptionsFile())
-	if errors.Is(err, fs.ErrNotExist) {
+	file := s.OptionsFile()
+	if file == "" {
 		return "", nil
 	}
-	if err != nil {
-		return "", err
+	_, value, _, err := readOptions(file)
+	var name string
+	if err == nil && value != nil && json.Unmarshal(value, &name) != nil {
+		err = fmt.Errorf("MySQL Shell's options, %s: %s is %s, and not a string", file, option, value)
 	}
-	value, err := member(text, option)
-	return strings.Trim(string(value), `"`), err
+	return name, err
 }
 
 // temporary says whether this program is one that go run made, and will remove.
@@ -170,17 +183,40 @@ func (s System) leadsHere(path string) bool {
 	return err1 == nil && err2 == nil && bytes.Equal(a, b)
 }
 
+// otherBuild says whether a file, links followed, is this program in another version. It is asked only if it can be run.
+func (s System) otherBuild(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() || s.GOOS != "windows" && info.Mode()&0o111 == 0 {
+		return false
+	}
+	return strings.HasPrefix(s.Version(context.Background(), path), Name+" ")
+}
+
+// leadsNowhere says whether a link ends in no file at all.
+func leadsNowhere(path string) bool {
+	_, err := os.Stat(path)
+	return absent(err) || errors.Is(err, syscall.ELOOP)
+}
+
+// isSelf says whether a path is the very file of this program.
+func (s System) isSelf(path string) bool {
+	at, err1 := os.Stat(path)
+	self, err2 := os.Stat(s.Binary)
+	return err1 == nil && err2 == nil && os.SameFile(at, self)
+}
+
 // place makes path a link to this program, or a copy.
-func (s System) place(path string) error {
-	tmp := path + ".new"
+func (s System) place(path string, copied bool) error {
+	// The Shell takes every file that begins as helpers do for one, also what is left by a setup that was killed.
+	tmp := filepath.Join(filepath.Dir(path), "."+Name+".new")
 	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	var err error
-	if s.GOOS == "windows" {
+	if copied {
 		var program []byte
 		if program, err = os.ReadFile(s.Binary); err == nil {
-			err = os.WriteFile(tmp, program, 0o755)
+			err = errors.Join(os.WriteFile(tmp, program, 0o755), os.Chmod(tmp, 0o755)) // whatever the umask
 		}
 	} else {
 		err = os.Symlink(s.Binary, tmp)
@@ -192,6 +228,27 @@ func (s System) place(path string) error {
 		return errors.Join(err, os.RemoveAll(tmp))
 	}
 	return nil
+}
+
+// placeByHand is what a person has to type instead of place.
+func (s System) placeByHand(path string) string {
+	if s.GOOS == "windows" { // both its shells read these quotes, and no path has one
+		return fmt.Sprintf(`as Administrator: copy "%s" "%s"`, s.Binary, path)
+	}
+	return "sudo ln -sfn " + paste.Word(s.Binary) + " " + paste.Word(path)
+}
+
+// removeByHand is what a person has to type to remove a file.
+func (s System) removeByHand(path string) string {
+	switch {
+	case s.GOOS == "windows" && s.Writable(filepath.Dir(path)):
+		return fmt.Sprintf(`del "%s"`, path)
+	case s.GOOS == "windows":
+		return fmt.Sprintf(`as Administrator: del "%s"`, path)
+	case s.Writable(filepath.Dir(path)):
+		return "rm " + paste.Word(path)
+	}
+	return "sudo rm " + paste.Word(path)
 }
 
 type completion struct{ shell, file, note string }
@@ -207,19 +264,18 @@ func (s System) completions() []completion {
 			return err == nil
 		})
 	}
-	data := s.Getenv("XDG_DATA_HOME")
-	if data == "" {
-		data = filepath.Join(s.Home, ".local", "share")
+	base := func(env string, otherwise ...string) string {
+		if dir := s.Getenv(env); filepath.IsAbs(dir) { // a relative one doesn't count (XDG Base Directory Specification)
+			return dir
+		}
+		return filepath.Join(append([]string{s.Home}, otherwise...)...)
 	}
-	config := s.Getenv("XDG_CONFIG_HOME")
-	if config == "" {
-		config = filepath.Join(s.Home, ".config")
-	}
+	data, config := base("XDG_DATA_HOME", ".local", "share"), base("XDG_CONFIG_HOME", ".config")
 	var list []completion
 	if s.GOOS == "windows" || s.Home == "" {
 		return nil
 	}
-	if uses("bash", ".bashrc") {
+	if uses("bash", ".bashrc", ".bash_profile") {
 		list = append(list, completion{"bash", filepath.Join(data, "bash-completion", "completions", Name), ""})
 	}
 	if uses("zsh", ".zshrc") {

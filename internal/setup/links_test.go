@@ -1,0 +1,295 @@
+package setup
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const beside = "usr/bin/" + Name
+
+// TestForeign: what is somebody else's beside the Shell stays, and is run only if it is a program.
+func TestForeign(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name string
+		make func(*bench)
+		runs int
+	}{
+		{"no program", func(b *bench) { b.put(beside, Name+" 0", 0o644) }, 0},
+		{"another program", func(b *bench) { b.put(beside, "another 1", 0o755) }, 1},
+		{"one that fails", func(b *bench) { b.put(beside, "", 0o755) }, 1},
+		{"one with a longer name", func(b *bench) { b.put(beside, Name+"2 1", 0o755) }, 1},
+		{"a folder", func(b *bench) { b.put(beside+"/file", "", 0o755) }, 0},
+		{"a link to another program", func(b *bench) { b.put("home/x", "another", 0o755); b.link(beside, b.path("home/x")) }, 1},
+		{"a link to a text", func(b *bench) { b.put("home/x", Name+" 0", 0o644); b.link(beside, b.path("home/x")) }, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			b.put("usr/bin/mysqlsh", "", 0o755)
+			tc.make(b)
+			before := b.tree()
+			runs, say := 0, b.System.Version
+			b.System.Version = func(ctx context.Context, path string) string { runs++; return say(ctx, path) }
+			p, err := Make(b.Input)
+			if runs != tc.runs {
+				t.Errorf("it was run %d times, not %d", runs, tc.runs)
+			}
+			b.has(b.apply(p, err), "needs: ROOT/"+beside+" is there, and is not this program: look at it, and move it away")
+			b.apply(Undo(b.Input))
+			b.same("undo", before)
+		})
+	}
+}
+
+// TestMended: a link that an upgrade broke leads here again, and undo knows it as its own.
+func TestMended(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name string
+		make func(*bench)
+	}{
+		{"it leads nowhere", func(b *bench) { b.link(beside, "/nonexistent/"+Name) }},
+		{"it leads through a file", func(b *bench) { b.put("home/x", "", 0o644); b.link(beside, b.path("home/x/"+Name)) }},
+		{"it leads to itself", func(b *bench) { b.link(beside, Name) }},
+		{"it leads to an older build", func(b *bench) { b.put("home/old", Name+" 0", 0o755); b.link(beside, b.path("home/old")) }},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			b.put("usr/bin/mysqlsh", "", 0o755)
+			tc.make(b)
+			b.has(b.apply(Make(b.Input)), "done: mend the link ROOT/"+beside+": it should lead to ROOT/home/bin/"+Name)
+			if to, err := os.Readlink(b.path(beside)); err != nil || to != b.System.Binary {
+				t.Errorf("it leads to %s, %v", to, err)
+			}
+			b.apply(Undo(b.Input))
+			b.want(beside, "-")
+		})
+	}
+}
+
+// TestMoved: the program goes elsewhere; its link is mended, or taken away though it leads nowhere.
+func TestMoved(t *testing.T) {
+	t.Parallel()
+	for _, mended := range []bool{true, false} {
+		b := newBench(t)
+		b.put("usr/bin/mysqlsh", "", 0o755)
+		b.apply(Make(b.Input))
+		moved := b.path("home/bin/moved")
+		if err := os.Rename(b.System.Binary, moved); err != nil {
+			t.Fatal(err)
+		}
+		b.System.Binary = moved
+		if mended {
+			b.apply(Make(b.Input))
+			b.want(beside, Name+" 1")
+		}
+		b.apply(Undo(b.Input))
+		if _, err := os.Lstat(b.path(beside)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("mended %v: the link stays: %v", mended, err)
+		}
+		b.want("home/bin/moved", Name+" 1")
+	}
+}
+
+// TestCopyBack: where somebody had put a copy by hand, undo leaves one, of this build; also when its link was mended in between.
+func TestCopyBack(t *testing.T) {
+	t.Parallel()
+	for _, root := range []bool{false, true} {
+		b := newBench(t)
+		b.put("usr/bin/mysqlsh", "", 0o755)
+		b.put(beside, Name+" 0", 0o755)
+		b.put(options, `{"credentialStore.helper":"rds"}`, 0o600)
+		b.has(b.apply(Make(b.Input)), "done: replace ROOT/"+beside+", another build of this program")
+		if err := os.Rename(b.System.Binary, b.path("home/bin/moved")); err != nil {
+			t.Fatal(err)
+		}
+		b.System.Binary = b.path("home/bin/moved")
+		b.apply(Make(b.Input))
+		b.roots[b.path("usr/bin")] = root
+		words := b.apply(Undo(b.Input))
+		if root {
+			b.has(words, "needs: sudo install -m 755 ROOT/home/bin/moved ROOT/"+beside)
+			continue
+		}
+		for _, w := range words {
+			if strings.HasPrefix(w, "needs: ") {
+				t.Errorf("%s", w)
+			}
+		}
+		info, err := os.Lstat(b.path(beside))
+		if err != nil || info.Mode() != 0o755 {
+			t.Errorf("there is %v, %v", info, err)
+		}
+		b.want(beside, Name+" 1")
+		b.want("home/config/setup.json", "-")
+	}
+}
+
+// TestUsersLink: a link that the user has changed since stays, as does a file in its place.
+func TestUsersLink(t *testing.T) {
+	t.Parallel()
+	for _, put := range []func(*bench){
+		func(b *bench) { b.link(beside, "/somewhere/else/"+Name) },
+		func(b *bench) { b.put(beside, Name+" 1", 0o755) },
+		func(b *bench) {
+			if err := os.Link(b.System.Binary, b.path(beside)); err != nil {
+				b.t.Skip(err)
+			}
+		},
+	} {
+		b := newBench(t)
+		b.put("usr/bin/mysqlsh", "", 0o755)
+		b.apply(Make(b.Input))
+		if err := os.Remove(b.path(beside)); err != nil {
+			t.Fatal(err)
+		}
+		put(b)
+		want := b.tree()["/"+beside]
+		b.has(b.apply(Undo(b.Input)), "ok: keep ROOT/"+beside+": it is not what setup put there")
+		if diff := cmp.Diff(want, b.tree()["/"+beside]); diff != "" {
+			t.Error(diff)
+		}
+		b.want("home/config/setup.json", "-")
+	}
+}
+
+// TestByHand: what was left to a person is known to undo, and stays known until it is done.
+func TestByHand(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.put("usr/bin/mysqlsh", "", 0o755)
+	b.roots[b.path("usr/bin")] = true
+	before := b.tree()
+	for range 2 {
+		b.has(b.apply(Make(b.Input)), "needs: sudo ln -sfn ROOT/home/bin/"+Name+" ROOT/"+beside)
+	}
+	b.link(beside, b.System.Binary)
+	for range 2 {
+		b.has(b.apply(Undo(b.Input)), "needs: sudo rm ROOT/"+beside)
+	}
+	if err := os.Remove(b.path(beside)); err != nil {
+		t.Fatal(err)
+	}
+	b.apply(Undo(b.Input))
+	b.same("undo", before)
+
+	// One that setup never noted: advice, no more.
+	b.link(beside, b.System.Binary)
+	want := b.tree()
+	p, err := Undo(b.Input)
+	b.has(b.apply(p, err), "needs: sudo rm ROOT/"+beside)
+	if p.Open() {
+		t.Errorf("%+v", p.Steps)
+	}
+	b.same("undo of what setup didn't do", want)
+}
+
+// TestOptionLeft: an option that was rds before setup would name a helper that is gone.
+func TestOptionLeft(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.put("usr/bin/mysqlsh", "", 0o755)
+	b.put(options, `{"credentialStore.helper":"rds"}`, 0o600)
+	b.apply(Make(b.Input))
+	b.has(b.apply(Undo(b.Input)), `needs: in MySQL Shell: \option --unset --persist credentialStore.helper`)
+	b.want(options, `{"credentialStore.helper":"rds"}`)
+}
+
+// TestNewShell: a Shell that came after setup gets its link the next time, and undo takes away both; those of one that has gone are no trouble.
+func TestNewShell(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.put("usr/bin/mysqlsh", "", 0o755)
+	b.put("opt/mysql-shell-8.0/bin/mysqlsh", "", 0o755)
+	b.apply(Make(b.Input))
+	if err := os.RemoveAll(b.path("opt/mysql-shell-8.0")); err != nil {
+		t.Fatal(err)
+	}
+	b.put("opt/mysql-shell-9.0/bin/mysqlsh", "", 0o755)
+	before := b.tree()
+	p, err := Undo(b.Input) // looked at, not done
+	if err != nil || len(p.Steps) == 0 {
+		t.Errorf("%v, %v", p.Steps, err)
+	}
+	b.same("a plan", before)
+	b.has(b.apply(Make(b.Input)), "done: link ROOT/home/bin/"+Name+" to ROOT/opt/mysql-shell-9.0/bin/"+Name)
+	b.apply(Undo(b.Input))
+	for _, name := range []string{beside, "opt/mysql-shell-8.0", "opt/mysql-shell-9.0/bin/" + Name, options, "home/config/setup.json"} {
+		b.want(name, "-")
+	}
+}
+
+// TestPlace: a step that fails leaves nothing in the Shell's folder, least of all what the Shell takes for a helper.
+func TestPlace(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.put("usr/bin/mysqlsh", "", 0o755)
+	p, err := Make(b.Input)
+	b.put(beside+"/full", "", 0o644) // a folder, which nothing can take the place of
+	b.has(b.apply(p, err), "failed: link ROOT/home/bin/"+Name+" to ROOT/"+beside)
+	entries, err := os.ReadDir(b.path("usr/bin"))
+	if err != nil || len(entries) != 2 {
+		t.Errorf("%v, %v", entries, err)
+	}
+	b.link("usr/bin/."+Name+".new", "/left/by/one/that/was/killed")
+	if err := os.RemoveAll(b.path(beside)); err != nil {
+		t.Fatal(err)
+	}
+	b.apply(Make(b.Input))
+	b.want(beside, Name+" 1")
+	b.want("usr/bin/."+Name+".new", "-")
+}
+
+// TestWindows: copies, which are replaced by newer ones, and removed unless they run.
+func TestWindows(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.System.GOOS = "windows"
+	b.env["ProgramFiles"], b.env["PATH"], b.env["AppData"] = "/Program Files", "", b.path("home/Roaming")
+	const dir = "Program Files/MySQL/MySQL Shell 9.0/bin/"
+	const copied = dir + Name + ".exe"
+	b.put(dir+"mysqlsh.exe", "", 0o644)
+	before := b.tree()
+	b.apply(Make(b.Input))
+	b.want(copied, Name+" 1")
+	b.put("home/bin/"+Name, Name+" 2", 0o755)
+	b.has(b.apply(Make(b.Input)), "done: replace ROOT/"+copied+", another build of this program")
+	b.want(copied, Name+" 2")
+	b.apply(Undo(b.Input))
+	b.put("home/bin/"+Name, Name+" 1", 0o755)
+	b.same("undo", before)
+
+	// The copy is what runs.
+	b.apply(Make(b.Input))
+	binary := b.System.Binary
+	b.System.Binary = b.path(copied)
+	b.has(b.apply(Undo(b.Input)), `needs: del "ROOT/`+copied+`"`)
+	b.want(copied, Name+" 1")
+	b.System.Binary = binary
+	b.apply(Undo(b.Input))
+	b.same("undo by another", before)
+
+	// An older copy, put there by hand.
+	b.put(copied, Name+" 0", 0o755)
+	b.apply(Make(b.Input))
+	b.want(copied, Name+" 1")
+	b.apply(Undo(b.Input))
+	b.want(copied, Name+" 1")
+	b.want("home/config/setup.json", "-")
+	if err := os.Remove(b.path(copied)); err != nil {
+		t.Fatal(err)
+	}
+
+	b.roots[b.path(filepath.Clean(dir))] = true
+	b.has(b.apply(Make(b.Input)), `needs: as Administrator: copy "ROOT/home/bin/`+Name+`" "ROOT/`+copied+`"`)
+	b.put(copied, Name+" 1", 0o755)
+	b.has(b.apply(Undo(b.Input)), `needs: as Administrator: del "ROOT/`+copied+`"`)
+}

@@ -1,0 +1,197 @@
+package setup
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+)
+
+// state is what Apply did, for Undo.
+type state struct {
+	Version int            `json:"version"`
+	Options []optionBefore `json:"options,omitempty"`
+	Files   []written      `json:"files,omitempty"`
+	Dirs    []string       `json:"folders,omitempty"` // that were not there before
+}
+
+type optionBefore struct {
+	File    string          `json:"file"`
+	Existed bool            `json:"existed"`
+	Before  json.RawMessage `json:"before,omitempty"` // the value as it stood there; none when there was none
+}
+
+// written is a file that setup wrote, or was about to: only what stands there tells. So one path may be noted more than
+// once until its step has ended.
+type written struct {
+	Path    string `json:"path"`
+	Sum     string `json:"sha256,omitempty"`
+	Link    string `json:"link,omitempty"`    // where it leads, for a link
+	Program bool   `json:"program,omitempty"` // it is this program, or a link to it
+	Copy    bool   `json:"copy,omitempty"`    // instead of a copy of this program that was there before
+}
+
+// stands says whether the file is as setup left it.
+func (w written) stands() bool {
+	if w.Link != "" {
+		to, err := os.Readlink(w.Path)
+		return err == nil && to == w.Link
+	}
+	text, err := os.ReadFile(w.Path)
+	return err == nil && sum(text) == w.Sum
+}
+
+// wrote says whether a file's text is what setup wrote there.
+func (s state) wrote(path string, text []byte) bool {
+	return slices.Contains(s.Files, written{Path: path, Sum: sum(text)})
+}
+
+// expect notes what is about to stand in a place, beside what setup put there before.
+func (s *state) expect(entry written) {
+	if !slices.Contains(s.Files, entry) {
+		s.Files = append(s.Files, entry)
+	}
+}
+
+// settle makes an entry the only one of its path.
+func (s *state) settle(entry written) {
+	s.Files = slices.DeleteFunc(s.Files, func(w written) bool { return w.Path == entry.Path })
+	s.Files = append(s.Files, entry)
+}
+
+// forget removes what is noted of a file.
+func (s *state) forget(file string) {
+	s.Files = slices.DeleteFunc(s.Files, func(w written) bool { return w.Path == file })
+	s.Options = slices.DeleteFunc(s.Options, func(o optionBefore) bool { return o.File == file })
+}
+
+// undone forgets a file unless there is an error, which it gives back.
+func (s *state) undone(file string, err error) error {
+	if err == nil {
+		s.forget(file)
+	}
+	return err
+}
+
+// folders notes the folders that will have to be made for a file, the outer ones first.
+func (s *state) folders(file string) {
+	var missing []string
+	for dir := filepath.Dir(follow(file)); dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		if !slices.Contains(s.Dirs, dir) {
+			missing = append(missing, dir)
+		}
+	}
+	slices.Reverse(missing)
+	s.Dirs = append(s.Dirs, missing...)
+}
+
+func (s state) clone() state {
+	s.Options, s.Files, s.Dirs = slices.Clone(s.Options), slices.Clone(s.Files), slices.Clone(s.Dirs)
+	return s
+}
+
+func stateFile(config string) string { return filepath.Join(filepath.Dir(config), "setup.json") }
+
+func readState(file string) (state, error) {
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return state{}, nil
+	}
+	var s state
+	if err == nil {
+		err = json.Unmarshal(text, &s)
+	}
+	if err == nil && s.Version != 1 {
+		err = fmt.Errorf("of version %d, not 1", s.Version)
+	}
+	if err != nil {
+		return state{}, fmt.Errorf("read what setup did before, %s: %w", file, err)
+	}
+	return s, nil
+}
+
+// writeState keeps the state for Undo. When nothing is left to undo, there is no such file, and the folders that setup made
+// go with it, as far as they are empty.
+func writeState(file string, s *state) error {
+	if len(s.Files)+len(s.Options) == 0 {
+		if err := os.Remove(file); err != nil && !absent(err) {
+			return err
+		}
+		for _, dir := range slices.Backward(s.Dirs) {
+			_ = os.Remove(dir) // somebody else's files are in it
+		}
+		s.Dirs = nil
+		return nil
+	}
+	s.folders(file)
+	s.Version = 1
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false) // "<disabled>" has to come back as it was
+	if err := e.Encode(s); err != nil {
+		return err
+	}
+	return replace(file, text.Bytes(), 0o600)
+}
+
+func sum(text []byte) string {
+	h := sha256.Sum256(text)
+	return hex.EncodeToString(h[:])
+}
+
+// absent says whether an error means that there is no such file.
+func absent(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
+
+// follow gives the file that a path leads to, also when that isn't there yet.
+func follow(path string) string {
+	for range 40 { // as many as Linux follows
+		to, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(to) {
+			to = filepath.Join(filepath.Dir(path), to)
+		}
+		path = to
+	}
+	return path
+}
+
+// replace puts text in place of a file, all of it or nothing. A link stays, and what it leads to is replaced; a file that is
+// there keeps its mode and owner.
+func replace(path string, text []byte, mode fs.FileMode) error {
+	path = follow(path)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	if info, err := os.Stat(path); err == nil {
+		mode = info.Mode().Perm()
+		keepOwner(f, info)
+	}
+	_, err = f.Write(text)
+	err = errors.Join(err, f.Chmod(mode), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}

@@ -1,0 +1,335 @@
+package setup
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// tree gives all there is in the bench's machine: modes, what links lead to, texts.
+func (b *bench) tree() map[string]string {
+	b.t.Helper()
+	all := map[string]string{}
+	err := filepath.WalkDir(b.System.Root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		text := ""
+		switch {
+		case info.Mode()&fs.ModeSymlink != 0:
+			text, err = os.Readlink(path)
+		case info.Mode().IsRegular():
+			var data []byte
+			data, err = os.ReadFile(path)
+			text = string(data)
+		}
+		all[strings.TrimPrefix(path, b.System.Root)] = fmt.Sprintf("%v %s", info.Mode(), text)
+		return err
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return all
+}
+
+// same wants everything to be as it was.
+func (b *bench) same(name string, before map[string]string) {
+	b.t.Helper()
+	if diff := cmp.Diff(before, b.tree()); diff != "" {
+		b.t.Errorf("%s (-before +now):\n%s", name, diff)
+	}
+}
+
+// has wants a word among those that apply gave.
+func (b *bench) has(words []string, want string) {
+	b.t.Helper()
+	for _, w := range words {
+		if w == want {
+			return
+		}
+	}
+	b.t.Errorf("%q is not among\n%s", want, strings.Join(words, "\n"))
+}
+
+// befores are machines that setup may meet.
+var befores = []struct {
+	name string
+	make func(*bench)
+}{
+	{"nothing", func(b *bench) {}},
+	{"disabled", func(b *bench) { b.put(options, `{"credentialStore.helper": "<disabled>"}`, 0o600) }},
+	{"escapes, tabs, CRLF", func(b *bench) {
+		b.put(options, "{\r\n\t\"\\u0063redentialStore.helper\"  :\t\"k\\u0065y&chain\",\r\n\t\"a\": \"<>\"\r\n}", 0o644)
+	}},
+	{"twice", func(b *bench) {
+		b.put(options, `{"credentialStore.helper":"x", "a":1,"credentialStore.helper":null}`, 0o600)
+	}},
+	{"no member", func(b *bench) { b.put(options, "{ }", 0o600) }},
+	{"other members", func(b *bench) { b.put(options, "{\n\t\"a\": {\"b\": [ 1 ]}\n}\n", 0o600) }},
+	{"set by hand", func(b *bench) { b.put(options, `{"credentialStore.helper":"rds"}`, 0o600) }},
+	{"a link to options", func(b *bench) {
+		b.put("home/dotfiles/mysqlsh.json", `{"credentialStore.helper":"x"}`, 0o640)
+		b.link(options, "../dotfiles/mysqlsh.json")
+	}},
+	{"links to nothing yet", func(b *bench) {
+		b.link(options, "../dotfiles/mysqlsh.json")
+		b.link("home/config/config.yaml", b.path("home/dotfiles/rds.yaml"))
+	}},
+	{"elsewhere", func(b *bench) { b.env["MYSQLSH_USER_CONFIG_HOME"] = b.path("home/a/b") }},
+	{"own configuration", func(b *bench) { b.put("home/config/config.yaml", "delegate: none\n", 0o644) }},
+	{"own completions", func(b *bench) {
+		b.put("home/.local/share/bash-completion/completions/"+Name, "# mine", 0o600)
+		b.put("home/.local/share/zsh/site-functions/_"+Name, "# zsh", 0o600) // the same as setup's
+	}},
+	{"a Shell beside the program", func(b *bench) { b.put("home/bin/mysqlsh", "", 0o755); b.env["PATH"] += ":" + b.path("home/bin") }},
+	{"another's helper", func(b *bench) { b.put("usr/bin/"+Name, "another", 0o755) }},
+	{"a copy", func(b *bench) { b.put("usr/bin/"+Name, Name+" 1", 0o755) }},
+}
+
+func newBefore(t *testing.T, i int) *bench {
+	b := newBench(t)
+	b.put("usr/bin/mysqlsh", "", 0o755)
+	b.put("home/.zshrc", "", 0o644)
+	befores[i].make(b)
+	return b
+}
+
+// TestBack: whatever there was before, setup twice and undo once give it back, to the byte, mode and folder; more of them change nothing.
+func TestBack(t *testing.T) {
+	t.Parallel()
+	for i, tc := range befores {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBefore(t, i)
+			before := b.tree()
+			b.apply(Undo(b.Input))
+			b.same("undo of nothing", before)
+
+			b.apply(Make(b.Input))
+			if name, err := b.System.Helper(); name != helper || err != nil {
+				t.Errorf("the helper is %q, %v", name, err)
+			}
+			during := b.tree()
+			p, err := Make(b.Input)
+			if err != nil || p.Open() {
+				t.Errorf("the second setup has something to do: %+v, %v", p.Steps, err)
+			}
+			b.apply(p, err)
+			b.same("the second setup", during)
+
+			b.apply(Undo(b.Input))
+			b.same("undo", before)
+			b.apply(Undo(b.Input))
+			b.same("undo again", before)
+
+			b.apply(Make(b.Input))
+			b.same("setup after undo", during)
+		})
+	}
+}
+
+// TestCrash: wherever setup or undo is cut off, undo gives back what was before, and setup goes on.
+func TestCrash(t *testing.T) {
+	t.Parallel()
+	type cut struct {
+		at    int
+		after bool // do, but before its end is noted
+	}
+	// run carries out a plan up to the cut, and says whether it came there.
+	run := func(p Plan, err error, c cut) (was bool) {
+		if err != nil {
+			panic(err)
+		}
+		if c.at >= len(p.Steps) || p.Steps[c.at].do == nil {
+			return false
+		}
+		defer func() { was = recover() != nil }()
+		do := p.Steps[c.at].do
+		p.Steps[c.at].do = func(st *state) error {
+			if c.after {
+				_ = do(st)
+			}
+			panic("cut")
+		}
+		_ = p.Apply(func(Step, error) {})
+		return false
+	}
+	for i, tc := range befores {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			cuts := 0
+			for at := range 9 {
+				for _, after := range []bool{false, true} {
+					name := fmt.Sprintf("cut at %d, after %v", at, after)
+					b := newBefore(t, i)
+					before := b.tree()
+					p, err := Make(b.Input)
+					if !run(p, err, cut{at, after}) {
+						continue
+					}
+					cuts++
+					b.apply(Undo(b.Input))
+					b.same(name+", undo", before)
+
+					p, err = Make(b.Input)
+					run(p, err, cut{at, after})
+					b.apply(Make(b.Input))
+					if name, err := b.System.Helper(); name != helper || err != nil {
+						t.Errorf("the helper is %q, %v", name, err)
+					}
+					if p, err := Make(b.Input); err != nil || p.Open() {
+						t.Errorf("%s: setup leaves something to do: %+v, %v", name, p.Steps, err)
+					}
+					p, err = Undo(b.Input)
+					run(p, err, cut{at, after})
+					b.apply(Undo(b.Input))
+					b.same(name+", setup, undo cut, undo", before)
+				}
+			}
+			if cuts < 6 {
+				t.Errorf("only %d cuts", cuts)
+			}
+		})
+	}
+}
+
+// TestChangedSince: the helper that the user chose after setup is the one from before, for the next setup and its undo.
+func TestChangedSince(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.put("usr/bin/mysqlsh", "", 0o755)
+	b.put(options, `{"credentialStore.helper":"login-path"}`, 0o600)
+	b.apply(Make(b.Input))
+	b.want("home/config/config.yaml", "delegate: login-path\n")
+	b.put(options, `{"credentialStore.helper":"keychain"}`, 0o600)
+	b.has(b.apply(Make(b.Input)), "done: write ROOT/home/config/config.yaml again, with delegate: keychain")
+	b.want("home/config/config.yaml", "delegate: keychain\n")
+	b.put("home/config/config.yaml", "delegate: none\n", 0o600)
+	b.put(options, `{"credentialStore.helper":"x"}`, 0o600)
+	b.apply(Make(b.Input))
+	b.want("home/config/config.yaml", "delegate: none\n")
+	b.apply(Undo(b.Input))
+	b.want(options, `{"credentialStore.helper":"x"}`)
+	b.want("home/config/config.yaml", "delegate: none\n")
+	b.want("home/config/setup.json", "-")
+}
+
+// TestMeanwhile: what changes between the plan and the answer to it is not overwritten.
+func TestMeanwhile(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.put("usr/bin/mysqlsh", "", 0o755)
+	const completions = "home/.local/share/bash-completion/completions/" + Name
+	p, err := Make(b.Input)
+	b.put(options, `{"credentialStore.helper":"keychain","a":1}`, 0o600)
+	b.put(completions, "# mine", 0o600)
+	b.has(b.apply(p, err), "failed: write the completions for bash, ROOT/"+completions)
+	b.want(options, `{"credentialStore.helper":"rds","a":1}`)
+	b.want(completions, "# mine")
+
+	p, err = Undo(b.Input)
+	b.put(options, `{"credentialStore.helper":"rds","a":2}`, 0o600)
+	b.apply(p, err)
+	b.want(options, `{"credentialStore.helper":"keychain","a":2}`)
+	b.want(completions, "# mine")
+
+	// It became rds by itself, and another helper by itself.
+	p, err = Make(b.Input)
+	b.put(options, `{"credentialStore.helper":"r\u0064s"}`, 0o600)
+	b.apply(p, err)
+	b.want(options, `{"credentialStore.helper":"r\u0064s"}`)
+	b.put(options, `{}`, 0o600)
+	b.apply(Make(b.Input))
+	p, err = Undo(b.Input)
+	b.put(options, `{"credentialStore.helper":"x"}`, 0o600)
+	b.apply(p, err)
+	b.want(options, `{"credentialStore.helper":"x"}`)
+	b.want("home/config/setup.json", "-")
+}
+
+// TestTwoHomes: each of the Shell's options files gets its own helper back.
+func TestTwoHomes(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.put("usr/bin/mysqlsh", "", 0o755)
+	b.put("one/options.json", `{"credentialStore.helper":"one"}`, 0o600)
+	b.put("two/options.json", `{"credentialStore.helper":"two"}`, 0o600)
+	for _, name := range []string{"one", "two", "one"} {
+		b.env["MYSQLSH_USER_CONFIG_HOME"] = b.path(name)
+		b.apply(Make(b.Input))
+	}
+	b.want("one/options.json", `{"credentialStore.helper":"rds"}`)
+	b.want("two/options.json", `{"credentialStore.helper":"rds"}`)
+	b.want("home/config/config.yaml", "delegate: one\n") // as it is setup for one that ran last
+	b.apply(Undo(b.Input))
+	b.want("one/options.json", `{"credentialStore.helper":"one"}`)
+	b.want("two/options.json", `{"credentialStore.helper":"two"}`)
+}
+
+// TestDamagedOptions: undo does the rest, and the helper from before isn't forgotten.
+func TestDamagedOptions(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.put("usr/bin/mysqlsh", "", 0o755)
+	b.put(options, `{"credentialStore.helper":"keychain"}`, 0o600)
+	b.apply(Make(b.Input))
+	b.put(options, `{"credentialStore.helper":"rds"`, 0o600)
+	b.has(b.apply(Undo(b.Input)), "needs: mend it, and undo again: MySQL Shell's options, ROOT/"+options+": not JSON: EOF")
+	b.want("usr/bin/"+Name, "-")
+	b.want(options, `{"credentialStore.helper":"rds"`)
+	b.put(options, `{"credentialStore.helper":"rds"}`, 0o600)
+	b.apply(Undo(b.Input))
+	b.want(options, `{"credentialStore.helper":"keychain"}`)
+	b.want("home/config/setup.json", "-")
+
+	b.put(options, "\ufeff{}", 0o600)
+	if _, err := Make(b.Input); err == nil || !strings.Contains(err.Error(), "byte order mark") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestNoState: what could not be undone is not done.
+func TestNoState(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.put("usr/bin/mysqlsh", "", 0o755)
+	before := b.tree()
+	p, err := Make(b.Input)
+	p.file = b.path("home/bin/" + Name + "/setup.json") // in a file
+	words := b.apply(p, err)
+	for _, w := range words {
+		if !strings.HasPrefix(w, "failed: ") && w != "error" {
+			t.Errorf("%s", w)
+		}
+	}
+	b.same("nothing could be noted", before)
+}
+
+// TestUndoFailure: what undo can't do now it does the next time.
+func TestUndoFailure(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.put("usr/bin/mysqlsh", "", 0o755)
+	before := b.tree()
+	b.apply(Make(b.Input))
+	p, err := Undo(b.Input)
+	for i, s := range p.Steps {
+		if strings.HasPrefix(s.What, "remove "+b.path("usr/bin")) {
+			p.Steps[i].do = func(*state) error { return errors.New("busy") }
+		}
+	}
+	b.has(b.apply(p, err), "failed: remove ROOT/usr/bin/"+Name)
+	b.want(options, "-")
+	b.apply(Undo(b.Input))
+	b.same("undo", before)
+}
