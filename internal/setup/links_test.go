@@ -161,6 +161,20 @@ func TestUsersLink(t *testing.T) {
 	}
 }
 
+// TestSameLink: a link that the user has written in another way is still one to this program.
+func TestSameLink(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.put("usr/bin/mysqlsh", "", 0o755)
+	b.done(Make(b.Input))
+	if err := os.Remove(b.path(beside)); err != nil {
+		t.Fatal(err)
+	}
+	b.link(beside, "../../home/bin/"+Name)
+	b.done(Undo(b.Input))
+	b.want(beside, "-")
+}
+
 // TestByHand: what was left to a person is known to undo, and stays known until it is done.
 func TestByHand(t *testing.T) {
 	t.Parallel()
@@ -168,9 +182,10 @@ func TestByHand(t *testing.T) {
 	b.put("usr/bin/mysqlsh", "", 0o755)
 	b.roots[b.path("usr/bin")] = true
 	before := b.tree()
-	for range 2 {
-		b.has(b.apply(Make(b.Input)), "needs: sudo ln -sfn ROOT/home/bin/"+Name+" ROOT/"+beside)
-	}
+	b.has(b.apply(Make(b.Input)), "needs: sudo ln -sfn ROOT/home/bin/"+Name+" ROOT/"+beside)
+	noted := b.tree()
+	b.has(b.apply(Make(b.Input)), "needs: sudo ln -sfn ROOT/home/bin/"+Name+" ROOT/"+beside)
+	b.same("noted once", noted)
 	b.link(beside, b.System.Binary)
 	for range 2 {
 		b.has(b.apply(Undo(b.Input)), "needs: sudo rm ROOT/"+beside)
@@ -239,13 +254,20 @@ func TestPlace(t *testing.T) {
 	if err != nil || len(entries) != 2 {
 		t.Errorf("%v, %v", entries, err)
 	}
-	b.link("usr/bin/."+Name+".new", "/left/by/one/that/was/killed")
+	b.link("usr/bin/."+Name+".new", "/left/by/one/that/was/killed") // no name of a helper
 	if err := os.RemoveAll(b.path(beside)); err != nil {
 		t.Fatal(err)
 	}
 	b.apply(Make(b.Input))
 	b.want(beside, Name+" 1")
-	b.want("usr/bin/."+Name+".new", "-")
+	if entries, err := os.ReadDir(b.path("usr/bin")); err != nil || len(entries) != 2 {
+		t.Errorf("%v, %v", entries, err)
+	}
+
+	// A folder where the completions belong.
+	b.done(Undo(b.Input))
+	b.put("home/.local/share/bash-completion/completions/"+Name+"/file", "", 0o644)
+	b.done(Make(b.Input))
 }
 
 // TestWindows: copies, which are replaced by newer ones, and removed unless they run.
@@ -281,7 +303,7 @@ func TestWindows(t *testing.T) {
 	b.put(copied, Name+" 0", 0o755)
 	b.apply(Make(b.Input))
 	b.want(copied, Name+" 1")
-	b.apply(Undo(b.Input))
+	b.has(b.done(Undo(b.Input)), "ok: keep ROOT/"+copied+": there was a copy of this program before setup")
 	b.want(copied, Name+" 1")
 	b.want("home/config/setup.json", "-")
 	if err := os.Remove(b.path(copied)); err != nil {
@@ -291,5 +313,5 @@ func TestWindows(t *testing.T) {
 	b.roots[b.path(filepath.Clean(dir))] = true
 	b.has(b.apply(Make(b.Input)), `needs: as Administrator: copy "ROOT/home/bin/`+Name+`" "ROOT/`+copied+`"`)
 	b.put(copied, Name+" 1", 0o755)
-	b.has(b.apply(Undo(b.Input)), `needs: as Administrator: del "ROOT/`+copied+`"`)
+	b.has(b.done(Undo(b.Input)), `needs: as Administrator: del "ROOT/`+copied+`"`)
 }

@@ -495,7 +495,7 @@ func (s state) fileStep(path string, text []byte, what string) Step {
 	case err == nil && bytes.Equal(have, text):
 		step.Done = true
 	case err != nil && !absent(err):
-		step.Needs = err.Error()
+		step.Needs, step.note = err.Error(), nil
 	case err == nil && !s.wrote(path, have):
 		step.What, step.Done = "keep "+path+": it is not what setup wrote", true
 	}

@@ -21,7 +21,16 @@ func TestLaunchers(t *testing.T) {
 	b.link("more/mysqlsh", b.path("links/mysqlsh"))
 	b.link("gone/mysqlsh", "nowhere")
 	b.put("home/linuxbrew/.linuxbrew/Cellar/mysql-shell@8.4/8.4.1/bin/mysqlsh", "", 0o755)
-	b.env["PATH"] = strings.Join([]string{"", ".", b.path("usr/bin"), b.path("gone"), b.path("links"), b.path("more"), b.path("links")}, string(filepath.ListSeparator))
+	b.put("relative/mysqlsh", "", 0o755)
+	wd, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	relative, err := filepath.Rel(wd, b.path("relative"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.env["PATH"] = strings.Join([]string{"", ".", relative, b.path("usr/bin"), b.path("gone"), b.path("links"), b.path("more"), b.path("links")}, string(filepath.ListSeparator))
 	want := []Shell{
 		{b.path("tools/mysqlsh-9.6"), b.path("tools")},
 		{b.path("home/linuxbrew/.linuxbrew/Cellar/mysql-shell@8.4/8.4.1/bin/mysqlsh"), b.path("home/linuxbrew/.linuxbrew/Cellar/mysql-shell@8.4/8.4.1/bin")},

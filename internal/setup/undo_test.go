@@ -61,6 +61,18 @@ func (b *bench) has(words []string, want string) {
 	b.t.Errorf("%q is not among\n%s", want, strings.Join(words, "\n"))
 }
 
+// done carries a plan out, of which no step may fail.
+func (b *bench) done(p Plan, err error) []string {
+	b.t.Helper()
+	words := b.apply(p, err)
+	for _, w := range words {
+		if strings.HasPrefix(w, "failed: ") || w == "error" {
+			b.t.Errorf("%s", strings.Join(words, "\n"))
+		}
+	}
+	return words
+}
+
 // befores are machines that setup may meet.
 var befores = []struct {
 	name string
@@ -112,10 +124,10 @@ func TestBack(t *testing.T) {
 			t.Parallel()
 			b := newBefore(t, i)
 			before := b.tree()
-			b.apply(Undo(b.Input))
+			b.done(Undo(b.Input))
 			b.same("undo of nothing", before)
 
-			b.apply(Make(b.Input))
+			b.done(Make(b.Input))
 			if name, err := b.System.Helper(); name != helper || err != nil {
 				t.Errorf("the helper is %q, %v", name, err)
 			}
@@ -124,15 +136,15 @@ func TestBack(t *testing.T) {
 			if err != nil || p.Open() {
 				t.Errorf("the second setup has something to do: %+v, %v", p.Steps, err)
 			}
-			b.apply(p, err)
+			b.done(p, err)
 			b.same("the second setup", during)
 
-			b.apply(Undo(b.Input))
+			b.done(Undo(b.Input))
 			b.same("undo", before)
-			b.apply(Undo(b.Input))
+			b.done(Undo(b.Input))
 			b.same("undo again", before)
 
-			b.apply(Make(b.Input))
+			b.done(Make(b.Input))
 			b.same("setup after undo", during)
 		})
 	}
@@ -178,12 +190,12 @@ func TestCrash(t *testing.T) {
 						continue
 					}
 					cuts++
-					b.apply(Undo(b.Input))
+					b.done(Undo(b.Input))
 					b.same(name+", undo", before)
 
 					p, err = Make(b.Input)
 					run(p, err, cut{at, after})
-					b.apply(Make(b.Input))
+					b.done(Make(b.Input))
 					if name, err := b.System.Helper(); name != helper || err != nil {
 						t.Errorf("the helper is %q, %v", name, err)
 					}
@@ -192,7 +204,7 @@ func TestCrash(t *testing.T) {
 					}
 					p, err = Undo(b.Input)
 					run(p, err, cut{at, after})
-					b.apply(Undo(b.Input))
+					b.done(Undo(b.Input))
 					b.same(name+", setup, undo cut, undo", before)
 				}
 			}
@@ -200,6 +212,36 @@ func TestCrash(t *testing.T) {
 				t.Errorf("only %d cuts", cuts)
 			}
 		})
+	}
+}
+
+// TestCutTwice: a file that a newer program was about to write is setup's, whichever of both texts it has.
+func TestCutTwice(t *testing.T) {
+	t.Parallel()
+	for _, after := range []bool{false, true} {
+		b := newBench(t)
+		b.put("usr/bin/mysqlsh", "", 0o755)
+		before := b.tree()
+		b.done(Make(b.Input))
+		b.Completions["bash"] = "# newer"
+		p, err := Make(b.Input)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := &p.Steps[len(p.Steps)-1]
+		do := last.do
+		last.do = func(st *state) error {
+			if after {
+				_ = do(st)
+			}
+			panic("cut")
+		}
+		func() {
+			defer func() { _ = recover() }()
+			_ = p.Apply(func(Step, error) {})
+		}()
+		b.done(Undo(b.Input))
+		b.same("undo", before)
 	}
 }
 
@@ -222,6 +264,17 @@ func TestChangedSince(t *testing.T) {
 	b.want(options, `{"credentialStore.helper":"x"}`)
 	b.want("home/config/config.yaml", "delegate: none\n")
 	b.want("home/config/setup.json", "-")
+}
+
+// TestOthersSince: what else was written into a file of options that setup made stays.
+func TestOthersSince(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.put("usr/bin/mysqlsh", "", 0o755)
+	b.done(Make(b.Input))
+	b.put(options, "{\"credentialStore.helper\": \"rds\", \"a\": 1}\n", 0o600)
+	b.done(Undo(b.Input))
+	b.want(options, "{\"a\": 1}\n")
 }
 
 // TestMeanwhile: what changes between the plan and the answer to it is not overwritten.
@@ -271,6 +324,9 @@ func TestTwoHomes(t *testing.T) {
 	b.want("one/options.json", `{"credentialStore.helper":"rds"}`)
 	b.want("two/options.json", `{"credentialStore.helper":"rds"}`)
 	b.want("home/config/config.yaml", "delegate: one\n") // as it is setup for one that ran last
+	b.env["MYSQLSH_USER_CONFIG_HOME"] = b.path("three")
+	b.done(Make(b.Input))
+	b.want("home/config/config.yaml", "delegate: one\n") // that three has no helper says nothing
 	b.apply(Undo(b.Input))
 	b.want("one/options.json", `{"credentialStore.helper":"one"}`)
 	b.want("two/options.json", `{"credentialStore.helper":"two"}`)
@@ -313,6 +369,44 @@ func TestNoState(t *testing.T) {
 		}
 	}
 	b.same("nothing could be noted", before)
+}
+
+// TestFailed: a step that failed leaves the notes as they were.
+func TestFailed(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.put("usr/bin/mysqlsh", "", 0o755)
+	before := b.tree()
+	fail := func(option bool) {
+		p, err := Make(b.Input)
+		for i, s := range p.Steps {
+			if strings.Contains(s.What, b.path(options)) == option {
+				p.Steps[i].do = func(*state) error { return errors.New("busy") }
+			}
+		}
+		b.apply(p, err)
+	}
+	fail(false)
+	b.want(options, "{\"credentialStore.helper\": \"rds\"}\n")
+	b.done(Undo(b.Input))
+	b.same("all but the option failed", before)
+
+	p, err := Make(b.Input)
+	p.Steps = p.Steps[:1]
+	p.Steps[0].do = func(*state) error { return errors.New("busy") }
+	b.apply(p, err)
+	b.same("the only step failed", before)
+
+	b.put(options, `{"credentialStore.helper":"one"}`, 0o600)
+	b.done(Make(b.Input))
+	was := b.text("home/config/setup.json")
+	b.put(options, `{"credentialStore.helper":"two"}`, 0o600)
+	fail(true)
+	// The step for the configuration went well, and has another delegate.
+	s, err := readState(b.path("home/config/setup.json"))
+	if err != nil || len(s.Options) != 1 || string(s.Options[0].Before) != `"one"` {
+		t.Errorf("from\n%s\ncame %+v, %v", was, s, err)
+	}
 }
 
 // TestUndoFailure: what undo can't do now it does the next time.
