@@ -129,10 +129,8 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 	bar := &progressBar{w: c.stderr, on: isTerminal(c.stderr) && !f.json}
 	w := &world{cfg: cfg, set: set, asked: map[string]*credentials.Provider{}, code: bar.aside((&logins{console: c}).code),
 		http: awshttp.NewBuildableClient()}
-	if cfg.Cache {
-		if w.store, err = cache.Open(os.Getenv(cache.EnvDir)); err != nil {
-			return err
-		}
+	if w.store, err = openStore(cfg); err != nil {
+		return err
 	}
 	in := discover.Input{
 		Regions: f.regions, AllRegions: f.allRegions, Users: databaseUsers(cfg), Settled: settled(cfg),

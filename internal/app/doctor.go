@@ -266,13 +266,11 @@ func (c *console) checkServer(ctx context.Context, u serverurl.URL, file configf
 		return err
 	}
 	source := token.Source(res.Target)
-	options := credentials.Options{Code: askCode}
-	if cfg.Cache {
-		if options.Store, err = cache.Open(os.Getenv(cache.EnvDir)); err != nil {
-			return err
-		}
+	store, err := openStore(cfg)
+	if err != nil {
+		return err
 	}
-	provider := credentials.New(source, options)
+	provider := credentials.New(source, credentials.Options{Code: askCode, Store: store})
 	s := doctor.Server{
 		URL: u, Resolution: res, Provider: provider, ConfigFile: file.Path, Tunnel: res.Client.SSH,
 		Describe: func(err error) (string, []string) {

@@ -145,13 +145,11 @@ func (c *console) explain(ctx context.Context, server string, online bool) (*exp
 	t := res.Target
 	e.Answer, e.Target, e.Kind, e.Name, e.ID = "token", &t, res.Endpoint.Kind.String(), res.Endpoint.Name, res.Endpoint.ID
 	e.Cache = cacheState(server, cfg, res)
-	options := credentials.Options{Code: askCode}
-	if cfg.Cache {
-		if options.Store, err = cache.Open(os.Getenv(cache.EnvDir)); err != nil {
-			return e, err
-		}
+	store, err := openStore(cfg)
+	if err != nil {
+		return e, err
 	}
-	provider := credentials.New(token.Source(t), options)
+	provider := credentials.New(token.Source(t), credentials.Options{Code: askCode, Store: store})
 	signer, known := provider.Signer()
 	if e.Signer = signer; t.RoleARN != "" {
 		e.Signer += " in role " + t.RoleARN

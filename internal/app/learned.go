@@ -1,8 +1,11 @@
 package app
 
 import (
+	"os"
 	"sync"
 
+	"mysql-secret-store-rds/internal/cache"
+	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/inventory"
 )
 
@@ -24,6 +27,14 @@ func (l *learned) open() error {
 		}
 	})
 	return l.err
+}
+
+// openStore gives the place for what is kept, which is none with "cache: false".
+func openStore(cfg *config.Config) (cache.Store, error) {
+	if !cfg.Cache {
+		return cache.Store{}, nil
+	}
+	return cache.Open(os.Getenv(cache.EnvDir))
 }
 
 // Server implements resolve.Known.

@@ -127,12 +127,11 @@ func (l *logins) run(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
-	var store cache.Store
-	if cfg.Cache {
-		if store, err = cache.Open(os.Getenv(cache.EnvDir)); err != nil {
-			return err
-		}
-	} else {
+	store, err := openStore(cfg)
+	if err != nil {
+		return err
+	}
+	if !cfg.Cache {
 		warn(l.stderr, "cache: false in the configuration: SSO sessions are kept where AWS keeps them, credentials are not")
 	}
 	files := func() (*profiles.Set, error) { return l.set, nil }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"mysql-secret-store-rds/internal/private"
@@ -33,7 +32,7 @@ func Count(ctx context.Context, path, host string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	lock := strings.TrimSuffix(path, filepath.Ext(path)) + ".lock"
+	lock := private.LockFile(path)
 	unlock, err := private.Lock(ctx, lock, time.Second, func() bool { return false })
 	if err != nil {
 		return err

@@ -11,9 +11,9 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// maxSkew is how far this machine's clock may be from AWS's: RDS and STS refuse signatures that are
+// MaxSkew is how far this machine's clock may be from AWS's: RDS and STS refuse signatures that are
 // more than 5 minutes off (IAM user guide, "Elements of an AWS API request signature").
-const maxSkew = 4 * time.Minute
+const MaxSkew = 4 * time.Minute
 
 // ClockError is a clock that is too far from AWS's for a signature to be accepted.
 type ClockError struct{ Ahead time.Duration } // negative: behind
@@ -48,7 +48,7 @@ func (c *clock) options() []func(*middleware.Stack) error {
 
 // wrong gives a [*ClockError] if AWS's answers say so.
 func (c *clock) wrong() error {
-	if ahead := time.Duration(c.ahead.Load()); ahead.Abs() > maxSkew {
+	if ahead := time.Duration(c.ahead.Load()); ahead.Abs() > MaxSkew {
 		return &ClockError{ahead}
 	}
 	return nil

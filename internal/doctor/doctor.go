@@ -5,6 +5,8 @@ package doctor
 import (
 	"fmt"
 	"time"
+
+	"mysql-secret-store-rds/internal/credentials"
 )
 
 // Status is how a check ended.
@@ -42,10 +44,6 @@ type Finding struct {
 
 const program = "mysql-secret-store-rds"
 
-// maxSkew is the distance from AWS's clock that is borne, as in package credentials: RDS and STS refuse what is signed
-// more than 5 minutes off (IAM user guide, "Elements of an AWS API request signature").
-const maxSkew = 4 * time.Minute
-
 // ofClock judges this machine's clock by how far it is ahead of AWS's.
 func ofClock(ahead time.Duration) Finding {
 	way := "ahead of"
@@ -54,7 +52,7 @@ func ofClock(ahead time.Duration) Finding {
 	}
 	text := fmt.Sprintf("%v %s AWS's", ahead.Abs().Round(time.Second), way)
 	switch {
-	case ahead.Abs() > maxSkew:
+	case ahead.Abs() > credentials.MaxSkew:
 		return Finding{"clock", Fail, text + ", which refuses what is signed more than 5 minutes off", setClock()}
 	case ahead.Abs() < 2*time.Second:
 		text = "the same as AWS's" // whose answers tell it to the second

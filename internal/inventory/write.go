@@ -24,7 +24,7 @@ func Lock(ctx context.Context, path string) (unlock func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("lock inventory: %w", err)
 	}
-	lock := strings.TrimSuffix(path, filepath.Ext(path)) + ".lock"
+	lock := private.LockFile(path)
 	for {
 		unlock, err := private.Lock(ctx, lock, time.Minute, func() bool { return false })
 		// Another one that has come and gone changes nothing here: what it wrote is merged.

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -164,7 +163,7 @@ func write(ctx context.Context, path string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("keep the SSO token: %w", err)
 	}
-	lock := strings.TrimSuffix(path, filepath.Ext(path)) + ".lock"
+	lock := private.LockFile(path)
 	unlock, err := private.Lock(ctx, lock, time.Second, func() bool { return false })
 	if err == nil {
 		defer unlock()

@@ -77,6 +77,9 @@ func Read(path string, limit int64) ([]byte, error) {
 	return data, nil
 }
 
+// LockFile is the file to [Lock] for changes of the one at path.
+func LockFile(path string) string { return strings.TrimSuffix(path, filepath.Ext(path)) + ".lock" }
+
 // Temporary is the file that [Write] fills before it takes path's place.
 func Temporary(path string) string { return strings.TrimSuffix(path, filepath.Ext(path)) + ".tmp" }
 
