@@ -61,7 +61,7 @@ type Provider struct {
 	using *Provider // only, once it was needed
 
 	codes  map[string]string // MFA codes that were typed, by serial number
-	asking atomic.Bool       // for one, just now
+	asking atomic.Bool       // for one, just now, or in vain
 	clock  clock
 }
 

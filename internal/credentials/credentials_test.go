@@ -570,6 +570,24 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
+// Who asks for the code and who waits for the credentials see the end of the call at the same moment, in
+// either order; both orders come up in as many tries.
+func TestNoCodeInTime(t *testing.T) {
+	newHome(t, awsConfig)
+	startAWS(t)
+	for range 200 {
+		ctx, end := context.WithCancel(t.Context())
+		p := New(Source{Profile: "mfa"}, Options{Code: func(context.Context, string, string) (string, error) {
+			end()
+			return "", ErrNoCode
+		}})
+		_, err := p.Retrieve(ctx)
+		if !errors.Is(err, ErrNoCode) {
+			t.Fatalf("got %v", err)
+		}
+	}
+}
+
 // A variable that names the service is the user's own and stays as it is, even when it is empty.
 func TestSpreadEndpointURL(t *testing.T) {
 	newHome(t, "")

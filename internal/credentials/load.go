@@ -52,9 +52,10 @@ func (p *Provider) obtain(ctx context.Context) (aws.Credentials, error) {
 	select {
 	case r = <-done:
 	case <-ctx.Done():
-		if r.error = ctx.Err(); p.asking.Load() {
-			r.error = ErrNoCode
-		}
+		r.error = ctx.Err()
+	}
+	if r.error != nil && ctx.Err() != nil && p.asking.Load() {
+		r.error = ErrNoCode // the SDK, too, stops waiting for it
 	}
 	// RDS refuses what a wrong clock has signed, so that credentials are of no use then.
 	if err := p.clock.wrong(); err != nil {
@@ -203,8 +204,9 @@ func (p *Provider) code(ctx context.Context, serial string) (string, error) {
 		return code, nil
 	}
 	p.asking.Store(true)
-	defer p.asking.Store(false)
 	code, err := p.Code(ctx, p.Profile(), serial)
+	// Whoever waits may see the end of ctx only after this: that there was none stays known.
+	p.asking.Store(errors.Is(err, ErrNoCode))
 	if err == nil {
 		p.codes[serial] = code
 	}
