@@ -15,7 +15,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
-	"golang.org/x/sync/errgroup"
 
 	"mysql-secret-store-rds/internal/paste"
 )
@@ -35,8 +34,9 @@ type Input struct {
 	Users      []string          // database users to ask IAM about
 	Settled    map[string]string // id of account and region → profile, by the user's word
 	Configured []string          // every profile there is: what the inventory says of others is forgotten; nil: forget none
-	Parallel   int               // accounts and regions at once; 0: 16
+	Parallel   int               // profiles, or accounts and regions, at once; 0: 16
 	Timeout    time.Duration     // of one call with all its attempts; 0: [DefaultTimeout]
+	Slow       time.Duration     // how long a profile may take to log in until the next one has its turn; 0: 5 s
 	Path       string            // of the inventory
 	DryRun     bool              // don't write
 	Now        time.Time         // when the servers are seen
@@ -124,50 +124,18 @@ func Run(ctx context.Context, in Input, deps Deps) (Report, error) {
 	if in.Timeout <= 0 {
 		in.Timeout = DefaultTimeout
 	}
+	if in.Slow <= 0 {
+		in.Slow = 5 * time.Second
+	}
 	r := &run{in: in, deps: deps, report: Report{Path: in.Path, Preferred: []Preference{}}}
 	r.problems.list = []Problem{}
-	asking := slices.DeleteFunc(slices.Clone(in.Profiles), func(p Profile) bool { return !p.Asks })
-	reached, pairs := r.look(ctx, slices.DeleteFunc(slices.Clone(in.Profiles), func(p Profile) bool { return p.Asks }), nil)
-	if len(asking) > 0 && ctx.Err() == nil {
-		var more []*reach
-		more, pairs = r.look(ctx, asking, pairs)
-		reached = append(reached, more...)
-		slices.SortStableFunc(reached, func(a, b *reach) int {
-			return slices.Index(in.Profiles, a.profile) - slices.Index(in.Profiles, b.profile)
-		})
-	}
+	reached, pairs := r.look(ctx)
 	verdicts := r.ask(ctx, reached, pairs)
 	r.report.Interrupted = ctx.Err() != nil
 	err := r.keep(ctx, pairs, reached, verdicts)
 	r.report.Problems = r.problems.sorted(in)
 	r.report.Elapsed = time.Since(start).Seconds()
 	return r.report, err
-}
-
-// look asks who the profiles are, and reads what they reach; before are the accounts and regions that have been read, and
-// come back with the new ones.
-func (r *run) look(ctx context.Context, profiles []Profile, before []*pair) (reached []*reach, pairs []*pair) {
-	reached = r.identify(ctx, profiles)
-	have := map[string]int{}
-	for i, p := range before {
-		have[place(p.account, p.region)] = i
-	}
-	fresh := slices.DeleteFunc(r.pairs(ctx, reached), func(p *pair) bool {
-		i, ok := have[place(p.account, p.region)]
-		return ok && before[i].reading.full
-	})
-	r.each(ctx, "regions", len(fresh), func(i int) { r.read(ctx, fresh[i]) })
-	pairs = before
-	for _, p := range fresh {
-		i, ok := have[place(p.account, p.region)]
-		switch {
-		case !ok:
-			pairs = append(pairs, p)
-		case p.reading.full:
-			pairs[i] = p
-		}
-	}
-	return reached, pairs
 }
 
 // run is a run under way.
@@ -182,33 +150,14 @@ type run struct {
 	refused []string // profiles that AWS doesn't take
 }
 
-// each does n things in parallel, and tells the progress.
-func (r *run) each(ctx context.Context, what string, n int, do func(i int)) {
-	done := 0
-	tell := func(more int) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		done += more
-		if r.deps.Progress != nil {
-			r.deps.Progress(Progress{Done: done, Total: n, Servers: r.servers, What: what})
-		}
+// progress tells how far it is.
+func (r *run) progress(p Progress) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p.Servers = r.servers
+	if r.deps.Progress != nil {
+		r.deps.Progress(p)
 	}
-	if n > 0 {
-		tell(0)
-	}
-	var g errgroup.Group
-	g.SetLimit(r.in.Parallel)
-	for i := range n {
-		if ctx.Err() != nil {
-			break
-		}
-		g.Go(func() error {
-			do(i)
-			tell(1)
-			return nil
-		})
-	}
-	_ = g.Wait() // nothing gives an error
 }
 
 // failed notes an error of AWS as a problem, unless it comes of the interruption.

@@ -1046,6 +1046,41 @@ func TestAPersonComesLast(t *testing.T) {
 	}
 }
 
+// TestSlowProfile: logins that take for ever hold up nobody else, not even the one that asks a person, and Ctrl-C
+// keeps what the others reached.
+func TestSlowProfile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "hung "+west+" "+user(three, "x"), "too "+west+" "+user(three, "y"), "mfa "+west+" "+user(two, "mfa"),
+		"good "+west+" "+user(one, "good"))
+	w.in.Profiles[2].Asks = true
+	w.in.Parallel, w.in.Slow = 1, 50*time.Millisecond
+	w.SetServers(one, west, instances("aaaa", west, "a1"))
+	w.SetServers(two, west, instances("bbbb", west, "b1", "b2"))
+	plain := w.deps.Config
+	w.deps.Config = func(ctx context.Context, profile, region string) (aws.Config, error) {
+		if profile == "hung" || profile == "too" {
+			<-ctx.Done()
+			return aws.Config{}, ctx.Err()
+		}
+		return plain(ctx, profile, region)
+	}
+	ctx, interrupt := context.WithTimeout(t.Context(), time.Minute)
+	defer interrupt()
+	w.deps.Progress = func(p Progress) {
+		if p.Servers == 3 {
+			interrupt()
+		}
+	}
+	r, err := Run(ctx, w.in, w.deps)
+	if err != nil || !errors.Is(ctx.Err(), context.Canceled) || !r.Interrupted || !r.Written || r.Full != 2 || len(r.Problems) > 0 {
+		t.Errorf("%+v, %v, %v", r, err, ctx.Err())
+	}
+	want := []string{host("a1", "aaaa", west), host("b1", "bbbb", west), host("b2", "bbbb", west)}
+	if d := cmp.Diff(want, w.hosts(t)); d != "" {
+		t.Error(d)
+	}
+}
+
 // TestNothingHangs: a service that doesn't answer holds discover up for as long as a call may take, and no longer.
 func TestNothingHangs(t *testing.T) {
 	t.Parallel()

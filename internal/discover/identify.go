@@ -17,6 +17,7 @@ import (
 // reach is a profile that AWS knows.
 type reach struct {
 	profile   Profile
+	place     int // of the profile in the order of preference
 	config    aws.Config
 	arn       string // of the caller
 	account   string // its number
@@ -24,13 +25,7 @@ type reach struct {
 	regions   []string // to look at, if not all of the account's
 }
 
-// identify asks STS who each profile is. Those that nobody is stay out.
-func (r *run) identify(ctx context.Context, profiles []Profile) []*reach {
-	answers := make([]*reach, len(profiles))
-	r.each(ctx, "profiles", len(answers), func(i int) { answers[i] = r.identity(ctx, profiles[i]) })
-	return slices.DeleteFunc(answers, func(a *reach) bool { return a == nil })
-}
-
+// identity asks STS who a profile is; nil is nobody.
 func (r *run) identity(ctx context.Context, p Profile) *reach {
 	region := p.Region
 	if region == "" && len(r.in.Regions) > 0 {
@@ -81,7 +76,7 @@ func (r *run) identity(ctx context.Context, p Profile) *reach {
 	case r.in.AllRegions:
 	case len(r.in.Regions) > 0:
 		for _, region := range r.in.Regions {
-			if in := serverurl.Partition(region); in == a.partition || in == "" {
+			if in := serverurl.Partition(region); (in == a.partition || in == "") && !slices.Contains(a.regions, region) {
 				a.regions = append(a.regions, region)
 			}
 		}
@@ -113,52 +108,6 @@ func (r *run) whoIs(ctx context.Context, config aws.Config, region string) (*sts
 	return client.GetCallerIdentity(ctx, nil)
 }
 
-// pair is one account in one region, and who reaches it.
-type pair struct {
-	account   string
-	partition string
-	region    string
-	guessed   bool     // the region comes from the partition's list; it may be disabled
-	reached   []*reach // in the order of preference
-
-	reading reading
-}
-
-// pairs lists what is to be read, each account and region once, in the order of profiles.
-func (r *run) pairs(ctx context.Context, reached []*reach) []*pair {
-	groups := byAccount(reached)
-	type answer struct {
-		regions []string
-		guessed bool
-	}
-	enabled := make([]answer, len(groups))
-	if r.in.AllRegions {
-		r.each(ctx, "accounts", len(groups), func(i int) { enabled[i].regions, enabled[i].guessed = r.allRegions(ctx, groups[i]) })
-	}
-	var list []*pair
-	for i, group := range groups {
-		byRegion := map[string]*pair{}
-		for _, a := range group {
-			regions := a.regions
-			if r.in.AllRegions {
-				regions = enabled[i].regions
-			}
-			for _, region := range regions {
-				p := byRegion[region]
-				if p == nil {
-					p = &pair{account: a.account, partition: a.partition, region: region, guessed: enabled[i].guessed}
-					byRegion[region] = p
-					list = append(list, p)
-				}
-				if !slices.ContainsFunc(p.reached, func(b *reach) bool { return b.profile == a.profile }) {
-					p.reached = append(p.reached, a)
-				}
-			}
-		}
-	}
-	return list
-}
-
 // byAccount groups profiles by their account, in the order in which the accounts come up.
 func byAccount(reached []*reach) [][]*reach {
 	var groups [][]*reach
@@ -175,26 +124,23 @@ func byAccount(reached []*reach) [][]*reach {
 	return groups
 }
 
-// allRegions lists the regions that an account has enabled, asked through the first of its profiles that may ask;
-// where none may, guessed is true and the list the partition's.
-func (r *run) allRegions(ctx context.Context, group []*reach) (regions []string, guessed bool) {
+// enabledRegions lists the regions that an account has enabled; ok is false when the profile may ask neither EC2 nor
+// the account service.
+func (r *run) enabledRegions(ctx context.Context, a *reach) (regions []string, ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, r.in.Timeout)
 	defer cancel()
-	for _, a := range group {
-		client := ec2.NewFromConfig(a.config, func(o *ec2.Options) { o.Retryer = newRetryer() })
-		if out, err := client.DescribeRegions(ctx, nil); err == nil {
-			for _, region := range out.Regions {
-				if s := aws.ToString(region.OptInStatus); s != "not-opted-in" {
-					regions = append(regions, aws.ToString(region.RegionName))
-				}
-			}
-			return regions, false
-		}
-		if regions, err := listRegions(ctx, a); err == nil {
-			return regions, false
+	client := ec2.NewFromConfig(a.config, func(o *ec2.Options) { o.Retryer = newRetryer() })
+	out, err := client.DescribeRegions(ctx, nil)
+	if err != nil {
+		regions, err = listRegions(ctx, a)
+		return regions, err == nil
+	}
+	for _, region := range out.Regions {
+		if s := aws.ToString(region.OptInStatus); s != "not-opted-in" {
+			regions = append(regions, aws.ToString(region.RegionName))
 		}
 	}
-	return partitions[group[0].partition], true
+	return regions, true
 }
 
 func listRegions(ctx context.Context, a *reach) ([]string, error) {

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"golang.org/x/sync/errgroup"
 
 	"mysql-secret-store-rds/internal/inventory"
 )
@@ -73,11 +75,29 @@ func (r *run) ask(ctx context.Context, reached []*reach, pairs []*pair) map[stri
 		}
 	}
 	answers := make([]verdict, len(asked))
-	r.each(ctx, "permissions", len(asked), func(i int) {
-		inTime, cancel := context.WithTimeout(ctx, r.in.Timeout)
-		defer cancel()
-		answers[i] = simulate(inTime, asked[i], resources(read[asked[i].account], r.in.Users))
-	})
+	var mu sync.Mutex
+	done := 0
+	tell := func(more int) {
+		mu.Lock()
+		defer mu.Unlock()
+		done += more
+		r.progress(Progress{Done: done, Total: len(asked), What: "permissions"})
+	}
+	if len(asked) > 0 {
+		tell(0)
+	}
+	var g errgroup.Group
+	g.SetLimit(r.in.Parallel)
+	for i, a := range asked {
+		g.Go(func() error {
+			inTime, cancel := context.WithTimeout(ctx, r.in.Timeout)
+			defer cancel()
+			answers[i] = simulate(inTime, a, resources(read[a.account], r.in.Users))
+			tell(1)
+			return nil
+		})
+	}
+	_ = g.Wait() // nothing gives an error
 	verdicts := map[string]verdict{}
 	for i, a := range asked {
 		verdicts[a.profile.Name] = answers[i]

@@ -82,57 +82,55 @@ var operations = []operation{
 	{"DescribeGlobalClusters", (*gathered).readGlobalClusters},
 }
 
-// read asks for everything in one account and region, once: the first profile that may ask. What that one may not
-// read, the next one is tried with.
-func (r *run) read(ctx context.Context, p *pair) {
-	g := newGathered(r, p)
-	type failure struct {
-		profile string
-		err     error
-	}
-	first := map[string]failure{} // of each operation
-	pending := slices.Clone(operations)
-	for _, by := range p.reached {
-		client := rds.NewFromConfig(by.config, func(o *rds.Options) { o.Region, o.Retryer = p.region, newRetryer() })
-		var broken error // what every operation would say
-		pending = slices.DeleteFunc(pending, func(op operation) bool {
-			err := broken
-			if err == nil {
-				err = op.read(g, ctx, client)
-			}
-			if err == nil || isNotOffered(err) {
-				p.reading.some = true
-				return true
-			}
-			if isHopeless(err) {
-				broken = err
-			}
-			if _, ok := first[op.name]; !ok {
-				first[op.name] = failure{by.profile.Name, err}
-			}
-			return false
-		})
-		if len(pending) == 0 || ctx.Err() != nil {
-			break
+// read asks, with one profile's credentials, for what nobody has read yet of an account and region.
+func (r *run) read(ctx context.Context, p *pair, by *reach) {
+	client := rds.NewFromConfig(by.config, func(o *rds.Options) { o.Region, o.Retryer = p.region, newRetryer() })
+	var broken error // what every operation would say
+	p.pending = slices.DeleteFunc(p.pending, func(op operation) bool {
+		err := broken
+		if err == nil {
+			err = op.read(p.gathered, ctx, client)
 		}
-	}
-	p.reading.full = len(pending) == 0
-	g.finish()
-	for _, op := range pending {
-		f := first[op.name]
-		if p.guessed && isDisabled(f.err) {
-			continue // nobody said that it was enabled
+		if err == nil || isNotOffered(err) {
+			p.reading.some = true
+			return true
 		}
+		if isHopeless(err) {
+			broken = err
+		}
+		if f, ok := p.failures[op.name]; !ok || by.place < f.by.place {
+			p.failures[op.name] = failure{by, err}
+		}
+		return false
+	})
+	if p.reading.full = len(p.pending) == 0; p.reading.full {
+		p.gathered.finish()
+		p.gathered = nil
+	}
+}
+
+// close ends the reading of an account and region: what could be read is kept, and what nobody could read is a problem.
+func (r *run) close(ctx context.Context, p *pair) {
+	if p.reading.full {
+		return
+	}
+	p.gathered.finish()
+	for _, op := range p.pending {
+		f, tried := p.failures[op.name]
+		if !tried || p.guessed && isDisabled(f.err) { // nobody said that the region was enabled
+			continue
+		}
+		by := f.by.profile.Name
 		name := op.name
 		if !isDenied(f.err) {
 			name = ""
 		}
 		if isDisabled(f.err) && ctx.Err() == nil { // STS has just taken these credentials elsewhere
-			r.problems.add(f.profile, p.account, p.region, "", "the region is not enabled in the account ("+code(f.err)+")",
-				"aws account enable-region --region-name "+paste.Word(p.region)+" --profile "+paste.Word(f.profile), "disabled "+p.region)
+			r.problems.add(by, p.account, p.region, "", "the region is not enabled in the account ("+code(f.err)+")",
+				"aws account enable-region --region-name "+paste.Word(p.region)+" --profile "+paste.Word(by), "disabled "+p.region)
 			continue
 		}
-		r.failed(ctx, f.profile, p.account, p.region, name, f.err)
+		r.failed(ctx, by, p.account, p.region, name, f.err)
 	}
 }
 
