@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -127,7 +128,11 @@ func beside(shell string) bool {
 	if real, err := filepath.EvalSymlinks(shell); err == nil {
 		shell = real
 	}
-	_, err := os.Stat(filepath.Join(filepath.Dir(shell), Name+filepath.Ext(shell)))
+	helper := filepath.Join(filepath.Dir(shell), Name)
+	if strings.EqualFold(filepath.Ext(shell), ".exe") {
+		helper += ".exe"
+	}
+	_, err := os.Stat(helper)
 	return err == nil
 }
 
@@ -243,20 +248,18 @@ func pickerLines(servers []inventory.Server) []string {
 func matchServers(servers []inventory.Server, typed string) []string {
 	user, host, named := strings.Cut(typed, "@")
 	if !named {
-		host = typed
-		user = ""
+		user, host = "", typed
 	}
 	var matches []string
 	for _, s := range servers {
-		if !strings.HasPrefix(s.Host, strings.ToLower(host)) && named {
+		if !strings.HasPrefix(s.Host, strings.ToLower(host)) {
 			continue
 		}
-		switch {
-		case named:
-			matches = append(matches, fmt.Sprintf("%s@%s:%d", user, s.Host, s.Port))
-		case strings.HasPrefix(s.Host, strings.ToLower(host)):
-			matches = append(matches, s.Host)
+		match := s.Host
+		if named {
+			match = fmt.Sprintf("%s@%s:%d", user, s.Host, cmp.Or(s.Port, serverurl.DefaultPort))
 		}
+		matches = append(matches, match)
 	}
 	return matches
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"mysql-secret-store-rds/internal/inventory"
-	"mysql-secret-store-rds/internal/serverurl"
 )
 
 func (c *console) listServersCommand() *cobra.Command {
@@ -67,8 +66,8 @@ func (c *console) printServers(servers []inventory.Server) {
 		switch {
 		case s.IAM:
 			iam = "on"
-		case s.Kind == serverurl.GlobalWriter && s.ResourceID == "":
-			iam = "-" // its writer's region hasn't been read
+		case s.Partial():
+			iam = "-"
 		}
 		if s.Port == 0 {
 			port = "-"

@@ -244,7 +244,7 @@ func isOtherPlugin(err error) bool {
 // what couldn't be told.
 func (v *visit) explainRefusal(ctx context.Context, name string) {
 	text, causes, do := "refused (1045): ", v.causes, []string(nil)
-	takesTokens := v.server == nil || v.server.IAM
+	takesTokens := !v.knowsIAM() || v.server.IAM
 	if takesTokens && !v.isProxy() && !v.asksForToken(ctx) {
 		causes = append(causes, fmt.Sprintf("the server has no database user %s, or one that is not IDENTIFIED WITH AWSAuthenticationPlugin", v.t.User))
 		do = []string{"-- if there is no such user:\n" + createUser(v.t.User), "-- if there is one:\n" + changeUser(v.t.User)}
@@ -257,7 +257,7 @@ func (v *visit) explainRefusal(ctx context.Context, name string) {
 	if v.isProxy() {
 		may = append(may, fmt.Sprintf("the RDS Proxy has no secret for the database user %s, or may not read it", v.t.User))
 	}
-	if v.server == nil {
+	if !v.knowsIAM() {
 		may = append(may, "IAM authentication is not enabled on the server")
 	}
 	if addr, err := netip.ParseAddr(serverurl.NormalHost(v.URL.Host)); err == nil && addr.IsLoopback() {

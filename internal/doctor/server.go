@@ -372,10 +372,13 @@ func (v *visit) isProxy() bool {
 	return kind == serverurl.Proxy || kind == serverurl.ProxyEndpoint
 }
 
+// knowsIAM says whether it is known if the server takes tokens.
+func (v *visit) knowsIAM() bool { return v.server != nil && !v.server.Partial() }
+
 // checkIAM says whether the server takes tokens at all.
 func (v *visit) checkIAM() {
 	const name = "iam"
-	if v.server == nil {
+	if !v.knowsIAM() {
 		v.warn(name, "can't tell whether IAM authentication is enabled: nothing is known about the server")
 		return
 	}

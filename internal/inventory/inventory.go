@@ -32,7 +32,7 @@ type Server struct {
 	EngineVersion   string                 `json:"engine_version,omitempty"`
 	Status          string                 `json:"status,omitempty"`
 	ResourceID      string                 `json:"resource_id,omitempty"` // db-…, cluster-… or prx-…, for rds-db:connect
-	IAM             bool                   `json:"iam"`                   // IAM authentication is on; for a proxy, accepted
+	IAM             bool                   `json:"-"`                     // IAM authentication is on; for a proxy, accepted; "iam" in JSON, unless Partial
 	MasterUser      string                 `json:"master_user,omitempty"`
 	MasterSecretARN string                 `json:"master_secret_arn,omitempty"`
 	Tags            map[string]string      `json:"tags,omitempty"`
@@ -68,6 +68,7 @@ type (
 	plain   Server // without the methods
 	encoded struct {
 		Kind string `json:"kind"`
+		IAM  *bool  `json:"iam,omitempty"`
 		*plain
 	}
 )
@@ -76,8 +77,16 @@ func (s *Server) encoded() (encoded, error) {
 	if s.Kind < 0 || int(s.Kind) >= len(kinds) {
 		return encoded{}, fmt.Errorf("no endpoint kind %d", s.Kind)
 	}
-	return encoded{kinds[s.Kind], (*plain)(s)}, nil
+	e := encoded{Kind: kinds[s.Kind], IAM: &s.IAM, plain: (*plain)(s)}
+	if s.Partial() {
+		e.IAM = nil
+	}
+	return e, nil
 }
+
+// Partial is a global writer of whose cluster nothing is known, as the cluster's region hasn't been read: neither
+// its port nor whether it takes tokens.
+func (s Server) Partial() bool { return s.Kind == serverurl.GlobalWriter && s.ResourceID == "" }
 
 // MarshalJSON writes the kind as a word.
 func (s Server) MarshalJSON() ([]byte, error) {
@@ -90,7 +99,7 @@ func (s Server) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads what MarshalJSON wrote.
 func (s *Server) UnmarshalJSON(data []byte) error {
-	e := encoded{plain: (*plain)(s)}
+	e := encoded{IAM: &s.IAM, plain: (*plain)(s)}
 	if err := json.Unmarshal(data, &e); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -392,6 +393,27 @@ func BenchmarkAll(b *testing.B) {
 	for b.Loop() {
 		if _, all, err := inv.All(); len(all) != len(servers) || err != nil {
 			b.Fatal(len(all), err)
+		}
+	}
+}
+
+// TestPartial: of a global writer whose cluster's region hasn't been read, nobody says whether it takes tokens.
+func TestPartial(t *testing.T) {
+	t.Parallel()
+	writer := Server{Host: "world.global-zzzzzzzzzzzz.global.rds.amazonaws.com", Kind: serverurl.GlobalWriter, Name: "world"}
+	whole := writer
+	whole.ResourceID = "cluster-W"
+	for want, s := range map[string]Server{
+		`{"kind":"global-writer","host":"world.global-zzzzzzzzzzzz.global.rds.amazonaws.com","name":"world"}`:                                       writer,
+		`{"kind":"global-writer","iam":false,"host":"world.global-zzzzzzzzzzzz.global.rds.amazonaws.com","name":"world","resource_id":"cluster-W"}`: whole,
+	} {
+		data, err := json.Marshal(s)
+		if err != nil || string(data) != want {
+			t.Errorf("%s, %v", data, err)
+		}
+		var back Server
+		if err := json.Unmarshal(data, &back); err != nil || !cmp.Equal(back, s) {
+			t.Errorf("%+v, %v", back, err)
 		}
 	}
 }
