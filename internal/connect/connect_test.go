@@ -1,0 +1,123 @@
+package connect
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestCommand(t *testing.T) {
+	t.Parallel()
+	ours := Server{User: "dba", Host: "db.example", Port: 3307, IAM: true, Same: true, CA: "/ca.pem"}
+	with := func(change func(*Server)) Server {
+		s := ours
+		change(&s)
+		return s
+	}
+	plain := func(s *Server) { s.IAM = false }
+	alias := func(s *Server) { s.Same = false }
+	tunnel := func(s *Server) { s.SSH = "me@bastion" }
+	more := func(s *Server) { s.Schema, s.Args, s.Extra = "shop", []string{"--sql"}, []string{"-e", "select 1"} }
+	for _, tc := range []struct {
+		name   string
+		kind   Kind
+		server Server
+		want   []string // after the program, user, host and port
+	}{
+		{"MySQL Shell", Shell, ours, []string{"--auth-method=mysql_clear_password", "--ssl-mode=VERIFY_IDENTITY", "--ssl-ca=/ca.pem", "--credential-store-helper=rds"}},
+		{"an alias", Shell, with(alias), []string{"--auth-method=mysql_clear_password", "--ssl-mode=VERIFY_CA", "--ssl-ca=/ca.pem", "--credential-store-helper=rds"}},
+		{"a tunnel", Shell, with(tunnel), []string{"--auth-method=mysql_clear_password", "--ssl-mode=VERIFY_CA", "--ssl-ca=/ca.pem", "--ssh=me@bastion", "--credential-store-helper=rds"}},
+		// Without a token nothing is sent in clear.
+		{"a password", Shell, with(plain), []string{"--credential-store-helper=rds"}},
+		{"more", Shell, with(more), []string{"--auth-method=mysql_clear_password", "--ssl-mode=VERIFY_IDENTITY", "--ssl-ca=/ca.pem", "--credential-store-helper=rds",
+			"--schema=shop", "--sql", "-e", "select 1"}},
+		{"MariaDB", MariaDB, ours, []string{"--ssl-ca=/ca.pem", "--ssl-verify-server-cert"}},
+		{"MariaDB and an alias", MariaDB, with(alias), []string{"--ssl-ca=/ca.pem"}},
+		// What the configuration has for MySQL Shell is not for others.
+		{"MariaDB and more", MariaDB, with(more), []string{"--ssl-ca=/ca.pem", "--ssl-verify-server-cert", "--database=shop", "-e", "select 1"}},
+		{"MySQL", MySQL, ours, []string{"--enable-cleartext-plugin", "--ssl-mode=VERIFY_IDENTITY", "--ssl-ca=/ca.pem"}},
+		{"MySQL and an alias", MySQL, with(alias), []string{"--enable-cleartext-plugin", "--ssl-mode=VERIFY_CA", "--ssl-ca=/ca.pem"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			got, secretly, err := Client{tc.kind, "/bin/client"}.Command(tc.server)
+			want := []string{"/bin/client"}
+			if tc.kind != Shell {
+				want = append(want, "--no-defaults")
+			}
+			want = append(append(want, "--user=dba", "--host=db.example", "--port=3307"), tc.want...)
+			if d := cmp.Diff(want, got); d != "" || err != nil || secretly != (tc.kind != Shell) {
+				t.Errorf("secretly %v, %v: %s", secretly, err, d)
+			}
+		})
+	}
+	for _, kind := range []Kind{MariaDB, MySQL} {
+		if args, _, err := (Client{kind, "x"}).Command(with(tunnel)); !errors.Is(err, ErrSSH) || args != nil {
+			t.Errorf("a tunnel with client %d: %q, %v", kind, args, err)
+		}
+	}
+}
+
+func TestFind(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("PATH", dir)
+	if _, err := Find(); !errors.Is(err, ErrNoClient) {
+		t.Errorf("got %v", err)
+	}
+	program := func(name, says string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte("#!/bin/sh\necho '"+says+"'\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	if _, err := os.Stat("/bin/sh"); err != nil {
+		t.Skip("needs a shell")
+	}
+	// Each is preferred to those before it.
+	for _, tc := range []struct {
+		name, says string
+		kind       Kind
+	}{
+		{"mysql", "mysql  Ver 8.4.6 for Linux on x86_64", MySQL},
+		{"mysql", "mysql from 11.4.7-MariaDB, client 15.2", MariaDB},
+		{"mariadb", "", MariaDB},
+		{"mysqlsh", "", Shell},
+	} {
+		path := program(tc.name, tc.says)
+		if got, err := Find(); err != nil || got != (Client{tc.kind, path}) {
+			t.Errorf("%s: %+v, %v", tc.name, got, err)
+		}
+	}
+}
+
+// TestUses: connections are counted, and a file that can't be believed begins anew.
+func TestUses(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "new", "uses.json")
+	count := func(hosts ...string) {
+		t.Helper()
+		for _, h := range hosts {
+			if err := Count(t.Context(), path, h); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	count("a", "b", "a")
+	if d := cmp.Diff(Uses{"a": 2, "b": 1}, ReadUses(path)); d != "" {
+		t.Error(d)
+	}
+	if err := os.WriteFile(path, []byte(`{"a":`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := ReadUses(path); len(got) > 0 {
+		t.Errorf("of a damaged file: %v", got)
+	}
+	count("c")
+	if d := cmp.Diff(Uses{"c": 1}, ReadUses(path)); d != "" {
+		t.Error(d)
+	}
+}
