@@ -13,6 +13,7 @@ import (
 	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/configfile"
 	"mysql-secret-store-rds/internal/credentials"
+	"mysql-secret-store-rds/internal/paste"
 	"mysql-secret-store-rds/internal/setup"
 )
 
@@ -52,10 +53,19 @@ func (c *console) setup(ctx context.Context, root *cobra.Command, f setupFlags) 
 		return problem{text: "--json asks nothing, and so needs --yes or --dry-run", run: []string{Name + " setup --dry-run --json"}}
 	}
 	plan, err := planSetup(root, f)
-	if errors.Is(err, setup.ErrTemporary) {
+	var state *setup.StateError
+	switch {
+	case errors.Is(err, setup.ErrTemporary):
 		return problem{text: err.Error(), hint: "put it where it can stay, such as ~/.local/bin, and run it from there"}
-	} else if err != nil {
+	case errors.As(err, &state):
+		return problem{text: err.Error(), hint: "mend it; or move it away, and what is there now counts as yours",
+			run: []string{"mv " + paste.Word(state.File) + " " + paste.Word(state.File+".damaged")}}
+	case err != nil:
 		return err
+	}
+	if user := os.Getenv("SUDO_USER"); user != "" && user != "root" && os.Geteuid() == 0 {
+		warn(c.stderr, fmt.Sprintf("this runs as root, by sudo: the files that it writes in %s will be root's. Run it as %s instead; what needs root is printed then",
+			os.Getenv("HOME"), user))
 	}
 	if len(plan.Shells) == 0 && !f.undo {
 		warn(c.stderr, "no MySQL Shell found on PATH or in the usual places: name one with --shell, or run setup again when there is one")

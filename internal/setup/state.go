@@ -100,6 +100,18 @@ func (s state) clone() state {
 	return s
 }
 
+// StateError is a note of what setup did before that can't be read, so that nothing can be taken back by it.
+type StateError struct {
+	File string
+	Err  error
+}
+
+func (e *StateError) Error() string {
+	return fmt.Sprintf("read what setup did before, %s: %v", e.File, e.Err)
+}
+
+func (e *StateError) Unwrap() error { return e.Err }
+
 func stateFile(config string) string { return filepath.Join(filepath.Dir(config), "setup.json") }
 
 func readState(file string) (state, error) {
@@ -115,7 +127,7 @@ func readState(file string) (state, error) {
 		err = fmt.Errorf("of version %d, not 1", s.Version)
 	}
 	if err != nil {
-		return state{}, fmt.Errorf("read what setup did before, %s: %w", file, err)
+		return state{}, &StateError{file, err}
 	}
 	return s, nil
 }

@@ -25,7 +25,7 @@ type System struct {
 	Root     string   // what "/" is: "" but in tests
 	Named    []string // the mysqlsh programs that a person named, instead of all that there are
 	Home     string
-	Binary   string // this program, symbolic links followed
+	Binary   string // this program, symbolic links followed, by the path that a link to it may name
 	Getenv   func(string) string
 	Writable func(dir string) bool
 	// Version is what a program says when it is called with "--version", or, if it is a helper, with "version"; "" when it can't be run.
@@ -35,7 +35,29 @@ type System struct {
 // Here is the machine that this is.
 func Here(binary string) System {
 	home, _ := os.UserHomeDir() // "" finds nothing there
-	return System{GOOS: runtime.GOOS, Home: home, Binary: binary, Getenv: os.Getenv, Writable: writable, Version: version}
+	return System{GOOS: runtime.GOOS, Home: home, Binary: stable(binary), Getenv: os.Getenv, Writable: writable, Version: version}
+}
+
+// stable gives the path of a program that its next upgrade leaves alone: Homebrew's opt/<formula> leads to the version in
+// use, Cellar/<formula>/<version> goes away with it (Homebrew documentation, "Formula Cookbook").
+func stable(binary string) string {
+	prefix, rest, _ := strings.Cut(filepath.ToSlash(binary), "/Cellar/")
+	parts := strings.SplitN(rest, "/", 3)
+	if len(parts) < 3 {
+		return binary
+	}
+	opt := filepath.FromSlash(prefix + "/opt/" + parts[0] + "/" + parts[2])
+	if sameFile(opt, binary) {
+		return opt
+	}
+	return binary
+}
+
+// sameFile says whether two paths lead to one file.
+func sameFile(a, b string) bool {
+	one, err1 := os.Stat(a)
+	other, err2 := os.Stat(b)
+	return err1 == nil && err2 == nil && os.SameFile(one, other)
 }
 
 // writable tries: permissions, read-only file systems and access lists all count.
@@ -167,16 +189,8 @@ func (s System) temporary() bool { return strings.Contains(filepath.ToSlash(s.Bi
 
 // leadsHere says whether a path is this program: a link to it, itself, or, on Windows, a copy.
 func (s System) leadsHere(path string) bool {
-	at, err1 := os.Stat(path)
-	self, err2 := os.Stat(s.Binary)
-	if err1 != nil || err2 != nil {
-		return false
-	}
-	if os.SameFile(at, self) {
-		return true
-	}
-	if s.GOOS != "windows" || at.Size() != self.Size() {
-		return false
+	if same := sameFile(path, s.Binary); same || s.GOOS != "windows" {
+		return same
 	}
 	a, err1 := os.ReadFile(path)
 	b, err2 := os.ReadFile(s.Binary)
@@ -199,11 +213,7 @@ func leadsNowhere(path string) bool {
 }
 
 // isSelf says whether a path is the very file of this program.
-func (s System) isSelf(path string) bool {
-	at, err1 := os.Stat(path)
-	self, err2 := os.Stat(s.Binary)
-	return err1 == nil && err2 == nil && os.SameFile(at, self)
-}
+func (s System) isSelf(path string) bool { return sameFile(path, s.Binary) }
 
 // place makes path a link to this program, or a copy.
 func (s System) place(path string, copied bool) error {

@@ -44,6 +44,26 @@ func TestLaunchers(t *testing.T) {
 	}
 }
 
+// TestStable: a link to a program of Homebrew's survives its next upgrade.
+func TestStable(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.put("brew/Cellar/rds/1.2/bin/"+Name, "x", 0o755)
+	b.put("brew/Cellar/other/1.0/bin/"+Name, "x", 0o755)
+	b.link("brew/opt/rds", "../Cellar/rds/1.2")
+	b.put("brew/opt/other/bin/"+Name, "another build", 0o755)
+	b.put("usr/bin/"+Name, "x", 0o755)
+	for binary, want := range map[string]string{
+		"brew/Cellar/rds/1.2/bin/" + Name:   "brew/opt/rds/bin/" + Name,
+		"brew/Cellar/other/1.0/bin/" + Name: "brew/Cellar/other/1.0/bin/" + Name,
+		"usr/bin/" + Name:                   "usr/bin/" + Name,
+	} {
+		if got := Here(b.path(binary)).Binary; got != b.path(want) {
+			t.Errorf("%s: got %s", binary, got)
+		}
+	}
+}
+
 func TestOptionsFile(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
