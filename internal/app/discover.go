@@ -237,7 +237,7 @@ func (w *world) describe(profile string, err error) discover.Description {
 	if len(described.run) > 0 {
 		d.Run = described.run[0]
 	}
-	_, missing := errors.AsType[*credentials.ProfileError](err)
+	_, missing := errors.AsType[*profiles.MissingError](err)
 	api, answered := errors.AsType[*credentials.APIError](err)
 	d.Refused = missing || errors.Is(err, credentials.ErrNoCredentials) || answered && !api.Throttled && (api.Refused() || api.Denied)
 	return d

@@ -11,6 +11,7 @@ import (
 	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/credentials"
 	"mysql-secret-store-rds/internal/paste"
+	"mysql-secret-store-rds/internal/profiles"
 	"mysql-secret-store-rds/internal/protocol"
 	"mysql-secret-store-rds/internal/resolve"
 	"mysql-secret-store-rds/internal/token"
@@ -91,7 +92,7 @@ func describe(err error) problem {
 func describeSigning(e *signError) problem {
 	target, ep := e.resolution.Target, e.resolution.Endpoint
 	source := token.Source(target)
-	var missing *credentials.ProfileError
+	var missing *profiles.MissingError
 	switch {
 	case errors.As(e.err, &missing) && missing.UsedBy == "":
 		chosen := e.resolution.Source("aws_profile")
@@ -132,7 +133,7 @@ func describeSigning(e *signError) problem {
 func describeCredentials(whose credentials.Whose, err error, timeout time.Duration) problem {
 	var (
 		ready     problem
-		missing   *credentials.ProfileError
+		missing   *profiles.MissingError
 		expired   *credentials.ExpiredError
 		session   *credentials.SessionKeysError
 		process   *credentials.ProcessError

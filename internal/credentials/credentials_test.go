@@ -19,6 +19,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
+	"mysql-secret-store-rds/internal/profiles"
 	"mysql-secret-store-rds/internal/testbed"
 )
 
@@ -180,14 +181,14 @@ func TestProfileError(t *testing.T) {
 		name string
 		env  string
 		to   string // the target's profile
-		want *ProfileError
+		want *profiles.MissingError
 		text string
 	}{
-		{"the target's", "AWS_PROFILE=keys", "gone", &ProfileError{Profile: "gone"}, `the AWS configuration has no profile "gone"`},
-		{"AWS_PROFILE's", "AWS_PROFILE=gone", "", &ProfileError{Profile: "gone"}, `the AWS configuration has no profile "gone"`},
-		{"a source profile", "AWS_PROFILE=keys", "orphan", &ProfileError{Profile: "nobody", UsedBy: "orphan"},
+		{"the target's", "AWS_PROFILE=keys", "gone", &profiles.MissingError{Profile: "gone"}, `the AWS configuration has no profile "gone"`},
+		{"AWS_PROFILE's", "AWS_PROFILE=gone", "", &profiles.MissingError{Profile: "gone"}, `the AWS configuration has no profile "gone"`},
+		{"a source profile", "AWS_PROFILE=keys", "orphan", &profiles.MissingError{Profile: "nobody", UsedBy: "orphan"},
 			`the AWS configuration has no profile "nobody", which is the source_profile of "orphan"`},
-		{"AWS_PROFILE's source profile", "AWS_PROFILE=orphan", "", &ProfileError{Profile: "nobody", UsedBy: "orphan"},
+		{"AWS_PROFILE's source profile", "AWS_PROFILE=orphan", "", &profiles.MissingError{Profile: "nobody", UsedBy: "orphan"},
 			`the AWS configuration has no profile "nobody", which is the source_profile of "orphan"`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -197,9 +198,9 @@ func TestProfileError(t *testing.T) {
 			to.Profile = tc.to
 			_, err := retrieve(t.Context(), to)
 			for _, err := range []error{err, New(to, Options{}).Check()} {
-				var got *ProfileError
+				var got *profiles.MissingError
 				if !errors.As(err, &got) {
-					t.Fatalf("got %v, want a ProfileError", err)
+					t.Fatalf("got %v, want a MissingError", err)
 				}
 				if diff := cmp.Diff(tc.want, got); diff != "" {
 					t.Errorf("-want +got:\n%s", diff)
@@ -283,7 +284,7 @@ func TestCheckProfile(t *testing.T) {
 			t.Fatal(err)
 		}
 		moved := Source{Profile: "moved"}
-		var missing *ProfileError
+		var missing *profiles.MissingError
 		if err := New(moved, Options{}).Check(); !errors.As(err, &missing) {
 			t.Errorf("got %v", err)
 		}

@@ -40,20 +40,6 @@ var (
 	ErrTimeout = errors.New("AWS credentials took too long")
 )
 
-// ProfileError is a profile that the AWS configuration doesn't have.
-type ProfileError struct {
-	Profile string
-	UsedBy  string // the profile that names it as its source_profile, or ""
-	Nearest string // the one that may have been meant, or ""
-}
-
-func (e *ProfileError) Error() string {
-	if e.UsedBy != "" {
-		return fmt.Sprintf("the AWS configuration has no profile %q, which is the source_profile of %q", e.Profile, e.UsedBy)
-	}
-	return fmt.Sprintf("the AWS configuration has no profile %q", e.Profile)
-}
-
 // ExpiredError is a source that gave out credentials which are no good any more. They would sign
 // without complaint, and only the server would refuse the token.
 type ExpiredError struct {
@@ -114,7 +100,7 @@ func (e *NetworkError) Error() string {
 }
 
 // Check says whether the AWS configuration has the profile that the source or AWS_PROFILE names, with
-// a [*ProfileError] when it doesn't. It reads the AWS files and nothing else.
+// a [*profiles.MissingError] when it doesn't. It reads the AWS files and nothing else.
 func (p *Provider) Check() error {
 	p.prepare()
 	name := first("AWS_PROFILE")
@@ -124,19 +110,8 @@ func (p *Provider) Check() error {
 	if p.err != nil || name == "" {
 		return p.err
 	}
-	if _, err := p.set.Chain(name); err != nil {
-		return p.profileError(err)
-	}
-	return nil
-}
-
-// profileError gives a profile that isn't there its nearest name.
-func (p *Provider) profileError(err error) error {
-	var missing *profiles.MissingError
-	if !errors.As(err, &missing) {
-		return err
-	}
-	return &ProfileError{Profile: missing.Profile, UsedBy: missing.UsedBy, Nearest: p.set.Nearest(missing.Profile)}
+	_, err := p.set.Chain(name)
+	return err
 }
 
 // Explain turns what an SDK client that has these credentials says into this package's errors, one
@@ -164,7 +139,7 @@ func (p *Provider) explain(ctx context.Context, err error) error {
 	}
 	switch {
 	case errors.As(err, &missing):
-		e := &ProfileError{Profile: missing.Profile}
+		e := &profiles.MissingError{Profile: missing.Profile}
 		if missing.Profile != p.source.Name() {
 			e.UsedBy = p.source.Name()
 		}
@@ -190,7 +165,7 @@ func (p *Provider) explain(ctx context.Context, err error) error {
 		if name := first("AWS_DEFAULT_PROFILE"); p.set != nil && name != "" && p.source.Profile == "" && !set("AWS_PROFILE") {
 			// The SDK passes over one that isn't there.
 			if _, there := p.set.Profile(name); !there {
-				return &ProfileError{Profile: name, Nearest: p.set.Nearest(name)}
+				return &profiles.MissingError{Profile: name, Nearest: p.set.Nearest(name)}
 			}
 		}
 		return ErrNoCredentials
@@ -228,7 +203,7 @@ func known(err error) error {
 	}
 	for ; err != nil; err = errors.Unwrap(err) {
 		switch err.(type) {
-		case *ProfileError, *ExpiredError, *SessionKeysError, *ProcessError, *ContainerError, *ClockError, *NetworkError, *APIError, *SettingsError, *lineError:
+		case *profiles.MissingError, *ExpiredError, *SessionKeysError, *ProcessError, *ContainerError, *ClockError, *NetworkError, *APIError, *SettingsError, *lineError:
 			return err
 		}
 	}

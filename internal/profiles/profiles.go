@@ -235,6 +235,7 @@ func (s *Set) Nearest(name string) string {
 type MissingError struct {
 	Profile string
 	UsedBy  string // the profile whose source_profile it is, or ""
+	Nearest string // the one that may have been meant, or ""
 }
 
 func (e *MissingError) Error() string {
@@ -253,7 +254,7 @@ func (s *Set) Chain(name string) ([]Profile, error) {
 	for {
 		p, ok := s.profiles[name]
 		if !ok {
-			return chain, &MissingError{name, usedBy}
+			return chain, &MissingError{name, usedBy, s.Nearest(name)}
 		}
 		again := slices.ContainsFunc(chain, func(q Profile) bool { return q.Name == name })
 		chain = append(chain, p)

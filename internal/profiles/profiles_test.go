@@ -373,9 +373,10 @@ source_profile = orphan
 		{"there", []string{"there", "back", "there"}, nil},
 		{"rich", []string{"rich", "one"}, nil},
 		{"of-rich", []string{"of-rich", "rich"}, nil},
-		{"orphan", []string{"orphan"}, &MissingError{"gone", "orphan"}},
-		{"grandchild", []string{"grandchild", "orphan"}, &MissingError{"gone", "orphan"}},
-		{"gone", nil, &MissingError{"gone", ""}},
+		{"orphan", []string{"orphan"}, &MissingError{Profile: "gone", UsedBy: "orphan", Nearest: "one"}},
+		{"grandchild", []string{"grandchild", "orphan"}, &MissingError{Profile: "gone", UsedBy: "orphan", Nearest: "one"}},
+		{"gone", nil, &MissingError{Profile: "gone", Nearest: "one"}},
+		{"orphen", nil, &MissingError{Profile: "orphen", Nearest: "orphan"}},
 	} {
 		chain, err := s.Chain(tc.name)
 		var missing *MissingError
@@ -388,8 +389,8 @@ source_profile = orphan
 		}
 	}
 	for err, want := range map[*MissingError]string{
-		{"gone", ""}:       `the AWS configuration has no profile "gone"`,
-		{"gone", "orphan"}: `the AWS configuration has no profile "gone", which is the source_profile of "orphan"`,
+		{Profile: "gone"}:                   `the AWS configuration has no profile "gone"`,
+		{Profile: "gone", UsedBy: "orphan"}: `the AWS configuration has no profile "gone", which is the source_profile of "orphan"`,
 	} {
 		if err.Error() != want {
 			t.Errorf("got %s", err)
