@@ -1,7 +1,9 @@
 package app
 
 import (
+	"crypto/x509"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -61,6 +63,16 @@ func authorities(res resolve.Resolution, configFile string) (string, error) {
 		}
 	}
 	return bundleFile()
+}
+
+// readAuthorities reads a file with certificate authorities, of which there has to be one.
+func readAuthorities(file string) (*x509.CertPool, error) {
+	text, err := os.ReadFile(file)
+	pool := x509.NewCertPool()
+	if err == nil && !pool.AppendCertsFromPEM(text) {
+		err = fmt.Errorf("%s: no certificate in it", file)
+	}
+	return pool, err
 }
 
 // covered says whether the embedded authorities are a server's. RDS Proxy's certificates come from Amazon's public

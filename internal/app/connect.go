@@ -60,9 +60,9 @@ func (c *console) connect(ctx context.Context, words []string, user string, extr
 	if err != nil {
 		return err
 	}
-	client, err := connect.Find()
+	clients, err := connect.Find()
 	if err != nil {
-		return problem{text: err.Error(), hint: "install MySQL Shell, or add its folder to PATH"}
+		return problem{text: err.Error(), hint: getShell}
 	}
 	inv := &learned{}
 	defer inv.close()
@@ -72,25 +72,30 @@ func (c *console) connect(ctx context.Context, words []string, user string, extr
 	if err != nil {
 		return err
 	}
-	s := connect.Server{User: u.User, Host: u.Host, Port: u.PortOrDefault(), Extra: extra}
+	s := connect.Server{User: u.User, Host: u.Host, Port: u.Port, Extra: extra}
 	if res.Outcome == resolve.ToToken {
-		if u.Port == 0 {
-			s.Port = res.Target.Port
+		t := res.Target
+		if t.User != u.User {
+			other := u
+			other.User = t.User
+			return problem{text: fmt.Sprintf("tokens for this server are made for %s (%s), and a login as %s with one would be refused", t.User, res.Source("user"), u.User),
+				run: []string{Name + " connect " + paste.Word(other.String())}}
 		}
-		s.IAM, s.Same = true, serverurl.NormalHost(u.Host) == res.Target.Host
+		s.Port = cmp.Or(u.Port, t.Port)
+		if s.IAM, s.Same = true, serverurl.NormalHost(u.Host) == t.Host; s.Same {
+			s.Host = t.Host // with a final dot it would not be the certificate's
+		}
 		s.SSH, s.Schema, s.Args = res.Client.SSH, res.Client.Schema, res.Client.Args
 		if s.CA, err = authorities(res, file.Path); err != nil {
 			return err
 		}
+		if _, err := readAuthorities(s.CA); err != nil { // a client would only say that the handshake failed
+			warn(c.stderr, "no server can be verified: ssl_ca: "+err.Error())
+		}
 	}
-	if res.Outcome != resolve.ToToken && client.Kind != connect.Shell {
-		return problem{text: "this server has no tokens (" + res.Reason + "), and only MySQL Shell asks another helper", run: []string{Name + " explain " + paste.Word(u.String())}}
-	}
-	args, secretly, err := client.Command(s)
-	if errors.Is(err, connect.ErrSSH) {
-		return problem{text: fmt.Sprintf("%v, and %s is none", err, client.Path), hint: "install MySQL Shell, or add its folder to PATH"}
-	} else if err != nil {
-		return err
+	client, args, secretly, err := command(clients, s)
+	if err != nil {
+		return cannot(err, clients[0], u, res)
 	}
 	if client.Kind == connect.Shell && !beside(client.Path) {
 		warn(c.stderr, fmt.Sprintf("there is no %s beside %s, which will not find it: run: %s setup", Name, client.Path, Name))
@@ -123,6 +128,40 @@ func (c *console) connect(ctx context.Context, words []string, user string, extr
 	return nil
 }
 
+const getShell = "install MySQL Shell, or add its folder to PATH"
+
+// command gives the command of the first client that can connect to the server; the error is the first one's.
+func command(clients []connect.Client, s connect.Server) (client connect.Client, args []string, secretly bool, err error) {
+	for _, client := range clients {
+		args, secretly, e := client.Command(s)
+		if e == nil {
+			return client, args, secretly, nil
+		}
+		if err == nil {
+			err = e
+		}
+	}
+	return connect.Client{}, nil, false, err
+}
+
+// cannot words why none of the clients can connect.
+func cannot(err error, client connect.Client, u serverurl.URL, res resolve.Resolution) error {
+	p := problem{text: fmt.Sprintf("%v, and there is none: only %s", err, client.Path), hint: getShell}
+	switch {
+	case errors.Is(err, connect.ErrNoTokens):
+		p.text = fmt.Sprintf("this server has no tokens (%s), and %v", res.Reason, err)
+		p.run = []string{Name + " explain " + paste.Word(u.String())}
+	case errors.Is(err, connect.ErrUnverified):
+		p.text = err.Error() + ", and the token must not go to another one"
+		p.hint += "; MySQL's own client does, too"
+		if len(res.Hops) > 0 { // no tunnel, but an alias
+			u.Host = res.Target.Host
+			p.run = []string{Name + " connect " + paste.Word(u.String())}
+		}
+	}
+	return p
+}
+
 // beside says whether a MySQL Shell finds this program: in the folder of its own binary, links followed.
 func beside(shell string) bool {
 	if real, err := filepath.EvalSymlinks(shell); err == nil {
@@ -148,9 +187,18 @@ func (c *console) printCommand(args []string, secretly bool, u serverurl.URL) {
 	}
 	line := strings.Join(words, " ")
 	if secretly {
-		line = fmt.Sprintf(`MYSQL_PWD="$(%s token %s)" %s`, Name, paste.Word(u.String()), line)
+		line = fmt.Sprintf(`MYSQL_PWD="$(%s token %s)" %s`, paste.Word(self()), paste.Word(u.String()), line)
 	}
 	fmt.Fprintln(c.stdout, line)
+}
+
+// self is what to type for this program: its name, or its path where the name leads to another one or nowhere.
+func self() string {
+	binary, err := os.Executable()
+	if err != nil || connect.OnPath(Name, binary) {
+		return Name
+	}
+	return binary
 }
 
 func usesFile() (string, error) {
@@ -162,11 +210,11 @@ func usesFile() (string, error) {
 func (c *console) chooseServer(ctx context.Context, words []string, user string, cfg *config.Config) (serverurl.URL, error) {
 	if len(words) == 1 && strings.Contains(words[0], "@") {
 		u, err := parseServer("connect", words[0])
+		if err == nil && user != "" && user != u.User {
+			err = problem{text: fmt.Sprintf("two users: %s in %s, and --user %s", u.User, words[0], user), run: []string{Name + " connect " + paste.Word(words[0])}}
+		}
 		if err == nil && u.Kind != serverurl.TCP {
 			err = problem{text: fmt.Sprintf("a %s is not connected to by this command", u.Kind), run: []string{"mysqlsh " + paste.Word(words[0])}}
-		}
-		if err == nil && user != "" {
-			u.User = user
 		}
 		return u, err
 	}

@@ -300,10 +300,6 @@ func trusted(res resolve.Resolution) (pool *x509.CertPool, file string, known bo
 	if file == "" {
 		return cabundle.Pool(), "", covered(res), nil
 	}
-	text, err := os.ReadFile(file)
-	pool = x509.NewCertPool()
-	if err == nil && !pool.AppendCertsFromPEM(text) {
-		err = fmt.Errorf("%s: no certificate in it", file)
-	}
+	pool, err = readAuthorities(file)
 	return pool, file, err == nil, err
 }

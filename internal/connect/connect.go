@@ -4,6 +4,7 @@ package connect
 
 import (
 	"errors"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -27,8 +28,9 @@ type Client struct {
 // ErrNoClient is a machine with none of the client programs.
 var ErrNoClient = errors.New("neither mysqlsh nor mariadb nor mysql is on PATH")
 
-// Find gives MySQL Shell, or else another client, on PATH.
-func Find() (Client, error) {
+// Find gives the client programs on PATH, MySQL Shell first; it is [ErrNoClient] that there are none.
+func Find() ([]Client, error) {
+	var found []Client
 	for _, c := range []struct {
 		name string
 		kind Kind
@@ -40,9 +42,23 @@ func Find() (Client, error) {
 		if c.kind == MySQL && isMariaDB(path) {
 			c.kind = MariaDB
 		}
-		return Client{c.kind, path}, nil
+		found = append(found, Client{c.kind, path})
 	}
-	return Client{}, ErrNoClient
+	if len(found) == 0 {
+		return nil, ErrNoClient
+	}
+	return found, nil
+}
+
+// OnPath says whether a name leads to a program when it is typed.
+func OnPath(name, program string) bool {
+	found, err := exec.LookPath(name)
+	if err != nil {
+		return false
+	}
+	one, err1 := os.Stat(found)
+	other, err2 := os.Stat(program)
+	return err1 == nil && err2 == nil && os.SameFile(one, other)
 }
 
 // isMariaDB asks a program called mysql who it is.
@@ -55,7 +71,7 @@ func isMariaDB(path string) bool {
 type Server struct {
 	User string
 	Host string
-	Port int
+	Port int // 0: the client's own; the Shell asks its helper for the password without one then
 	// IAM is a server of ours: the password is a token, sent in clear over TLS.
 	IAM bool
 	// Same is a host whose name the server's certificate has: no tunnel, and no alias.
@@ -67,20 +83,40 @@ type Server struct {
 	Extra  []string // more, from the person
 }
 
-// ErrSSH is a server behind an SSH tunnel, for a client that opens none.
-var ErrSSH = errors.New("only MySQL Shell opens SSH tunnels")
+// What a client can't do.
+var (
+	// ErrSSH is a server behind an SSH tunnel, for a client that opens none.
+	ErrSSH = errors.New("only MySQL Shell opens SSH tunnels")
+	// ErrUnverified is a server whose certificate has another name than the one to connect to. MariaDB's client checks
+	// both or nothing: without --ssl-verify-server-cert it goes on in clear when the server offers no TLS.
+	ErrUnverified = errors.New("MariaDB's client can't verify a server by another name than its own")
+	// ErrNoTokens is a server that has a password: only MySQL Shell asks another helper for it.
+	ErrNoTokens = errors.New("only MySQL Shell asks another helper for a password")
+)
 
 // Command gives the arguments, the program's path first. No argument is a secret: MySQL Shell asks
 // its credential helper for the token, the other clients read it from the environment variable
-// MYSQL_PWD (secretly is true then). Options: MySQL Shell 8.0 guide, "mysqlsh - The MySQL Shell";
-// MariaDB's and MySQL's client manuals.
+// MYSQL_PWD (secretly is true then). What the client can't do, or not safely, is an error. Options: MySQL
+// Shell 8.0 guide, "mysqlsh - The MySQL Shell"; MariaDB's and MySQL's client manuals.
 func (c Client) Command(s Server) (args []string, secretly bool, err error) {
 	args = []string{c.Path}
 	if c.Kind != Shell {
 		// Only the first argument may be this one; what ~/.my.cnf has for other servers doesn't fit.
 		args = append(args, "--no-defaults")
 	}
-	args = append(args, "--user="+s.User, "--host="+s.Host, "--port="+strconv.Itoa(s.Port))
+	switch {
+	case c.Kind == Shell:
+	case !s.IAM:
+		return nil, false, ErrNoTokens
+	case s.SSH != "":
+		return nil, false, ErrSSH
+	case c.Kind == MariaDB && !s.Same:
+		return nil, false, ErrUnverified
+	}
+	args = append(args, "--user="+s.User, "--host="+s.Host)
+	if s.Port != 0 {
+		args = append(args, "--port="+strconv.Itoa(s.Port))
+	}
 	verify := "VERIFY_CA"
 	if s.Same && s.SSH == "" {
 		verify = "VERIFY_IDENTITY"
@@ -99,20 +135,12 @@ func (c Client) Command(s Server) (args []string, secretly bool, err error) {
 		}
 		args = append(args, s.Args...)
 	case MariaDB:
-		args = append(args, "--ssl-ca="+s.CA)
-		if s.Same {
-			args = append(args, "--ssl-verify-server-cert")
-		}
+		args = append(args, "--ssl-ca="+s.CA, "--ssl-verify-server-cert")
 	case MySQL:
 		args = append(args, "--enable-cleartext-plugin", "--ssl-mode="+verify, "--ssl-ca="+s.CA)
 	}
-	if c.Kind != Shell {
-		if s.SSH != "" {
-			return nil, false, ErrSSH
-		}
-		if s.Schema != "" {
-			args = append(args, "--database="+s.Schema)
-		}
+	if c.Kind != Shell && s.Schema != "" {
+		args = append(args, "--database="+s.Schema)
 	}
 	return append(args, s.Extra...), c.Kind != Shell, nil
 }

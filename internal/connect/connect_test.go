@@ -35,7 +35,6 @@ func TestCommand(t *testing.T) {
 		{"more", Shell, with(more), []string{"--auth-method=mysql_clear_password", "--ssl-mode=VERIFY_IDENTITY", "--ssl-ca=/ca.pem", "--credential-store-helper=rds",
 			"--schema=shop", "--sql", "-e", "select 1"}},
 		{"MariaDB", MariaDB, ours, []string{"--ssl-ca=/ca.pem", "--ssl-verify-server-cert"}},
-		{"MariaDB and an alias", MariaDB, with(alias), []string{"--ssl-ca=/ca.pem"}},
 		// What the configuration has for MySQL Shell is not for others.
 		{"MariaDB and more", MariaDB, with(more), []string{"--ssl-ca=/ca.pem", "--ssl-verify-server-cert", "--database=shop", "-e", "select 1"}},
 		{"MySQL", MySQL, ours, []string{"--enable-cleartext-plugin", "--ssl-mode=VERIFY_IDENTITY", "--ssl-ca=/ca.pem"}},
@@ -54,9 +53,20 @@ func TestCommand(t *testing.T) {
 			}
 		})
 	}
-	for _, kind := range []Kind{MariaDB, MySQL} {
-		if args, _, err := (Client{kind, "x"}).Command(with(tunnel)); !errors.Is(err, ErrSSH) || args != nil {
-			t.Errorf("a tunnel with client %d: %q, %v", kind, args, err)
+	for _, tc := range []struct {
+		kind   Kind
+		server Server
+		want   error
+	}{
+		{MariaDB, with(tunnel), ErrSSH},
+		{MySQL, with(tunnel), ErrSSH},
+		{MariaDB, with(plain), ErrNoTokens},
+		{MySQL, with(plain), ErrNoTokens},
+		// It would send the token to whoever holds the port, in clear.
+		{MariaDB, with(alias), ErrUnverified},
+	} {
+		if args, _, err := (Client{tc.kind, "x"}).Command(tc.server); !errors.Is(err, tc.want) || args != nil {
+			t.Errorf("client %d: %q, %v, want %v", tc.kind, args, err, tc.want)
 		}
 	}
 }
@@ -77,19 +87,29 @@ func TestFind(t *testing.T) {
 	if _, err := os.Stat("/bin/sh"); err != nil {
 		t.Skip("needs a shell")
 	}
-	// Each is preferred to those before it.
+	// Each comes before those that were there.
+	var want []Client
 	for _, tc := range []struct {
 		name, says string
 		kind       Kind
 	}{
-		{"mysql", "mysql  Ver 8.4.6 for Linux on x86_64", MySQL},
 		{"mysql", "mysql from 11.4.7-MariaDB, client 15.2", MariaDB},
+		{"mysql", "mysql  Ver 8.4.6 for Linux on x86_64", MySQL},
 		{"mariadb", "", MariaDB},
 		{"mysqlsh", "", Shell},
 	} {
-		path := program(tc.name, tc.says)
-		if got, err := Find(); err != nil || got != (Client{tc.kind, path}) {
-			t.Errorf("%s: %+v, %v", tc.name, got, err)
+		if path := program(tc.name, tc.says); len(want) > 0 && want[0].Path == path {
+			want[0].Kind = tc.kind
+		} else {
+			want = append([]Client{{tc.kind, path}}, want...)
+		}
+		got, err := Find()
+		if d := cmp.Diff(want, got); d != "" || err != nil {
+			t.Errorf("%s: %v, %s", tc.name, err, d)
+		}
+		self, err := os.Executable()
+		if err != nil || !OnPath(tc.name, want[0].Path) || OnPath(tc.name, self) || OnPath("nothing", self) {
+			t.Errorf("%s is not on PATH, or something else is: %v", tc.name, err)
 		}
 	}
 }

@@ -215,8 +215,8 @@ func (r *resolver) run() error {
 	return nil
 }
 
-// User gives the database user for a server whose Server URL would name none, or "": an entry's db_user, its account's
-// or the defaults'. The error is a [*config.Error].
+// User gives the database user for a server whose Server URL would name none, or "": the one that tokens are made for
+// whoever asks, else the db_user of an entry, its account or the defaults. The error is a [*config.Error].
 func User(host string, port int, cfg *config.Config) (string, error) {
 	entry, ok := cfg.Server(host, port)
 	if !ok {
@@ -229,7 +229,8 @@ func User(host string, port int, cfg *config.Config) (string, error) {
 	if ep, ok := serverurl.ParseEndpoint(host); ok {
 		id = ep.ID
 	}
-	return cmp.Or(entry.DBUser, cfg.Accounts[id].DBUser, cfg.Defaults.DBUser), nil
+	account := cfg.Accounts[id]
+	return cmp.Or(entry.User, account.User, cfg.Defaults.User, entry.DBUser, account.DBUser, cfg.Defaults.DBUser), nil
 }
 
 // learnedServer is a server of the inventory.
