@@ -45,7 +45,7 @@ Exit codes: 0 when the Server URL leads somewhere, 1 when something is wrong.`,
 				if err := printJSON(c.stdout, e); err != nil {
 					return err
 				}
-			} else if e != nil {
+			} else if len(e.Steps) > 0 {
 				e.print(c.stdout)
 			}
 			return err
@@ -83,7 +83,9 @@ type explanation struct {
 	Kept      *keptKeys      `json:"credentials_kept,omitempty"`
 	Whose     string         `json:"identity,omitempty"` // with --online
 	Cache     string         `json:"cache,omitempty"`
-	Delegate  string         `json:"delegate,omitempty"` // the path of the other helper
+	Token     *keptToken     `json:"token_kept,omitempty"` // that get would hand out
+	Delegate  string         `json:"delegate,omitempty"`   // the path of the other helper
+	NoHelper  string         `json:"delegate_problem,omitempty"`
 	Elsewhere string         `json:"-"`
 	helper    string         // its name
 	Hint      string         `json:"hint,omitempty"`
@@ -97,23 +99,30 @@ type keptKeys struct {
 	Expires time.Time `json:"expires"`
 }
 
+type keptToken struct {
+	SignedAt   time.Time `json:"signed_at"`
+	FreshUntil time.Time `json:"fresh_until"`
+	Source     string    `json:"credentials_source"`
+}
+
 // explain finds out where a server's password comes from. What was found until an error comes with it.
 func (c *console) explain(ctx context.Context, server string, online bool) (*explanation, error) {
+	e := &explanation{Steps: []resolve.Step{}}
 	u, err := parseServer("explain", server)
 	if err != nil {
-		return nil, err
+		return e, err
 	}
 	file, cfg, err := readConfig()
+	e.Configuration.File, e.Configuration.Present = file.Path, file.Data != nil
 	if err != nil {
-		return nil, err
+		return e, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
 	defer cancel()
 	inv := &learned{}
 	defer inv.close()
 	res, err := resolve.URL(ctx, u, cfg, inv, cname.Lookup)
-	e := &explanation{Steps: res.Steps}
-	e.Configuration.File, e.Configuration.Present = cfg.File, cfg.Present
+	e.Steps = append(e.Steps, res.Steps...)
 	if err != nil {
 		return e, err
 	}
@@ -128,7 +137,8 @@ func (c *console) explain(ctx context.Context, server string, online bool) (*exp
 		e.helper = d.Name()
 		e.Elsewhere = fmt.Sprintf("the helper %s (%s)", d.Name(), d.Path)
 	} else {
-		e.Elsewhere = delegateProblem.Error()
+		e.NoHelper = delegateProblem.Error()
+		e.Elsewhere = e.NoHelper
 	}
 	e.Reason = res.Reason
 	switch res.Outcome {
@@ -144,7 +154,7 @@ func (c *console) explain(ctx context.Context, server string, online bool) (*exp
 	}
 	t := res.Target
 	e.Answer, e.Target, e.Kind, e.Name, e.ID = "token", &t, res.Endpoint.Kind.String(), res.Endpoint.Name, res.Endpoint.ID
-	e.Cache = cacheState(server, cfg, res)
+	e.Cache, e.Token = cacheState(server, cfg, res)
 	store, err := openStore(cfg)
 	if err != nil {
 		return e, err
@@ -172,6 +182,9 @@ func (c *console) explain(ctx context.Context, server string, online bool) (*exp
 	case ok:
 		e.Kept = &keptKeys{kept.Source, kept.AccountID, kept.Who, kept.Expires}
 		e.Keys = fmt.Sprintf("kept, from %s, good for %s", kept.Source, goodFor(kept.Expires, time.Now()))
+		if kept.AccountID != "" {
+			e.Keys = fmt.Sprintf("kept, of account %s, from %s, good for %s", kept.AccountID, kept.Source, goodFor(kept.Expires, time.Now()))
+		}
 	case provider.Temporary() && !cfg.Cache:
 		e.Keys = "asked for at each call (cache: false)"
 	case provider.Temporary():
@@ -221,31 +234,31 @@ func (e *explanation) print(w io.Writer) {
 	}
 }
 
-// cacheState says what the cache has for a Server URL and whether get would use it.
-func cacheState(serverURL string, cfg *config.Config, res resolve.Resolution) string {
+// cacheState says what the cache has for a Server URL; the token is one that get would use.
+func cacheState(serverURL string, cfg *config.Config, res resolve.Resolution) (string, *keptToken) {
 	if !cfg.Cache {
-		return "off (cache: false)"
+		return "off (cache: false)", nil
 	}
 	kept, err := cache.Open(os.Getenv(cache.EnvDir))
 	if err != nil {
-		return err.Error()
+		return err.Error(), nil
 	}
 	e, err := kept.Get(serverURL)
 	now := time.Now()
 	switch {
 	case err == cache.ErrAbsent:
-		return "no token yet"
+		return "no token yet", nil
 	case errors.Is(err, cache.ErrAbsent):
-		return "not used: " + err.Error()
+		return "not used: " + err.Error(), nil
 	case e.Target != res.Target:
-		return "a token for another target, which get will replace"
+		return "a token for another target, which get will replace", nil
 	case e.Identity != identity.Current():
-		return "a token signed by another AWS identity, which get will replace"
+		return "a token signed by another AWS identity, which get will replace", nil
 	case !e.Fresh(now):
-		return fmt.Sprintf("an expired token, signed %s ago, which get will replace", since(now, e.SignedAt))
+		return fmt.Sprintf("an expired token, signed %s ago, which get will replace", since(now, e.SignedAt)), nil
 	}
 	return fmt.Sprintf("a token signed %s ago with credentials from %s, good for another %s",
-		since(now, e.SignedAt), e.Source, since(e.FreshUntil(), now))
+		since(now, e.SignedAt), e.Source, since(e.FreshUntil(), now)), &keptToken{e.SignedAt, e.FreshUntil(), e.Source}
 }
 
 func since(later, earlier time.Time) time.Duration { return later.Sub(earlier).Round(time.Second) }
