@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mysql-secret-store-rds/internal/cabundle"
+	"mysql-secret-store-rds/internal/paste"
 	"mysql-secret-store-rds/internal/resolve"
 	"mysql-secret-store-rds/internal/serverurl"
 )
@@ -59,7 +60,7 @@ func authorities(res resolve.Resolution, configFile string) (string, error) {
 	if !covered(res) {
 		return "", problem{
 			text: fmt.Sprintf("the certificate authorities that come with %s are not for %s (%s)", Name, res.Target.Region, res.Endpoint.Partition),
-			hint: fmt.Sprintf("get Amazon's bundle for that region, and write into %s: \"defaults: {ssl_ca: /path/to/bundle.pem}\"", configFile),
+			hint: "get Amazon's bundle for that region, and " + paste.Setting(configFile, "accounts", res.Endpoint.ID+": {ssl_ca: /path/to/bundle.pem}"),
 		}
 	}
 	return bundleFile()

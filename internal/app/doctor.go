@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -207,12 +208,19 @@ func (c *console) installation(ctx context.Context, sys setup.System, file confi
 		Provider: provider,
 	}
 	found := sys.Shells()
-	for _, sh := range found {
-		in.Shells = append(in.Shells, doctor.Shell{Path: sh.Path, Version: sys.Version(ctx, sh.Path)})
+	in.Shells = make([]doctor.Shell, len(found))
+	var wg sync.WaitGroup
+	for i, sh := range found { // one that hangs is waited for once
+		wg.Go(func() { in.Shells[i] = doctor.Shell{Path: sh.Path, Version: sys.Version(ctx, sh.Path)} })
 	}
+	wg.Wait()
+	in.Version = func(path string) string { return sys.Version(ctx, path) }
 	in.Helper, in.OptionsErr = sys.Helper()
 	if helper := os.Getenv(envHelper); helper != "" {
 		in.Helper, in.Variable, in.OptionsErr = helper, envHelper, nil
+	}
+	if configErr != nil {
+		in.ConfigErr = describe(configErr)
 	}
 	if configErr != nil || cfg.Cache {
 		kept, err := cache.Open(os.Getenv(cache.EnvDir))
@@ -240,13 +248,8 @@ func (c *console) calledAs(shells []setup.Shell) string {
 // inWords puts errors into words for the doctor.
 func inWords(whose credentials.Whose, timeout time.Duration) func(error) (string, []string) {
 	return func(err error) (string, []string) {
-		var inConfig *config.Error
-		var noHelper *delegateError
-		switch {
-		case errors.As(err, &inConfig):
-			return describe(err).text, nil
-		case errors.As(err, &noHelper):
-			return err.Error(), []string{describe(err).hint}
+		if noHelper, ok := errors.AsType[*delegateError](err); ok {
+			return err.Error(), []string{describe(noHelper).hint}
 		}
 		p := describeCredentials(whose, err, timeout)
 		if p.hint != "" {

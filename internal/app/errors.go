@@ -113,7 +113,7 @@ func describeSigning(e *signError) problem {
 		id := ep.ID
 		return problem{
 			text: fmt.Sprintf("no AWS profile known for account id %s (%s)", id, target.Region),
-			run:  []string{Name + " discover", fmt.Sprintf("write into %s: \"accounts: {%s: PROFILE}\"", e.configFile, id)},
+			run:  []string{Name + " discover", paste.Setting(e.configFile, "accounts", id+": PROFILE")},
 		}
 	case errors.Is(e.err, credentials.ErrNoCredentials):
 		return problem{

@@ -60,6 +60,11 @@ func ofClock(ahead time.Duration) Finding {
 	return Finding{"clock", OK, text, nil}
 }
 
+// unanswered words a service of AWS that can't be reached, or doesn't answer.
+func unanswered(service string, patience time.Duration) string {
+	return fmt.Sprintf("%s did not answer within %v: check the network, a VPC endpoint, HTTPS_PROXY", service, patience)
+}
+
 func setClock() []string { return []string{"sudo timedatectl set-ntp true"} }
 
 // described is the Describe of app, or the error's own text where there is none.

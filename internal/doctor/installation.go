@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -30,6 +31,8 @@ type Shell struct {
 type Installation struct {
 	Binary string // this program, symbolic links followed
 	Shells []Shell
+	// Version gives the line that a program says of its version, or "" when it can't be run.
+	Version func(path string) string
 
 	Options    string // the Shell's file of persisted options
 	OptionsErr error  // of reading it; none when it isn't there
@@ -69,11 +72,11 @@ func (in Installation) checkShells() []Finding {
 	}
 	var list []Finding
 	for _, s := range in.Shells {
-		version := s.Version
-		if version == "" {
-			version = "of a version that it doesn't tell"
+		shell := Finding{"shell", OK, s.Path + ", " + s.Version, nil}
+		if s.Version == "" {
+			shell = Finding{"shell", Warn, s.Path + " doesn't tell its version: it can't be run, or is no MySQL Shell", []string{paste.Word(s.Path) + " --version"}}
 		}
-		list = append(list, Finding{"shell", OK, s.Path + ", " + version, nil}, in.checkHelper(s))
+		list = append(list, shell, in.checkHelper(s))
 	}
 	return list
 }
@@ -92,7 +95,7 @@ func (in Installation) checkHelper(s Shell) Finding {
 	info, err := os.Stat(path)
 	if err != nil {
 		text := fmt.Sprintf("%s can't be used: %v", path, err)
-		if to, err := os.Readlink(path); err == nil && link.Mode()&fs.ModeSymlink != 0 {
+		if to, e := os.Readlink(path); e == nil && link.Mode()&fs.ModeSymlink != 0 && errors.Is(err, fs.ErrNotExist) {
 			text = fmt.Sprintf("%s leads to %s, which is not there", path, to)
 		}
 		return Finding{name, Fail, text, []string{setup}}
@@ -104,6 +107,8 @@ func (in Installation) checkHelper(s Shell) Finding {
 	switch {
 	case err != nil:
 		return Finding{name, Warn, fmt.Sprintf("can't tell whether %s is this build: %v", path, err), nil}
+	case !same && in.Version != nil && !strings.HasPrefix(in.Version(path), program+" "):
+		return Finding{name, Fail, path + " is not this program: look at it, and move it away", []string{"ls -l " + paste.Word(path)}}
 	case !same:
 		return Finding{name, Warn, fmt.Sprintf("%s is another build than %s", path, in.Binary), []string{setup}}
 	}
@@ -143,6 +148,8 @@ func (in Installation) checkOption() Finding {
 		return Finding{name, Fail, in.OptionsErr.Error(), nil}
 	case in.Helper == "rds":
 		return Finding{name, OK, "credentialStore.helper is rds (" + where + ")", nil}
+	case in.Helper == "" && len(in.Shells) == 0:
+		return Finding{name, Warn, "credentialStore.helper is not set (" + where + "), which matters when there is a MySQL Shell", nil}
 	case in.Helper == "":
 		return Finding{name, Fail, "credentialStore.helper is not set (" + where + ")", []string{do}}
 	}
@@ -226,7 +233,7 @@ func (in Installation) checkClock(ctx context.Context) Finding {
 	if in.Provider == nil {
 		return untold(errors.New("there is no AWS configuration to ask STS by"))
 	}
-	ctx, cancel := context.WithTimeout(ctx, awsPatience)
+	ctx, cancel := context.WithTimeout(ctx, clockPatience)
 	defer cancel()
 	cfg, err := in.Provider.Config(ctx)
 	if err != nil {
@@ -245,5 +252,8 @@ func (in Installation) checkClock(ctx context.Context) Finding {
 	if err == nil {
 		err = errors.New("STS didn't say what time it is")
 	}
-	return untold(in.Provider.Explain(ctx, err))
+	if err = in.Provider.Explain(ctx, err); errors.Is(err, credentials.ErrTimeout) {
+		return Finding{"clock", Warn, "can't tell: " + unanswered("STS", clockPatience), nil}
+	}
+	return untold(err)
 }

@@ -75,7 +75,18 @@ func TestInstallation(t *testing.T) {
 		{"no Shell", func(_ *testing.T, in *Installation, _ string) { in.Shells = nil },
 			[]string{"warn shell: no MySQL Shell found in PATH or the usual places", "- helper"}, "https://dev.mysql.com/downloads/shell/"},
 		{"no version", func(_ *testing.T, in *Installation, _ string) { in.Shells[0].Version = "" },
-			[]string{"ok shell: DIR/bin/mysqlsh, of a version that it doesn't tell"}, ""},
+			[]string{"warn shell: DIR/bin/mysqlsh doesn't tell its version: it can't be run, or is no MySQL Shell"}, "DIR/bin/mysqlsh --version"},
+		{"another program", func(t *testing.T, in *Installation, helper string) {
+			write(t, helper, "something else", 0o755)
+			in.Version = func(string) string { return "" }
+		}, []string{"fail helper: DIR/bin/mysql-secret-store-rds is not this program: look at it, and move it away"}, "ls -l DIR/bin/mysql-secret-store-rds"},
+		{"another version", func(t *testing.T, in *Installation, helper string) {
+			write(t, helper, "that build", 0o755)
+			in.Version = func(string) string { return "mysql-secret-store-rds 0.1.0" }
+		}, []string{"warn helper: DIR/bin/mysql-secret-store-rds is another build than DIR/mysql-secret-store-rds"}, setup},
+		{"neither Shell nor option", func(_ *testing.T, in *Installation, _ string) { in.Shells, in.Helper = nil, "" },
+			[]string{"warn shell: no MySQL Shell found in PATH or the usual places", "- helper",
+				"warn option: credentialStore.helper is not set (options.json), which matters when there is a MySQL Shell"}, "https://dev.mysql.com/downloads/shell/"},
 		{"no helper", func(t *testing.T, _ *Installation, helper string) { remove(t, helper) },
 			[]string{"fail helper: there is no mysql-secret-store-rds beside DIR/bin/mysqlsh"}, setup},
 		{"a dangling link", func(t *testing.T, in *Installation, helper string) { link(t, filepath.Dir(in.Binary)+"/old", helper) },

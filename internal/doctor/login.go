@@ -40,7 +40,7 @@ func (v *visit) login(ctx context.Context, tok *secret.Text) (a attempt) {
 	ctx, cancel := context.WithTimeout(ctx, loginPatience)
 	defer cancel()
 	cfg := mysql.NewConfig()
-	cfg.User, cfg.Passwd, cfg.Net, cfg.Addr = v.t.User, "no-token", "tcp", v.address()
+	cfg.User, cfg.Passwd, cfg.Net, cfg.Addr = v.URL.User, "no-token", "tcp", v.address()
 	if tok != nil {
 		cfg.Passwd, cfg.AllowCleartextPasswords = tok.Reveal(), true
 	}
@@ -125,7 +125,7 @@ func (v *visit) sign(ctx context.Context) (*secret.Text, error) {
 	if v.config == nil {
 		return nil, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, awsPatience)
+	ctx, cancel := context.WithTimeout(ctx, v.Patience)
 	defer cancel()
 	tok, err := token.Sign(ctx, v.t, v.Provider)
 	if err != nil {
@@ -247,7 +247,7 @@ func (v *visit) explainRefusal(ctx context.Context, name string) {
 	takesTokens := !v.knowsIAM() || v.server.IAM
 	if takesTokens && !v.isProxy() && !v.asksForToken(ctx) {
 		causes = append(causes, fmt.Sprintf("the server has no database user %s, or one that is not IDENTIFIED WITH AWSAuthenticationPlugin", v.t.User))
-		do = []string{"-- if there is no such user:\n" + createUser(v.t.User), "-- if there is one:\n" + changeUser(v.t.User)}
+		do = []string{"-- if there is no such user:\n" + createUser(v.t.User, v.Resolution.Client.Schema), "-- if there is one:\n" + changeUser(v.t.User)}
 	}
 	if len(causes) > 0 {
 		v.fail(name, text+strings.Join(causes, "; "), do...)

@@ -46,20 +46,49 @@ func holder(caller string) string {
 }
 
 // createUser makes a database user one that logs in with a token (RDS user guide, "Creating a database
-// account using IAM authentication").
-func createUser(user string) string {
-	name := sqlText(user)
+// account using IAM authentication"), and may work in a database; "" is one to fill in.
+func createUser(user, database string) string {
+	name, note := sqlText(user), ""
+	if database == "" {
+		database, note = "DATABASE", " -- the name of yours"
+	}
 	return fmt.Sprintf("CREATE USER %s@'%%' IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL;\n"+
-		"GRANT SELECT, INSERT, UPDATE, DELETE ON `DATABASE`.* TO %s@'%%';", name, name)
+		"GRANT SELECT, INSERT, UPDATE, DELETE ON `%s`.* TO %s@'%%';%s", name, strings.ReplaceAll(database, "`", "``"), name, note)
 }
 
 // changeUser does so with one that is there.
 func changeUser(user string) string {
-	return fmt.Sprintf("ALTER USER %s@'%%' IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL;", sqlText(user))
+	return fmt.Sprintf("-- the password that it has stops working, for everybody who uses it\nALTER USER %s@'%%' IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL;", sqlText(user))
 }
 
 func sqlText(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, "'", "''").Replace(s) + "'"
+}
+
+// findResource is the command that gives the id which rds-db:connect is allowed on, or "" where one command doesn't. Of s it
+// needs the region and, if it is known, the cluster.
+func findResource(ep serverurl.Endpoint, s inventory.Server, profile string) string {
+	what, name, query := "", "", ""
+	switch {
+	case ep.Kind == serverurl.Proxy:
+		what, name, query = "db-proxies --db-proxy-name", ep.Name, "DBProxies[0].DBProxyArn"
+	case ep.Kind == serverurl.Writer, ep.Kind == serverurl.Reader:
+		what, name, query = "db-clusters --db-cluster-identifier", ep.Name, "DBClusters[0].DbClusterResourceId"
+	case ep.Kind == serverurl.Instance && s.Cluster != "":
+		what, name, query = "db-clusters --db-cluster-identifier", s.Cluster, "DBClusters[0].DbClusterResourceId"
+	case ep.Kind == serverurl.Instance:
+		what, name, query = "db-instances --db-instance-identifier", ep.Name, "DBInstances[0].DbiResourceId"
+	default:
+		return ""
+	}
+	command := fmt.Sprintf("aws rds describe-%s %s --query %s --output text --region %s", what, paste.Word(name), paste.Word(query), paste.Word(s.Region))
+	if profile != "" {
+		command += " --profile " + paste.Word(profile)
+	}
+	if ep.Kind == serverurl.Proxy {
+		command += " | sed 's/.*://'" // the id ends the ARN
+	}
+	return command
 }
 
 // enableIAM is the command that switches IAM authentication on. An instance in a cluster has the cluster's setting.

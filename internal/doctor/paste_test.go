@@ -17,14 +17,36 @@ func TestSQL(t *testing.T) {
 		`o'n\e`: `ALTER USER 'o''n\\e'@'%' IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL;`,
 		"50%d":  "ALTER USER '50%d'@'%' IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL;",
 	} {
-		if got := changeUser(user); got != want {
+		if got := changeUser(user); got != "-- the password that it has stops working, for everybody who uses it\n"+want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
 	want := "CREATE USER '50%d'@'%' IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL;\n" +
-		"GRANT SELECT, INSERT, UPDATE, DELETE ON `DATABASE`.* TO '50%d'@'%';"
-	if got := createUser("50%d"); got != want {
-		t.Errorf("got %s, want %s", got, want)
+		"GRANT SELECT, INSERT, UPDATE, DELETE ON `"
+	for database, end := range map[string]string{"": "DATABASE`.* TO '50%d'@'%'; -- the name of yours", "sh`op": "sh``op`.* TO '50%d'@'%';"} {
+		if got := createUser("50%d", database); got != want+end {
+			t.Errorf("got %s, want %s", got, want+end)
+		}
+	}
+}
+
+func TestFindResource(t *testing.T) {
+	t.Parallel()
+	const by = " --output text --region eu-west-1 --profile prod"
+	for _, tc := range []struct {
+		ep      serverurl.Endpoint
+		cluster string
+		want    string
+	}{
+		{serverurl.Endpoint{Name: "a"}, "", "aws rds describe-db-instances --db-instance-identifier a --query 'DBInstances[0].DbiResourceId'" + by},
+		{serverurl.Endpoint{Name: "a"}, "c", "aws rds describe-db-clusters --db-cluster-identifier c --query 'DBClusters[0].DbClusterResourceId'" + by},
+		{serverurl.Endpoint{Name: "c", Kind: serverurl.Reader}, "", "aws rds describe-db-clusters --db-cluster-identifier c --query 'DBClusters[0].DbClusterResourceId'" + by},
+		{serverurl.Endpoint{Name: "p", Kind: serverurl.Proxy}, "", "aws rds describe-db-proxies --db-proxy-name p --query 'DBProxies[0].DBProxyArn'" + by + " | sed 's/.*://'"},
+		{serverurl.Endpoint{Name: "x", Kind: serverurl.Custom}, "", ""},
+	} {
+		if diff := cmp.Diff(tc.want, findResource(tc.ep, inventory.Server{Region: "eu-west-1", Cluster: tc.cluster}, "prod")); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
 	}
 }
 

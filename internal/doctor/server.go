@@ -31,7 +31,7 @@ import (
 const (
 	tcpPatience   = 3 * time.Second
 	loginPatience = 15 * time.Second
-	awsPatience   = 20 * time.Second
+	clockPatience = 5 * time.Second // is all that the time of day is worth
 )
 
 // Server is a server to check, and what is known of it.
@@ -51,6 +51,7 @@ type Server struct {
 	// Tunnel is the ssh: of the configuration, through which MySQL Shell connects; "": it connects by itself.
 	Tunnel string
 
+	Patience time.Duration // with one question to AWS; 0: 20 s
 	// Dial connects; nil: as package net does.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Lookup gives a host's aliases, the host first, and its addresses; nil: [Lookup].
@@ -72,6 +73,9 @@ type visit struct {
 	server *inventory.Server // as RDS said just now, or else as the inventory says; nil when neither knows it
 	fresh  bool              // RDS said it
 
+	absent bool // RDS has no such server
+	silent bool // AWS has not answered once, and is asked no more
+
 	conn net.Conn // that was made and not used yet, or nil
 
 	causes []string // why a token would be refused
@@ -82,6 +86,9 @@ type visit struct {
 // each finding as soon as there is one. A check that another one has made pointless is reported as such. It asks DNS,
 // STS, RDS and IAM, connects, and logs in; it changes nothing. It ends soon after ctx does.
 func CheckServer(ctx context.Context, s Server, report func(Finding)) {
+	if s.Patience == 0 {
+		s.Patience = 20 * time.Second
+	}
 	v := &visit{Server: s, give: report, t: s.Resolution.Target}
 	if v.Dial == nil {
 		v.Dial = (&net.Dialer{}).DialContext
@@ -93,7 +100,15 @@ func CheckServer(ctx context.Context, s Server, report func(Finding)) {
 		v.warn("target", fmt.Sprintf("no token is made for %s: %s", s.URL, s.Resolution.Reason))
 		return
 	}
-	v.ok("target", fmt.Sprintf("a token for %s at %s:%d in %s", v.t.User, v.t.Host, v.t.Port, v.t.Region))
+	text := fmt.Sprintf("a token for %s at %s:%d in %s", v.t.User, v.t.Host, v.t.Port, v.t.Region)
+	if v.t.User == v.URL.User {
+		v.ok("target", text)
+	} else { // whatever else is right
+		other := v.URL
+		other.User = v.t.User
+		v.cause("target", fmt.Sprintf("%s (%s), and of no use to %s, as whom MySQL Shell logs in", text, s.Resolution.Source("user"), v.URL.User),
+			program+" connect "+paste.Word(other.String()))
+	}
 	found := v.checkName(ctx)
 	v.checkCredentials(ctx)
 	v.checkServer(ctx)
@@ -175,10 +190,27 @@ func (v *visit) checkName(ctx context.Context) (found bool) {
 	return true
 }
 
-// setting is what to write into the configuration.
+// said words what a service of AWS answered, or that it didn't: credentials that are at hand are not to blame for that.
+func (v *visit) said(service string, err error) (text string, do []string) {
+	if errors.Is(err, credentials.ErrTimeout) {
+		v.silent = true
+		return unanswered(service, v.Patience), nil
+	}
+	if api, ok := errors.AsType[*credentials.APIError](err); ok && api.Denied && strings.HasPrefix(api.Operation, service+" ") {
+		return fmt.Sprintf("%s:%s is not allowed", strings.ToLower(service), strings.TrimPrefix(api.Operation, service+" ")), nil
+	}
+	return described(v.Describe, err)
+}
+
+// setting is what to write into the configuration: into the entry that the server has, which one of its own would hide.
 func (v *visit) setting(key, value string) string {
-	return fmt.Sprintf("write into %s: \"servers: {'%s:%d': {%s: '%s'}}\"",
-		cmp.Or(v.ConfigFile, "config.yaml"), v.URL.Host, v.URL.PortOrDefault(), key, value)
+	for _, s := range v.Resolution.Steps {
+		if s.What == "entry" && s.Value == resolve.Matches {
+			return fmt.Sprintf("set in %s: \"%s: '%s'\"", s.Source, key, value)
+		}
+	}
+	return paste.Setting(cmp.Or(v.ConfigFile, "config.yaml"), "servers",
+		fmt.Sprintf("'%s:%d': {%s: '%s'}", v.URL.Host, v.URL.PortOrDefault(), key, value))
 }
 
 // checkCredentials gets the credentials and asks STS whose they are, and what time it is.
@@ -193,7 +225,7 @@ func (v *visit) checkCredentials(ctx context.Context) {
 		text, do := described(v.Describe, err)
 		v.fail(name, text, do...)
 	}
-	inTime, cancel := context.WithTimeout(ctx, awsPatience)
+	inTime, cancel := context.WithTimeout(ctx, v.Patience)
 	defer cancel()
 	creds, err := v.Provider.Retrieve(inTime)
 	if err != nil {
@@ -216,7 +248,7 @@ func (v *visit) checkCredentials(ctx context.Context) {
 		api, answered := errors.AsType[*credentials.APIError](err)
 		_, network := errors.AsType[*credentials.NetworkError](err)
 		if network || errors.Is(err, credentials.ErrTimeout) || answered && api.Throttled {
-			text, do := described(v.Describe, err)
+			text, do := v.said("STS", err)
 			v.config, v.account = &config, creds.AccountID
 			v.unsure = append(v.unsure, "the credentials are not valid, or this machine's clock is wrong: STS couldn't be asked")
 			v.warn(name, fmt.Sprintf("there are some%s, but STS couldn't be asked whose: %s", life, text), do...)
@@ -253,21 +285,26 @@ func skew(who *sts.GetCallerIdentityOutput) (ahead time.Duration, ok bool) {
 func (v *visit) checkServer(ctx context.Context) {
 	const name = "server"
 	v.server = v.Known
-	why := "there are no credentials to ask RDS with"
-	if v.config != nil {
-		inTime, cancel := context.WithTimeout(ctx, awsPatience)
+	why, do := "there are no credentials to ask RDS with", []string{program + " discover"}
+	switch {
+	case v.config == nil:
+	case v.silent:
+		why, do = "AWS doesn't answer", nil
+	default:
+		inTime, cancel := context.WithTimeout(ctx, v.Patience)
 		defer cancel()
 		s, found, err := discover.Find(inTime, *v.config, v.Resolution.Endpoint, v.t.Region, v.account, time.Now())
 		switch {
 		case err != nil:
-			text, _ := described(v.Describe, v.Provider.Explain(inTime, err))
-			why = "RDS can't be asked: " + text
+			why, _ = v.said("RDS", v.Provider.Explain(inTime, err))
+			why, do = "RDS can't be asked: "+why, nil // nor can discover
 		case found:
 			if s.Account == "" && v.Known != nil {
 				s.Account = v.Known.Account
 			}
 			v.server, v.fresh = &s, true
 		case v.Known == nil || v.Known.Account == v.account:
+			v.absent = true
 			v.cause(name, fmt.Sprintf("RDS has no MySQL or MariaDB server %s in account %s: it is gone, or the credentials are another account's",
 				v.t.Host, cmp.Or(v.account, "(not known)")), program+" explain "+paste.Word(v.URL.String()))
 			return
@@ -276,7 +313,7 @@ func (v *visit) checkServer(ctx context.Context) {
 		}
 	}
 	if v.server == nil {
-		v.warn(name, "nothing is known about it: "+why, program+" discover")
+		v.warn(name, "nothing is known about it: "+why, do...)
 		return
 	}
 	s := *v.server
@@ -284,7 +321,8 @@ func (v *visit) checkServer(ctx context.Context) {
 	if !v.fresh {
 		text += fmt.Sprintf("; seen %s (%s)", s.Seen.Local().Format("2006-01-02 15:04"), why)
 	}
-	var wrong, do []string
+	var wrong []string
+	do = nil
 	if s.Region != v.t.Region {
 		wrong = append(wrong, fmt.Sprintf("the token is for region %s, and the server is in %s", v.t.Region, s.Region))
 		do = append(do, v.setting("region", s.Region))
@@ -294,7 +332,7 @@ func (v *visit) checkServer(ctx context.Context) {
 		if serverurl.NormalHost(v.URL.Host) == v.t.Host {
 			right := v.URL
 			right.Port = s.Port
-			do = append(do, "mysqlsh "+paste.Word(right.String()))
+			do = append(do, program+" connect "+paste.Word(right.String()))
 		} else {
 			do = append(do, v.setting("endpoint", fmt.Sprintf("%s:%d", v.t.Host, s.Port)))
 		}
@@ -323,7 +361,17 @@ func (v *visit) checkPermission(ctx context.Context) {
 	}
 	if v.server == nil || v.server.Account == "" || v.resource() == "" {
 		v.unsure = append(v.unsure, "rds-db:connect is not allowed")
-		v.warn(name, "can't tell: the server's resource id is not known")
+		text, do := "can't tell: the server's resource id is not known", []string(nil)
+		// Whoever may ask RDS can fill it in.
+		s := inventory.Server{Partition: v.Resolution.Endpoint.Partition, Region: v.t.Region, Account: v.account}
+		if v.server != nil {
+			s.Account, s.Cluster = cmp.Or(v.server.Account, v.account), v.server.Cluster
+		}
+		if find := findResource(v.Resolution.Endpoint, s, v.profile()); !v.absent && find != "" && s.Account != "" {
+			text += "; this policy allows it, with what the command gives for RESOURCE_ID"
+			do = []string{find, policy(connectARN(s, "RESOURCE_ID", v.t.User))}
+		}
+		v.warn(name, text, do...)
 		return
 	}
 	arn := connectARN(*v.server, v.resource(), v.t.User)
@@ -333,16 +381,18 @@ func (v *visit) checkPermission(ctx context.Context) {
 		v.warn(name, can+"STS couldn't be asked who it is for", policy(arn))
 		return
 	}
-	inTime, cancel := context.WithTimeout(ctx, awsPatience)
+	if v.silent {
+		v.unsure = append(v.unsure, "rds-db:connect is not allowed on "+arn)
+		v.warn(name, can+"AWS doesn't answer", policy(arn))
+		return
+	}
+	inTime, cancel := context.WithTimeout(ctx, v.Patience)
 	defer cancel()
 	allowed, forbidden, err := discover.MayConnect(inTime, *v.config, v.caller, arn)
 	switch {
 	case err != nil:
 		err = v.Provider.Explain(inTime, err)
-		why, _ := described(v.Describe, err)
-		if api, ok := errors.AsType[*credentials.APIError](err); ok && api.Denied {
-			why = "iam:SimulatePrincipalPolicy is not allowed"
-		}
+		why, _ := v.said("IAM", err)
 		v.unsure = append(v.unsure, "rds-db:connect is not allowed on "+arn)
 		v.warn(name, can+why+"; this policy for "+holder(v.caller)+" allows it", policy(arn))
 	case allowed:
@@ -404,8 +454,11 @@ func (v *visit) enableIAM() []string {
 	if v.server == nil || v.server.Name == "" {
 		return nil
 	}
-	return []string{enableIAM(*v.server, cmp.Or(v.Provider.Profile(), v.t.Profile))}
+	return []string{enableIAM(*v.server, v.profile())}
 }
+
+// profile is the one to ask AWS with, or "".
+func (v *visit) profile() string { return cmp.Or(v.Provider.Profile(), v.t.Profile) }
 
 // address is where to connect to.
 func (v *visit) address() string {

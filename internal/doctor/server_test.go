@@ -244,8 +244,8 @@ func TestHealthyServer(t *testing.T) {
 
 const (
 	createDBA = "CREATE USER 'dba'@'%' IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL;\n" +
-		"GRANT SELECT, INSERT, UPDATE, DELETE ON `DATABASE`.* TO 'dba'@'%';"
-	alterDBA = "ALTER USER 'dba'@'%' IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL;"
+		"GRANT SELECT, INSERT, UPDATE, DELETE ON `DATABASE`.* TO 'dba'@'%'; -- the name of yours"
+	alterDBA = "-- the password that it has stops working, for everybody who uses it\nALTER USER 'dba'@'%' IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL;"
 )
 
 func policyFor(arn string) string {
@@ -332,6 +332,49 @@ func TestCauses(t *testing.T) {
 			"warn iam: can't tell whether IAM authentication is enabled: nothing is known about the server",
 			"warn token: not checked: there are no valid credentials to sign it with",
 		}, nil},
+		{"an AWS that doesn't answer", func(w *ward) {
+			w.Patience = 300 * time.Millisecond
+			for _, operation := range []string{"GetCallerIdentity", "DescribeDBInstances", "SimulatePrincipalPolicy"} {
+				w.aws.Delay(operation, time.Hour) // only the first is waited for
+			}
+		}, []string{
+			"warn credentials: there are some, but STS couldn't be asked whose: STS did not answer within 300ms: check the network, a VPC endpoint, HTTPS_PROXY",
+			"warn server: nothing is known about it: AWS doesn't answer",
+			"warn permission: can't tell: the server's resource id is not known",
+			"warn iam: can't tell whether IAM authentication is enabled: nothing is known about the server",
+		}, nil},
+		{"an RDS that doesn't answer", func(w *ward) {
+			w.Patience = 300 * time.Millisecond
+			w.know(func(*inventory.Server) {})
+			for _, operation := range []string{"DescribeDBInstances", "SimulatePrincipalPolicy"} {
+				w.aws.Delay(operation, time.Hour)
+			}
+		}, []string{
+			"warn permission: can't tell whether rds-db:connect is allowed on " + ordersID + ": AWS doesn't answer",
+		}, map[string][]string{"permission": {policyFor(ordersID)}}},
+		{"an RDS that may not be asked", func(w *ward) { w.denyRDS(); w.rds.SetSkew(time.Hour) }, []string{
+			"warn server: nothing is known about it: RDS can't be asked: rds:DescribeDBInstances is not allowed",
+			"warn permission: can't tell: the server's resource id is not known; this policy allows it, with what the command gives for RESOURCE_ID",
+			"warn iam: can't tell whether IAM authentication is enabled: nothing is known about the server",
+			"fail token: refused (1045): perhaps rds-db:connect is not allowed; or IAM authentication is not enabled on the server",
+		}, map[string][]string{"permission": {
+			"aws rds describe-db-instances --db-instance-identifier orders --query 'DBInstances[0].DbiResourceId' --output text --region eu-west-1 --profile prod",
+			policyFor("arn:aws:rds-db:eu-west-1:123456789012:dbuser:RESOURCE_ID/dba"),
+		}}},
+		{"a token for another user", func(w *ward) {
+			w.Resolution.Target.User = "signer"
+			w.Resolution.Steps = []resolve.Step{{What: "user", Value: "signer", Source: "servers: orders (config.yaml:3)"}}
+		}, []string{
+			"fail target: a token for signer at " + orders + ":3306 in eu-west-1 (servers: orders (config.yaml:3)), and of no use to dba, as whom MySQL Shell logs in",
+			"fail token: refused (1045): a token for signer at " + orders + ":3306 in eu-west-1 (servers: orders (config.yaml:3)), and of no use to dba, as whom MySQL Shell logs in",
+		}, map[string][]string{"target": {"mysql-secret-store-rds connect signer@" + orders + ":3306"}}},
+		{"another region, by the server's own entry", func(w *ward) {
+			w.Resolution.Target.Region = "us-east-1"
+			w.Resolution.Steps = []resolve.Step{{What: "entry", Value: resolve.Matches, Source: "servers: orders (config.yaml:3)"}}
+		}, []string{
+			"fail server: the token is for region us-east-1, and the server is in eu-west-1",
+			"fail token: refused (1045): the token is for region us-east-1, and the server is in eu-west-1",
+		}, map[string][]string{"server": {"set in servers: orders (config.yaml:3): \"region: 'eu-west-1'\""}}},
 		{"another region", func(w *ward) { w.Resolution.Target.Region = "us-east-1" }, []string{
 			"fail server: the token is for region us-east-1, and the server is in eu-west-1",
 			"fail token: refused (1045): the token is for region us-east-1, and the server is in eu-west-1",
@@ -351,7 +394,7 @@ func TestCauses(t *testing.T) {
 			"fail tcp: " + orders + ":3306 can't be reached: connection refused; RDS says that the server's port is 3307",
 			"warn tls: not checked: there is no connection",
 			"warn token: not checked: there is no connection",
-		}, map[string][]string{"server": {"mysqlsh dba@" + orders + ":3307"}}},
+		}, map[string][]string{"server": {"mysql-secret-store-rds connect dba@" + orders + ":3307"}}},
 		{"no server of that name", func(w *ward) { w.servers.Instances = nil; w.rds.SetUsers() }, []string{
 			"fail server: RDS has no MySQL or MariaDB server " + orders + " in account 123456789012: it is gone, or the credentials are another account's",
 			"warn permission: can't tell: the server's resource id is not known",
@@ -407,7 +450,7 @@ func TestCauses(t *testing.T) {
 		{"an instance of a cluster in the inventory", func(w *ward) {
 			w.denyRDS()
 			w.know(func(s *inventory.Server) { s.Cluster = "orders-cluster" })
-		}, []string{"warn permission: can't tell: the server's resource id is not known"}, nil},
+		}, []string{"warn permission: can't tell: the server's resource id is not known; this policy allows it, with what the command gives for RESOURCE_ID"}, nil},
 		{"a proxy without IAM", func(w *ward) {
 			w.to(gate)
 			w.sign("prod")

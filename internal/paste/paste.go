@@ -1,7 +1,12 @@
-// Package paste makes words that a person can paste into a shell.
+// Package paste makes words that a person can paste into a shell, or into the configuration.
 package paste
 
-import "strings"
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+)
 
 const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.@/+=,:"
 
@@ -12,4 +17,15 @@ func Word(text string) string {
 		return text
 	}
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
+// Setting says where a member of a section belongs in a configuration, a YAML file: it is a line of its own, unless the
+// file has the section already, which may stand there only once. A file that can't be read counts as one without.
+func Setting(file, section, member string) string {
+	text, _ := os.ReadFile(file)
+	// Compiled here, as initialisation would cost every call of the helper.
+	if regexp.MustCompile(`(?m)^["']?` + section + `["']?\s*:`).Match(text) {
+		return fmt.Sprintf("add to %s, under \"%s:\": \"%s\"", file, section, member)
+	}
+	return fmt.Sprintf("write into %s: \"%s: {%s}\"", file, section, member)
 }

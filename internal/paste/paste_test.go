@@ -1,7 +1,9 @@
 package paste
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 )
 
@@ -23,5 +25,29 @@ func TestWord(t *testing.T) {
 		if out, err := exec.Command(sh, "-c", "printf %s "+got).Output(); text != "-n" && (err != nil || string(out) != text) {
 			t.Errorf("the shell reads %s as %q, %v", got, out, err)
 		}
+	}
+}
+
+// TestSetting: a section that is there already can't be written once more.
+func TestSetting(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	for text, there := range map[string]bool{
+		"": false, "# accounts:\n": false, "defaults:\n  accounts: 1\n": false, "myaccounts: 1\n": false,
+		"accounts:\n  abcdefghijkl: prod\n": true, "timeout: 5s\naccounts : {}\n": true, "\"accounts\": {}\n": true,
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		want := "write into " + file + `: "accounts: {abcdefghijkl: PROFILE}"`
+		if there {
+			want = "add to " + file + `, under "accounts:": "abcdefghijkl: PROFILE"`
+		}
+		if got := Setting(file, "accounts", "abcdefghijkl: PROFILE"); got != want {
+			t.Errorf("%q: got %s", text, got)
+		}
+	}
+	if got := Setting("/nowhere/config.yaml", "servers", "x"); got != `write into /nowhere/config.yaml: "servers: {x}"` {
+		t.Errorf("without a file: %s", got)
 	}
 }

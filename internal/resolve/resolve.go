@@ -79,6 +79,9 @@ type Known interface {
 	Account(id, region string) (inventory.Account, bool, error)
 }
 
+// Matches is the value of the step "entry" when the configuration has one for the server.
+const Matches = "matches"
+
 // FromInventory begins the source of a step that discover's findings decided.
 const FromInventory = "inventory: "
 
@@ -145,7 +148,7 @@ func (r *resolver) run() error {
 	}
 	switch {
 	case found:
-		r.step("entry", "matches", entry.Where.String())
+		r.step("entry", Matches, entry.Where.String())
 	case r.cfg.Present:
 		r.step("entry", "none", "no server and no rule matches")
 	default:
