@@ -47,7 +47,7 @@ func Main(args []string, stdin, stdout, stderr *os.File) int {
 // otherCall answers what is none of MySQL Shell's calls: a person's, or a program's mistake, which
 // gets the protocol's own words.
 func otherCall(mistake error, args []string, stdin, stdout, stderr *os.File) int {
-	c := &console{args: args, stdin: stdin, stdout: stdout, stderr: stderr}
+	c := &console{args: args, stdin: stdin, stdout: &output{File: stdout}, stderr: stderr}
 	root := c.root()
 	if len(args) > 0 && (isTerminal(stdin) || isCommand(root, args[1:])) {
 		return c.command(root)

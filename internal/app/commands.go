@@ -22,9 +22,27 @@ import (
 
 // console is what a person's command talks to.
 type console struct {
-	args                  []string
-	stdin, stdout, stderr *os.File
+	args          []string
+	stdin, stderr *os.File
+	stdout        *output
 }
+
+// output is stdout. What goes wrong with it is remembered, so that a command whose words are lost fails.
+type output struct {
+	*os.File
+	err error // the first one
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.File.Write(p)
+	if o.err == nil {
+		o.err = err
+	}
+	return n, err
+}
+
+// WriteString is not the file's own.
+func (o *output) WriteString(s string) (int, error) { return o.Write([]byte(s)) }
 
 // errSaid is a failure of which everything has been said.
 var errSaid = errors.New("failed")
@@ -35,18 +53,68 @@ func isCommand(root *cobra.Command, args []string) bool {
 	if len(args) == 0 {
 		return false
 	}
-	if slices.Contains([]string{"-h", "--help", "help", "--version", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd}, args[0]) {
+	if slices.Contains([]string{"help", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd}, args[0]) || len(args[0]) > 1 && args[0][0] == '-' {
 		return true
 	}
+	names := commandNames(root)
+	near := nearest(args[0], append(protocol.Commands[:], names...)) // of two equally near the Shell's own
+	return slices.Contains(names, near)
+}
+
+func commandNames(of *cobra.Command) []string {
 	var names []string
-	for _, c := range root.Commands() {
+	for _, c := range of.Commands() {
 		names = append(names, c.Name())
 	}
-	if slices.Contains(names, args[0]) {
-		return true
+	return names
+}
+
+// nearest is the word that was meant: typed in another case, mistyped, or begun.
+func nearest(typed string, words []string) string {
+	typed = strings.ToLower(typed)
+	if near := spelling.Nearest(typed, words); near != "" {
+		return near
 	}
-	near := spelling.Nearest(args[0], append(protocol.Commands[:], names...)) // of two equally near the Shell's own
-	return slices.Contains(names, near)
+	var begun []string
+	for _, w := range words {
+		if len(typed) > 1 && strings.HasPrefix(w, typed) {
+			begun = append(begun, w)
+		}
+	}
+	if len(begun) == 1 {
+		return begun[0]
+	}
+	return ""
+}
+
+// mistyped answers arguments that begin with no command. It comes before the flags are read: whoever mistypes a command
+// has its flags right, as a rule.
+func mistyped(root *cobra.Command, args []string) error {
+	names := commandNames(root)
+	at := slices.IndexFunc(args, func(a string) bool { return a == "--" || !strings.HasPrefix(a, "-") })
+	if at < 0 || args[at] == "--" || slices.Contains([]string{"help", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd}, args[at]) {
+		return nil
+	}
+	typed, known := args[at], slices.Contains(names, args[at])
+	help := slices.Contains(args, "--help") || slices.Contains(args, "-h")
+	if known && at == 0 || help && slices.Contains(protocol.Commands[:], typed) {
+		return nil
+	}
+	p := problem{text: fmt.Sprintf("%q is no command of %s", typed, Name), run: []string{Name + " --help"}}
+	if near := nearest(typed, names); near != "" {
+		if p.text += fmt.Sprintf("; did you mean %s?", near); known {
+			p.text = "the command comes first, and what it is told after it"
+		}
+		words := []string{Name, near}
+		for _, a := range slices.Delete(slices.Clone(args), at, at+1) {
+			if user, _, ok := strings.Cut(a, "@"); ok && strings.Contains(user, ":") {
+				a = "user@host:port" // a password is not repeated
+			}
+			words = append(words, paste.Word(a))
+		}
+		p.run = []string{strings.Join(words, " ")}
+	}
+	return p
 }
 
 // command runs a person's command, and gives the exit code.
@@ -54,7 +122,14 @@ func (c *console) command(root *cobra.Command) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	root.SetArgs(c.args[1:])
-	if err := root.ExecuteContext(ctx); err != nil {
+	err := mistyped(root, c.args[1:])
+	if err == nil {
+		err = root.ExecuteContext(ctx)
+	}
+	if err == nil {
+		err = c.stdout.err
+	}
+	if err != nil {
 		var code exitError
 		if errors.As(err, &code) {
 			return int(code)
@@ -72,27 +147,18 @@ func (c *console) root() *cobra.Command {
 	version := false
 	cobra.EnableCommandSorting = false // they stand in the order in which a newcomer needs them
 	root := &cobra.Command{
-		Use:                        Name,
-		Long:                       rootHelp,
-		SilenceErrors:              true,
-		SilenceUsage:               true,
-		Args:                       cobra.ArbitraryArgs,
-		SuggestionsMinimumDistance: 2,
+		Use:           Name,
+		Long:          rootHelp,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if version {
 				fmt.Fprintln(c.stdout, early.Version())
 				return nil
 			}
-			if len(args) == 0 {
-				fmt.Fprint(c.stderr, helpOf(cmd))
-				return errSaid
-			}
-			p := problem{text: fmt.Sprintf("%q is no command of %s", strings.Join(args, " "), Name), run: []string{Name + " --help"}}
-			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-				p.text += fmt.Sprintf("; did you mean %s?", near[0])
-				p.run = []string{strings.Join(append([]string{Name, near[0]}, args[1:]...), " ")}
-			}
-			return p
+			fmt.Fprint(c.stderr, helpOf(cmd))
+			return errSaid
 		},
 	}
 	root.SetIn(c.stdin)
@@ -104,9 +170,12 @@ func (c *console) root() *cobra.Command {
 		Use:    "help [command]",
 		Hidden: true, // as --help says the same
 		RunE: func(_ *cobra.Command, args []string) error {
-			of, rest, err := root.Find(args)
-			if err != nil || len(rest) > 0 {
-				of = root
+			if err := mistyped(root, args); err != nil {
+				return err
+			}
+			of, _, err := root.Find(args)
+			if err != nil {
+				return err
 			}
 			return of.Help()
 		},

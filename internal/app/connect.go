@@ -118,7 +118,7 @@ func (c *console) connect(ctx context.Context, words []string, user string, extr
 			openLog().Warn("connection not counted", "reason", err)
 		}
 	}
-	code, err := connect.Become(args, env, c.stdin, c.stdout, c.stderr)
+	code, err := connect.Become(args, env, c.stdin, c.stdout.File, c.stderr)
 	if err != nil {
 		return fmt.Errorf("run %s: %w", args[0], err)
 	}
@@ -232,6 +232,8 @@ func (c *console) chooseServer(ctx context.Context, words []string, user string,
 	}
 	found := byUse(inventory.Filter(servers, words))
 	switch {
+	case len(servers) == 0:
+		return serverurl.URL{}, noServers()
 	case len(found) == 0:
 		return serverurl.URL{}, problem{text: fmt.Sprintf("none of %s matches", count(len(servers), "server")), run: []string{Name + " list-servers", Name + " discover"}}
 	case len(found) > 1:

@@ -252,8 +252,12 @@ func (c *console) printReport(r discover.Report, f discoverFlags) {
 	}
 	switch {
 	case !r.Found && r.Interrupted:
-	case !r.Found && len(r.Problems) == 0:
+	case !r.Found && (r.Regions > 0 || len(r.Problems) == 0):
 		fmt.Fprintln(c.stdout, "No RDS or Aurora servers found.")
+		if r.Regions > 0 && !f.allRegions {
+			fmt.Fprintf(c.stdout, "Looked at %s, in %s; for all of them: %s discover --all-regions\n",
+				count(r.Accounts, "account"), count(r.Regions, "region"), Name)
+		}
 	case r.Found:
 		took := time.Duration(r.Elapsed * float64(time.Second))
 		fmt.Fprintf(c.stdout, "%s (%d new, %d changed, %d gone); %s, and %s of theirs, read in %v\n", count(r.Servers, "server"), r.New, r.Changed, r.Gone,
@@ -263,7 +267,7 @@ func (c *console) printReport(r discover.Report, f discoverFlags) {
 		fmt.Fprintln(c.stdout, "Interrupted: what was not asked again stays as it was.")
 	}
 	switch {
-	case r.Written:
+	case r.Written && r.Known > 0:
 		fmt.Fprintf(c.stdout, "Kept in %s; %s list-servers shows it.\n", r.Path, Name)
 	case f.dryRun:
 		fmt.Fprintln(c.stdout, "The inventory was left as it is (--dry-run).")

@@ -47,7 +47,7 @@ Exit codes: 0 when nothing failed, 1 when something did.`,
 		Example:           "  mysql-secret-store-rds doctor\n  mysql-secret-store-rds doctor dba@orders.cluster-abcdefghijkl.eu-west-1.rds.amazonaws.com:3306",
 		ValidArgsFunction: completeServers,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			found := &findings{w: c.stdout, asJSON: asJSON, colour: colours(c.stdout)}
+			found := &findings{w: c.stdout, asJSON: asJSON, colour: colours(c.stdout.File)}
 			if len(args) > 1 {
 				return problem{text: "doctor takes one server at most", run: []string{cmd.CommandPath() + " user@host:port"}}
 			}

@@ -150,7 +150,9 @@ func (l *logins) run(ctx context.Context, names []string) error {
 	group.SetLimit(loginsAtOnce)
 	for i, name := range names {
 		if path, ok := l.set.SSOToken(name); ok && sessions[path] != nil {
-			l.fail(name, sessions[path])
+			if ctx.Err() == nil {
+				l.fail(name, sessions[path])
+			}
 			continue
 		}
 		if !providers[i].Temporary() && !l.named {
@@ -161,8 +163,12 @@ func (l *logins) run(ctx context.Context, names []string) error {
 			defer cancel()
 			creds, err := l.retrieve(asking, providers[i])
 			switch {
+			case ctx.Err() != nil && (errors.Is(err, credentials.ErrTimeout) || errors.Is(err, credentials.ErrNoCode)):
+				// Interrupted, which is said once.
 			case err != nil:
 				l.fail(name, err)
+			case !providers[i].Temporary() && l.set.Kind(name) == profiles.SessionKeys:
+				l.say("%s: nothing to log in to: it has session keys, and whoever made them makes new ones", name)
 			case !providers[i].Temporary():
 				l.say("%s: nothing to log in to: its credentials are no temporary ones", name)
 			case creds.CanExpire:
@@ -176,7 +182,10 @@ func (l *logins) run(ctx context.Context, names []string) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	if l.failed || ctx.Err() != nil {
+	if ctx.Err() != nil {
+		return problem{text: "interrupted"}
+	}
+	if l.failed {
 		return errSaid
 	}
 	return nil
@@ -264,7 +273,7 @@ func (l *logins) session(ctx context.Context, profile, path string, provider *cr
 	case errors.Is(err, login.ErrDenied), errors.Is(err, login.ErrCodeExpired):
 		return problem{text: err.Error(), run: []string{Name + " login " + paste.Word(profile)}}
 	case ctx.Err() != nil:
-		return problem{text: "interrupted", run: []string{Name + " login " + paste.Word(profile)}}
+		return credentials.ErrTimeout
 	case err != nil:
 		return provider.Explain(ctx, err)
 	}

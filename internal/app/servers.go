@@ -26,6 +26,9 @@ host, name, cluster, engine, account, region, profile, status or a tag (key=valu
 			if err != nil {
 				return err
 			}
+			if len(servers) == 0 && !asJSON {
+				return noServers()
+			}
 			found := inventory.Filter(servers, args)
 			if asJSON {
 				if found == nil {
@@ -56,6 +59,11 @@ func knownServers() ([]inventory.Server, error) {
 		return nil, problem{text: "what discover found can't be used: " + err.Error(), run: []string{Name + " discover"}}
 	}
 	return servers, err
+}
+
+// noServers is an inventory that is there, and empty.
+func noServers() problem {
+	return problem{text: "discover found no servers in the regions that it looked at", run: []string{Name + " discover --all-regions"}}
 }
 
 func (c *console) printServers(servers []inventory.Server) {

@@ -3,6 +3,7 @@
 package app_test
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"os"
@@ -70,6 +71,38 @@ func TestDelegateKilled(t *testing.T) {
 	}
 	if want := 128 + int(syscall.SIGKILL); reply.ExitCode != want {
 		t.Errorf("exit code %d, want %d", reply.ExitCode, want)
+	}
+}
+
+// TestLoginInterrupted: Ctrl-C while a browser is waited for is one word, and blames no other profile.
+func TestLoginInterrupted(t *testing.T) {
+	t.Parallel()
+	b := startBed(t)
+	config := "[profile sso]\nsso_start_url = https://testbed.awsapps.com/start\nsso_region = eu-west-1\nsso_account_id = 123456789012\nsso_role_name = dba\n" +
+		"[profile keys]\naws_access_key_id = AKIATESTBED\naws_secret_access_key = top/secret+key\n" +
+		"[profile role]\nrole_arn = arn:aws:iam::123456789012:role/one\nsource_profile = keys\n"
+	if err := os.WriteFile(filepath.Join(b.home, ".aws", "config"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.aws.ApproveAfter = 1_000_000
+	ctx, cancel := testContext(t)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, b.helper, "login", "--all")
+	cmd.Env = b.env()
+	var problems bytes.Buffer
+	cmd.Stderr = &problems
+	out, err := cmd.StdoutPipe()
+	if err := errors.Join(err, cmd.Start()); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(out); lines.Scan() && !strings.HasPrefix(lines.Text(), "waiting"); {
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	var exit *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 1 || problems.String() != "error: interrupted\n" {
+		t.Errorf("ended with %v and %q", err, problems.String())
 	}
 }
 

@@ -71,7 +71,7 @@ func (c *console) token(ctx context.Context, command, server string) (cache.Entr
 	if err != nil {
 		return cache.Entry{}, err
 	}
-	h := &helper{args: c.args, stdin: c.stdin, stdout: c.stdout, stderr: c.stderr, log: openLog().With("command", command, "url", server)}
+	h := &helper{args: c.args, stdin: c.stdin, stdout: c.stdout.File, stderr: c.stderr, log: openLog().With("command", command, "url", server)}
 	// The ID is the Server URL that MySQL Shell would send, so that both share the token.
 	k := &call{helper: h, command: command, req: protocol.Request{Type: protocol.TypePassword, ID: server, IDIsText: true}, file: file}
 	k.openCache()

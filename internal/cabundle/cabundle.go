@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 )
 
@@ -103,6 +104,9 @@ func write(path string) error {
 func holds(path string) bool {
 	info, err := os.Stat(path)
 	if err != nil || !info.Mode().IsRegular() || info.Size() != int64(len(bundle)) {
+		return false
+	}
+	if info.Mode().Perm()&0o022 != 0 && runtime.GOOS != "windows" { // what others may write is theirs
 		return false
 	}
 	data, err := os.ReadFile(path)

@@ -8,6 +8,7 @@ func TestNearest(t *testing.T) {
 	for word, want := range map[string]string{
 		"server": "servers", "severs": "servers", "account": "accounts", "acounts": "accounts", "rule": "rules",
 		"prot": "prod", "rode": "role", // the first of two
+		"rloe": "role", "orle": "role", "acocunts": "accounts", "plor": "",
 		"gone": "", "xyzzy": "", "": "", "servers": "servers", "serv": "",
 	} {
 		if got := Nearest(word, words); got != want {
