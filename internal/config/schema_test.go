@@ -85,6 +85,14 @@ func TestSchemaAgrees(t *testing.T) {
 		{"defaults: {credential: iams}", false},
 		{"defaults: {aws_profile: ''}", false},
 		{"defaults: {mysqlsh_args: [1]}", false},
+		{"timeout: 1h", false},
+		{"defaults: {region: evil-1}", false},
+		{"defaults: {region: us-gov-west-1, role_arn: 'arn:aws-us-gov:iam::123456789012:role/team/dba', role_session_name: a@b.example}", true},
+		{"defaults: {role_arn: nope}", false},
+		{"defaults: {role_session_name: a b}", false},
+		{"defaults: {ssh: -oProxyCommand=x}", false},
+		{"defaults: {ssl_ca: ca.pem}", false},
+		{"rules: [{host: '(?P<env>\\w+)-.*', role_arn: '${env}', region: '${env}', ssl_ca: '${env}/x'}]", true},
 	} {
 		_, err := Parse(configfile.File{Path: "config.yaml", Data: []byte(tc.text)})
 		if (err == nil) != tc.good {

@@ -305,7 +305,7 @@ func (v *visit) checkServer(ctx context.Context) {
 			v.server, v.fresh = &s, true
 		case v.Known == nil || v.Known.Account == v.account:
 			v.absent = true
-			v.cause(name, fmt.Sprintf("RDS has no MySQL or MariaDB server %s in account %s: it is gone, or the credentials are another account's",
+			v.cause(name, fmt.Sprintf("RDS has no MySQL or MariaDB server %s in account %s: it is gone, of another engine, or the credentials are another account's",
 				v.t.Host, cmp.Or(v.account, "(not known)")), program+" explain "+paste.Word(v.URL.String()))
 			return
 		default:

@@ -396,10 +396,10 @@ func TestCauses(t *testing.T) {
 			"warn token: not checked: there is no connection",
 		}, map[string][]string{"server": {"mysql-secret-store-rds connect dba@" + orders + ":3307"}}},
 		{"no server of that name", func(w *ward) { w.servers.Instances = nil; w.rds.SetUsers() }, []string{
-			"fail server: RDS has no MySQL or MariaDB server " + orders + " in account 123456789012: it is gone, or the credentials are another account's",
+			"fail server: RDS has no MySQL or MariaDB server " + orders + " in account 123456789012: it is gone, of another engine, or the credentials are another account's",
 			"warn permission: can't tell: the server's resource id is not known",
 			"warn iam: can't tell whether IAM authentication is enabled: nothing is known about the server",
-			"fail token: refused (1045): RDS has no MySQL or MariaDB server " + orders + " in account 123456789012: it is gone, or the credentials are another account's" +
+			"fail token: refused (1045): RDS has no MySQL or MariaDB server " + orders + " in account 123456789012: it is gone, of another engine, or the credentials are another account's" +
 				"; the server has no database user dba, or one that is not IDENTIFIED WITH AWSAuthenticationPlugin",
 		}, nil},
 		{"another account's credentials", func(w *ward) { w.sign("foreign"); w.know(func(*inventory.Server) {}); w.rds.SetSkew(time.Hour) }, []string{
