@@ -60,6 +60,9 @@ type Provider struct {
 	only  *Provider // of the one profile that there is, for when there is nothing else
 	using *Provider // only, once it was needed
 
+	loaded atomic.Pointer[loaded]          // by Config, for the next time that AWS is asked
+	asker  atomic.Pointer[context.Context] // of the call that asks
+
 	codes  map[string]string // MFA codes that were typed, by serial number
 	asking atomic.Bool       // for one, just now, or in vain
 	clock  clock
@@ -217,6 +220,7 @@ func (p *Provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 		}
 	}
 	if c, ok := p.fresh(); ok {
+		p.loaded.Store(nil)
 		return c, nil
 	}
 	creds, err := p.renew(ctx)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"strings"
 	"time"
 
@@ -67,38 +68,45 @@ func (p *Provider) obtain(ctx context.Context) (aws.Credentials, error) {
 	if r.CanExpire && !r.Expires.After(time.Now()) {
 		return aws.Credentials{}, &ExpiredError{At: r.Expires, Source: r.Source}
 	}
-	return r.Credentials, nil
+	c := r.Credentials
+	for _, text := range []*string{&c.AccessKeyID, &c.SecretAccessKey, &c.SessionToken, &c.AccountID} {
+		*text = strings.Clone(*text) // as in detach
+	}
+	return c, nil
 }
 
 // retrieve asks for a role's credentials for as long as it gives them.
 func (p *Provider) retrieve(ctx context.Context) (aws.Credentials, error) {
-	limit := time.Duration(0)
-	for {
-		asked := time.Duration(0)
-		_, provider, err := p.load(ctx, func(o *stscreds.AssumeRoleOptions) {
-			if o.Duration == 0 {
-				o.Duration = roleLife
+	// Reading an AWS configuration of thousands of profiles takes longer than asking AWS: once is enough.
+	l := p.loaded.Swap(nil)
+	for limit := time.Duration(0); ; {
+		if l == nil {
+			var err error
+			if l, err = p.load(ctx, limit); err != nil {
+				return aws.Credentials{}, err
 			}
-			if limit != 0 {
-				o.Duration = min(o.Duration, limit)
-			}
-			asked = max(asked, o.Duration)
-		})
-		if err != nil {
-			return aws.Credentials{}, err
 		}
-		creds, err := provider.Retrieve(ctx)
+		p.asker.Store(&ctx)
+		creds, err := l.provider.Retrieve(ctx)
 		switch {
 		case err == nil:
-			return creds, p.checkSessionKeys(ctx, provider)
-		case !tooLong(err) || asked <= shortLife:
+			return creds, p.checkSessionKeys(ctx, l)
+		case !tooLong(err) || l.asked <= shortLife:
 			return aws.Credentials{}, err
-		case asked > roleLife:
+		case l.asked > roleLife:
 			limit = roleLife
 		default:
 			limit = shortLife
 		}
+		l = nil
 	}
+}
+
+// loaded is what the SDK makes of the source.
+type loaded struct {
+	cfg      aws.Config
+	provider aws.CredentialsProvider
+	asked    time.Duration // the longest life that is asked for of a role
 }
 
 // tooLong says whether AWS refused the length of a role's session: "The requested DurationSeconds
@@ -111,26 +119,86 @@ func tooLong(err error) bool {
 // Config gives the SDK's configuration for asking other services of AWS, with these credentials.
 func (p *Provider) Config(ctx context.Context) (aws.Config, error) {
 	p.prepare()
-	cfg, _, err := p.load(ctx, func(o *stscreds.AssumeRoleOptions) {})
+	l, err := p.load(ctx, 0)
 	if err != nil {
 		return aws.Config{}, p.explain(ctx, err)
 	}
+	p.loaded.Store(l)
+	cfg := l.cfg
+	detach(&cfg)
 	cfg.Credentials = aws.NewCredentialsCache(p)
 	return cfg, nil
 }
 
-// load gives the SDK's configuration, and the provider of the source's credentials. Each role that is
-// assumed on the way has its options passed to role.
-func (p *Provider) load(ctx context.Context, role func(*stscreds.AssumeRoleOptions)) (aws.Config, aws.CredentialsProvider, error) {
+// detach takes a configuration off the text of the AWS files, all of which each of its strings would keep in memory.
+func detach(cfg *aws.Config) {
+	cfg.Region, cfg.AppID = strings.Clone(cfg.Region), strings.Clone(cfg.AppID)
+	var sources []any
+	for _, source := range cfg.ConfigSources {
+		switch s := source.(type) {
+		case config.LoadOptions: // load's own, which lead to all that it made, and say nothing that a client asks for
+		case config.SharedConfig:
+			cloneStrings(reflect.ValueOf(&s).Elem())
+			sources = append(sources, s)
+		default:
+			sources = append(sources, s)
+		}
+	}
+	cfg.ConfigSources = sources
+}
+
+// cloneStrings copies the strings in a value, and what leads to them.
+func cloneStrings(v reflect.Value) {
+	cloned := func(old reflect.Value) reflect.Value {
+		value := reflect.New(old.Type()).Elem()
+		value.Set(old)
+		cloneStrings(value)
+		return value
+	}
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(strings.Clone(v.String()))
+	case reflect.Pointer:
+		if !v.IsNil() {
+			v.Set(cloned(v.Elem()).Addr())
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if field := v.Field(i); field.CanSet() {
+				cloneStrings(field)
+			}
+		}
+	case reflect.Map:
+		if v.IsNil() {
+			return
+		}
+		m := reflect.MakeMapWithSize(v.Type(), v.Len())
+		for at := v.MapRange(); at.Next(); {
+			m.SetMapIndex(cloned(at.Key()), cloned(at.Value()))
+		}
+		v.Set(m)
+	}
+}
+
+// load gives what the SDK makes of the source. Roles are asked for roleLife, unless the profile says how long, and for limit
+// at most, if there is one.
+func (p *Provider) load(ctx context.Context, limit time.Duration) (*loaded, error) {
 	var cfg aws.Config
+	asked := time.Duration(0)
 	assume := func(o *stscreds.AssumeRoleOptions) {
 		if o.RoleSessionName == "" {
 			o.RoleSessionName = sessionName(p.source.User)
 		}
 		if o.SerialNumber != nil && p.Code != nil {
-			o.TokenProvider = func() (string, error) { return p.code(ctx, aws.ToString(o.SerialNumber)) }
+			o.TokenProvider = func() (string, error) { return p.code(aws.ToString(o.SerialNumber)) }
 		}
-		role(o)
+		if o.Duration == 0 {
+			o.Duration = roleLife
+		}
+		if limit != 0 {
+			o.Duration = min(o.Duration, limit)
+		}
+		asked = max(asked, o.Duration)
 	}
 	options := []func(*config.LoadOptions) error{
 		// The SDK's own logger writes to stderr, which MySQL Shell reads as part of the reply.
@@ -170,22 +238,23 @@ func (p *Provider) load(ctx context.Context, role func(*stscreds.AssumeRoleOptio
 		options = append(options, config.WithHTTPClient(p.HTTP))
 	}
 	if err := spreadEndpointURL(); err != nil {
-		return aws.Config{}, nil, err
+		return nil, err
 	}
 	var err error
 	if cfg, err = loadSDK(ctx, options...); err != nil {
-		return aws.Config{}, nil, err
+		return nil, err
 	}
 	if p.source.RoleARN == "" {
-		return cfg, cfg.Credentials, nil
+		return &loaded{cfg, cfg.Credentials, asked}, nil
 	}
-	return cfg, stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), p.source.RoleARN, func(o *stscreds.AssumeRoleOptions) {
+	provider := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), p.source.RoleARN, func(o *stscreds.AssumeRoleOptions) {
 		if p.source.ExternalID != "" {
 			o.ExternalID = aws.String(p.source.ExternalID)
 		}
 		o.RoleSessionName = p.source.RoleSessionName
 		assume(o)
-	}), nil
+	})
+	return &loaded{cfg, provider, asked}, nil
 }
 
 // loadSDK is [config.LoadDefaultConfig], which panics at a setting whose value is a lone quote (config/internal/ini: unquote).
@@ -199,7 +268,8 @@ func loadSDK(ctx context.Context, options ...func(*config.LoadOptions) error) (c
 }
 
 // code asks for an MFA code, and remembers it for when the same call has to be made in another way.
-func (p *Provider) code(ctx context.Context, serial string) (string, error) {
+func (p *Provider) code(serial string) (string, error) {
+	ctx := *p.asker.Load()
 	if code, ok := p.codes[serial]; ok {
 		return code, nil
 	}

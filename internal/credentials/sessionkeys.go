@@ -7,8 +7,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 )
@@ -51,21 +49,18 @@ const (
 
 // checkSessionKeys asks STS whether session keys from an AWS file are still good: expired ones sign
 // without complaint, and then it's the server that says no, and not why.
-func (p *Provider) checkSessionKeys(ctx context.Context, provider aws.CredentialsProvider) error {
+func (p *Provider) checkSessionKeys(ctx context.Context, l *loaded) error {
 	if p.set == nil || !p.source.sessionKeys(p.set) {
 		return nil
 	}
 	if at := p.Store.Checked(p.key); time.Since(at).Abs() < believeKeys {
 		return nil
 	}
-	cfg, _, err := p.load(ctx, func(*stscreds.AssumeRoleOptions) {})
-	if err != nil {
-		return err
-	}
-	cfg.Credentials = provider
+	cfg := l.cfg
+	cfg.Credentials = l.provider
 	asking, cancel := context.WithTimeout(ctx, askKeys)
 	defer cancel()
-	_, err = sts.NewFromConfig(cfg, func(o *sts.Options) { o.RetryMaxAttempts = 1 }).GetCallerIdentity(asking, nil)
+	_, err := sts.NewFromConfig(cfg, func(o *sts.Options) { o.RetryMaxAttempts = 1 }).GetCallerIdentity(asking, nil)
 	if keysOver(err) {
 		return p.sessionKeysError(p.Profile())
 	}

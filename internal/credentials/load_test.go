@@ -1,0 +1,103 @@
+package credentials
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"mysql-secret-store-rds/internal/profiles"
+)
+
+// TestConfigIsSmall: the configurations of many profiles don't each keep the text of all of them in memory.
+func TestConfigIsSmall(t *testing.T) {
+	newHome(t, awsConfig+strings.Repeat("# much else\n", 1<<17)) // 1.5 MiB
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	set, err := profiles.Load(profiles.Default()) // which all of them share, as in discover
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := func() (*profiles.Set, error) { return set, nil }
+	var kept []aws.Config
+	before := heap()
+	for range 20 {
+		cfg, err := New(Source{Profile: "keys"}, Options{Files: files}).Config(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c, err := cfg.Credentials.Retrieve(t.Context()); err != nil || c.AccessKeyID != keyID {
+			t.Fatal(err)
+		}
+		kept = append(kept, cfg)
+	}
+	if more := int64(heap()-before) >> 20; more > 10 {
+		t.Errorf("%d configurations take %d MiB", len(kept), more)
+	}
+	runtime.KeepAlive(kept)
+}
+
+// TestConfigThenRetrieve: what Config has read serves the first question, with everything that a question of its own has.
+func TestConfigThenRetrieve(t *testing.T) {
+	home := newHome(t, awsConfig+"[profile elsewhere]\nregion = us-east-1\nservices = lab\naws_access_key_id = "+keyID+
+		"\naws_secret_access_key = "+keySecret+"\n[services lab]\nsts =\n  endpoint_url = http://127.0.0.1:9/lab\n")
+	a, keys := startAWS(t)
+	a.MaxSession = 30 * time.Minute
+	p := New(Source{Profile: "role"}, Options{})
+	cfg, err := p.Config(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(home, ".aws", "config")
+	if err := os.Rename(file, file+".moved"); err != nil {
+		t.Fatal(err)
+	}
+	// It isn't read again, until the hour that was asked for is refused.
+	if _, err := cfg.Credentials.Retrieve(t.Context()); err == nil || a.Calls("AssumeRole") != 1 {
+		t.Errorf("%v after %d calls", err, a.Calls("AssumeRole"))
+	}
+	if err := os.Rename(file+".moved", file); err != nil {
+		t.Fatal(err)
+	}
+	c, err := cfg.Credentials.Retrieve(t.Context())
+	if err != nil || time.Until(c.Expires) > 16*time.Minute {
+		t.Fatalf("until %v, %v", c.Expires, err)
+	}
+	verify(t, keys, c)
+
+	// A person is asked for as long as the question may take, not for as long as Config might have.
+	mfa := New(Source{Profile: "mfa"}, Options{Code: func(ctx context.Context, _, _ string) (string, error) {
+		<-ctx.Done()
+		return "", ErrNoCode
+	}})
+	if _, err = mfa.Config(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := mfa.Retrieve(ctx); !errors.Is(err, ErrNoCode) {
+		t.Errorf("got %v", err)
+	}
+
+	// Clients find their settings of a services section.
+	t.Setenv("AWS_ENDPOINT_URL", "")
+	t.Setenv("AWS_ENDPOINT_URL_STS", "")
+	if cfg, err = New(Source{Profile: "elsewhere"}, Options{}).Config(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	o := sts.NewFromConfig(cfg).Options()
+	if cfg.Region != "us-east-1" || o.BaseEndpoint == nil || *o.BaseEndpoint != "http://127.0.0.1:9/lab" {
+		t.Errorf("region %q, endpoint %v", cfg.Region, aws.ToString(o.BaseEndpoint))
+	}
+}
