@@ -191,6 +191,7 @@ func (c *console) root() *cobra.Command {
 	for _, cmd := range root.Commands() {
 		cmd.DisableFlagsInUseLine = true
 	}
+	noFiles(root)
 	return root
 }
 

@@ -1,12 +1,15 @@
 package app
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"mysql-secret-store-rds/internal/inventory"
+	"mysql-secret-store-rds/internal/serverurl"
 	"mysql-secret-store-rds/internal/spelling"
 )
 
@@ -58,4 +61,94 @@ func completionScript(root *cobra.Command, shell string) (string, error) {
 		err = root.GenPowerShellCompletionWithDesc(&b)
 	}
 	return b.String(), err
+}
+
+// completeServers completes a Server URL from what discover found, for commands that want its user.
+func completeServers(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	return completeServer(cmd, args, typed, true)
+}
+
+// completeHosts is completeServers for a command that finds the user by itself: a host alone is enough.
+func completeHosts(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	return completeServer(cmd, args, typed, false)
+}
+
+func completeServer(cmd *cobra.Command, args []string, typed string, wantsUser bool) ([]string, cobra.ShellCompDirective) {
+	if dash := cmd.ArgsLenAtDash(); dash >= 0 && dash < len(args) { // cobra itself ends the arguments with a "--"
+		return nil, cobra.ShellCompDirectiveDefault // mysqlsh's own arguments, such as a script
+	}
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	servers, err := knownServers()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	user := func(serverurl.URL) string { return userName() }
+	if _, cfg, err := readConfig(); err == nil {
+		user = func(u serverurl.URL) string {
+			u, err := withUser(u, "", cfg)
+			if err != nil {
+				return userName()
+			}
+			return u.User
+		}
+	}
+	return matchServers(servers, typed, wantsUser, user), cobra.ShellCompDirectiveNoFileComp
+}
+
+// matchServers completes what was typed of a Server URL, user@host:port, from the known servers. Where no user was typed,
+// user says whose it is, or, unless that is wanted, hosts alone are completed, with their port once a colon was typed.
+func matchServers(servers []inventory.Server, typed string, wantsUser bool, user func(serverurl.URL) string) []string {
+	name, rest, named := strings.Cut(typed, "@")
+	if !named {
+		name, rest = "", typed
+	}
+	rest = strings.ToLower(rest)
+	var matches []string
+	for _, s := range servers {
+		u := serverurl.URL{Kind: serverurl.TCP, Host: s.Host, Port: cmp.Or(s.Port, serverurl.DefaultPort)}
+		address := strings.TrimPrefix(u.String(), "@")
+		fits := strings.HasPrefix(address, rest)
+		switch {
+		case name != "" && fits:
+			matches = append(matches, name+"@"+address)
+		case name != "":
+		case named || wantsUser:
+			u.User = user(u)
+			if whole := u.String(); fits || !named && strings.HasPrefix(whole, typed) {
+				matches = append(matches, whole)
+			}
+		case fits && strings.Contains(rest, ":"):
+			matches = append(matches, address)
+		case fits:
+			matches = append(matches, s.Host)
+		}
+	}
+	return matches
+}
+
+// completeProfiles completes the names of AWS profiles that weren't given yet. It asks AWS nothing.
+func completeProfiles(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	set, err := loadProfiles()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var matches []string
+	for _, name := range set.Names() {
+		if strings.HasPrefix(name, typed) && !slices.Contains(args, name) {
+			matches = append(matches, name)
+		}
+	}
+	return matches, cobra.ShellCompDirectiveNoFileComp
+}
+
+// noFiles makes commands and flags that say nothing about it complete no file names, but for those that name a program.
+func noFiles(root *cobra.Command) {
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
+	for _, cmd := range root.Commands() {
+		if cmd.Flags().Lookup("shell") != nil {
+			_ = cmd.RegisterFlagCompletionFunc("shell", cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault))
+		}
+	}
 }

@@ -37,7 +37,7 @@ Exit codes: 1 when there is no connection to open, else the client's.`,
 		Example: `  mysql-secret-store-rds connect
   mysql-secret-store-rds connect prod orders
   mysql-secret-store-rds connect dba@orders.cluster-abcdefghijkl.eu-west-1.rds.amazonaws.com -- --sql -e 'select 1'`,
-		ValidArgsFunction: completeServers,
+		ValidArgsFunction: completeHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var extra []string
 			if dash := cmd.ArgsLenAtDash(); dash >= 0 {
@@ -292,24 +292,4 @@ func pickerLines(servers []inventory.Server) []string {
 		lines[i] = visible(fmt.Sprintf("%-*s  %s  %s  %s", width, s.Host, s.Kind, s.Engine, dash(s.Profile)))
 	}
 	return lines
-}
-
-// matchServers completes what was typed of a Server URL, or of a host, from the known servers.
-func matchServers(servers []inventory.Server, typed string) []string {
-	user, host, named := strings.Cut(typed, "@")
-	if !named {
-		user, host = "", typed
-	}
-	var matches []string
-	for _, s := range servers {
-		if !strings.HasPrefix(s.Host, strings.ToLower(host)) {
-			continue
-		}
-		match := s.Host
-		if named {
-			match = fmt.Sprintf("%s@%s:%d", user, s.Host, cmp.Or(s.Port, serverurl.DefaultPort))
-		}
-		matches = append(matches, match)
-	}
-	return matches
 }

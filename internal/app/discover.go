@@ -62,6 +62,7 @@ Exit codes: 0 when anything was found, 1 when nothing was.`,
 	flags.IntVar(&f.parallel, "parallel", 16, "accounts and regions that are asked at once")
 	flags.BoolVar(&f.json, "json", false, "print the summary as JSON")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "ask AWS, and leave the inventory as it is")
+	_ = cmd.RegisterFlagCompletionFunc("profile", completeProfiles) // it fails for a flag that isn't there
 	return cmd
 }
 

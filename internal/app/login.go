@@ -43,7 +43,8 @@ SSO sessions in the browser (the AWS CLI and other tools are logged in by that, 
 on the terminal. Without a profile it takes the one that AWS_PROFILE names, else default. Profiles may be patterns.
 
 Exit codes: 0 when all of them are good, 1 when one isn't.`,
-		Example: "  mysql-secret-store-rds login prod-dba\n  mysql-secret-store-rds login 'prod-*'\n  mysql-secret-store-rds login --all",
+		Example:           "  mysql-secret-store-rds login prod-dba\n  mysql-secret-store-rds login 'prod-*'\n  mysql-secret-store-rds login --all",
+		ValidArgsFunction: completeProfiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			set, names, err := chosenProfiles(args, all)
 			if err != nil {
@@ -289,7 +290,8 @@ func (c *console) logoutCommand() *cobra.Command {
 		Long: `Drops the tokens and AWS credentials that this program keeps of profiles, or, with --all, of everybody. Without
 a profile it takes the one that AWS_PROFILE names, else default. An SSO session itself belongs to AWS's tools:
 "aws sso logout" ends it.`,
-		Example: "  mysql-secret-store-rds logout prod-dba\n  mysql-secret-store-rds logout --all",
+		Example:           "  mysql-secret-store-rds logout prod-dba\n  mysql-secret-store-rds logout --all",
+		ValidArgsFunction: completeProfiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if all && len(args) > 0 {
 				return problem{text: "either profiles or --all, not both"}

@@ -88,15 +88,3 @@ func (c *console) token(ctx context.Context, command, server string) (cache.Entr
 	}
 	return o.entry, nil
 }
-
-// completeServers completes a Server URL's host from what discover found, after the user that was typed.
-func completeServers(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
-	if len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	servers, err := knownServers()
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	return matchServers(servers, typed), cobra.ShellCompDirectiveNoFileComp
-}
