@@ -52,7 +52,9 @@ func completionScript(root *cobra.Command, shell string) (string, error) {
 	var err error
 	switch shell {
 	case "bash":
-		err = root.GenBashCompletionV2(&b, true)
+		if err = root.GenBashCompletionV2(&b, true); err == nil {
+			b.WriteString(bashWords)
+		}
 	case "zsh":
 		err = root.GenZshCompletion(&b)
 	case "fish":
