@@ -243,7 +243,7 @@ func (c *console) chooseServer(ctx context.Context, words []string, user string,
 				run: []string{Name + " list-servers " + strings.Join(words, " "), Name + " connect user@host:port"}}
 		}
 		defer t.close()
-		at, err := t.pick(ctx, "Server?", pickerLines(found), os.Getenv("NO_COLOR") == "")
+		at, err := t.pick(ctx, "Server?", pickerItems(found), os.Getenv("NO_COLOR") == "")
 		if errors.Is(err, errNothingPicked) {
 			return serverurl.URL{}, errSaid
 		} else if err != nil {
@@ -279,17 +279,4 @@ func byUse(servers []inventory.Server) []inventory.Server {
 	uses := connect.ReadUses(path)
 	slices.SortStableFunc(servers, func(a, b inventory.Server) int { return uses[b.Host] - uses[a.Host] })
 	return servers
-}
-
-// pickerLines are the servers as the picker shows them.
-func pickerLines(servers []inventory.Server) []string {
-	width := 0
-	for _, s := range servers {
-		width = max(width, len(s.Host))
-	}
-	lines := make([]string, len(servers))
-	for i, s := range servers {
-		lines[i] = visible(fmt.Sprintf("%-*s  %s  %s  %s", width, s.Host, s.Kind, s.Engine, dash(s.Profile)))
-	}
-	return lines
 }

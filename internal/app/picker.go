@@ -6,28 +6,47 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/sahilm/fuzzy"
 	"golang.org/x/term"
+
+	"mysql-secret-store-rds/internal/inventory"
 )
 
 // errNothingPicked is a person who left the picker.
 var errNothingPicked = errors.New("nothing was picked")
 
-// picker lets a person choose one of several lines by typing parts of it.
+// item is one of those that a picker offers.
+type item struct {
+	line    string
+	matches func(word string) bool // by what the line doesn't show; nil for nothing of that kind
+}
+
+// picker lets a person choose one of several items by typing parts of it. It has the terminal's alternate screen for itself, so
+// that whatever a terminal does with its lines when its size changes, nothing is left over.
 type picker struct {
-	items    []string // in the order in which they are offered
+	items    []item   // in the order in which they are offered
+	lower    []string // their lines
 	typed    string
 	shown    []int // of items
 	at       int   // of shown
 	rows     int   // how many fit
 	width    int
-	drawn    int // lines on the screen
 	colour   bool
 	question string
+}
+
+func newPicker(question string, items []item, colour bool) *picker {
+	p := &picker{items: items, lower: make([]string, len(items)), colour: colour, question: question}
+	for i, it := range items {
+		p.lower[i] = strings.ToLower(it.line)
+	}
+	p.filter()
+	return p
 }
 
 // key is what a person pressed.
@@ -40,23 +59,26 @@ const (
 	keyLeave
 	keyUp
 	keyDown
+	keyPageUp
+	keyPageDown
+	keyHome
+	keyEnd
 	keyBack
 	keyClear
 )
 
 // pick shows the items on the terminal and gives the index of the chosen one, or [errNothingPicked].
-func (t *terminal) pick(ctx context.Context, question string, items []string, colour bool) (int, error) {
+func (t *terminal) pick(ctx context.Context, question string, items []item, colour bool) (int, error) {
 	state, err := term.MakeRaw(int(t.in.Fd()))
 	if err != nil {
 		return 0, fmt.Errorf("the terminal can't be used to pick a server: %w", err)
 	}
 	defer func() { _ = term.Restore(int(t.in.Fd()), state) }()
-	width, height, err := term.GetSize(int(t.out.Fd()))
-	if err != nil || width < 20 || height < 4 {
-		width, height = 80, 24
-	}
-	p := &picker{items: items, rows: min(height-3, 15), width: width, colour: colour, question: question}
-	p.filter()
+	_, _ = io.WriteString(t.out, "\x1b[?1049h") // the alternate screen, and back
+	defer func() { _, _ = io.WriteString(t.out, "\x1b[?1049l") }()
+	resized, stop := resizes()
+	defer stop()
+	p := newPicker(question, items, colour)
 	keys := make(chan struct {
 		key
 		rune
@@ -81,17 +103,21 @@ func (t *terminal) pick(ctx context.Context, question string, items []string, co
 		}
 	}()
 	for {
+		width, height, err := term.GetSize(int(t.out.Fd()))
+		if err != nil || width < 1 || height < 1 {
+			width, height = 80, 24
+		}
+		p.width, p.rows = width, height-1
 		p.draw(t.out)
 		select {
 		case <-ctx.Done():
-			p.clear(t.out)
 			return 0, errNothingPicked
+		case <-resized:
 		case k := <-keys:
 			chosen, over := p.press(k.key, k.rune)
 			if !over {
 				continue
 			}
-			p.clear(t.out)
 			if chosen < 0 {
 				return 0, errNothingPicked
 			}
@@ -126,23 +152,26 @@ func readKey(r *bufio.Reader) (key, rune) {
 		if next, _ := r.ReadByte(); next != '[' && next != 'O' {
 			return keyNone, 0
 		}
+		sequence := ""
 		for r.Buffered() > 0 {
-			final, _ := r.ReadByte()
-			switch {
-			case final == 'A':
-				return keyUp, 0
-			case final == 'B':
-				return keyDown, 0
-			case final >= 0x40 && final <= 0x7e:
-				return keyNone, 0
+			next, _ := r.ReadByte()
+			sequence += string(rune(next))
+			if next >= 0x40 && next <= 0x7e {
+				break
 			}
 		}
-		return keyNone, 0
+		return sequences[sequence], 0
 	}
 	if unicode.IsPrint(c) {
 		return keyRune, c
 	}
 	return keyNone, 0
+}
+
+// sequences are the keys that terminals send as ESC [ or ESC O and these; Home and End differ from one to the other.
+var sequences = map[string]key{
+	"A": keyUp, "B": keyDown, "5~": keyPageUp, "6~": keyPageDown,
+	"H": keyHome, "1~": keyHome, "7~": keyHome, "F": keyEnd, "4~": keyEnd, "8~": keyEnd,
 }
 
 // press acts on a key. When over, chosen is the item, or -1 for none.
@@ -156,9 +185,17 @@ func (p *picker) press(k key, c rune) (chosen int, over bool) {
 	case keyLeave:
 		return -1, true
 	case keyUp:
-		p.at = max(p.at-1, 0)
+		p.move(-1)
 	case keyDown:
-		p.at = min(p.at+1, max(len(p.shown)-1, 0))
+		p.move(1)
+	case keyPageUp:
+		p.move(-max(p.rows, 1))
+	case keyPageDown:
+		p.move(max(p.rows, 1))
+	case keyHome:
+		p.move(-len(p.shown))
+	case keyEnd:
+		p.move(len(p.shown))
 	case keyRune:
 		p.typed += string(c)
 		p.filter()
@@ -173,68 +210,90 @@ func (p *picker) press(k key, c rune) (chosen int, over bool) {
 	return 0, false
 }
 
-// filter finds the items that have what was typed, word by word and fuzzily, the best first; with nothing typed all are
-// there, in their order.
+func (p *picker) move(by int) { p.at = max(min(p.at+by, len(p.shown)-1), 0) }
+
+// filter finds the items that have every word that was typed, in their order, so that the one used most stays the first; after
+// them those that have the letters only, the best first. With nothing typed all are there.
 func (p *picker) filter() {
 	p.at, p.shown = 0, nil
 	words := strings.Fields(p.typed)
-	if len(words) == 0 {
-		for i := range p.items {
+	var rest []int
+	for i := range p.items {
+		if !slices.ContainsFunc(words, func(w string) bool { return !p.has(i, w) }) {
 			p.shown = append(p.shown, i)
-		}
-		return
-	}
-	for _, m := range fuzzy.Find(words[0], p.items) {
-		all := true
-		for _, w := range words[1:] {
-			all = all && len(fuzzy.Find(w, p.items[m.Index:m.Index+1])) > 0
-		}
-		if all {
-			p.shown = append(p.shown, m.Index)
+		} else {
+			rest = append(rest, i)
 		}
 	}
+	scores := map[int]int{} // of those in rest
+	for _, w := range words {
+		found := map[int]int{}
+		for _, m := range fuzzy.FindFrom(w, lines{p, rest}) {
+			found[rest[m.Index]] = m.Score
+		}
+		rest = slices.DeleteFunc(rest, func(i int) bool {
+			score, fuzzily := found[i]
+			scores[i] += score
+			return !fuzzily && !p.has(i, w)
+		})
+	}
+	slices.SortStableFunc(rest, func(a, b int) int { return scores[b] - scores[a] })
+	p.shown = append(p.shown, rest...)
 }
 
+// has says whether an item has a word as it was typed.
+func (p *picker) has(i int, word string) bool {
+	return strings.Contains(p.lower[i], strings.ToLower(word)) || p.items[i].matches != nil && p.items[i].matches(word)
+}
+
+// lines are some of a picker's, for [fuzzy.FindFrom].
+type lines struct {
+	*picker
+	which []int
+}
+
+func (l lines) String(i int) string { return l.items[l.which[i]].line }
+func (l lines) Len() int            { return len(l.which) }
+
+// draw fills the screen, and leaves the cursor where the next letter goes.
 func (p *picker) draw(w io.Writer) {
 	var b strings.Builder
-	p.moveUp(&b)
+	asked := p.cut(fmt.Sprintf("%s (%d/%d) %s", p.question, len(p.shown), len(p.items), p.typed))
+	b.WriteString("\x1b[H\x1b[K" + asked)
 	first := max(0, p.at-p.rows+1)
-	last := min(len(p.shown), first+p.rows)
-	fmt.Fprintf(&b, "\x1b[K%s (%d/%d) %s\r\n", p.question, len(p.shown), len(p.items), p.typed)
-	for i := first; i < last; i++ {
-		line := "  " + p.items[p.shown[i]]
+	for i := first; i < min(len(p.shown), first+p.rows); i++ {
+		line := "  "
 		if i == p.at {
-			line = "> " + p.items[p.shown[i]]
+			line = "> "
 		}
-		if r := []rune(line); len(r) >= p.width {
-			line = string(r[:p.width-1])
-		}
+		line = p.cut(line + p.items[p.shown[i]].line)
 		if i == p.at && p.colour {
 			line = "\x1b[7m" + line + "\x1b[0m"
 		}
-		b.WriteString("\x1b[K" + line + "\r\n")
+		b.WriteString("\r\n\x1b[K" + line)
 	}
-	b.WriteString("\x1b[K")
-	for range p.drawn - (last - first + 1) { // what was there before
-		b.WriteString("\r\n\x1b[K")
-	}
-	extra := max(0, p.drawn-(last-first+1))
-	p.drawn = last - first + 1 + extra
+	fmt.Fprintf(&b, "\x1b[J\x1b[1;%dH", utf8.RuneCountInString(asked)+1)
 	_, _ = io.WriteString(w, b.String())
 }
 
-// moveUp goes back to the first line that was drawn.
-func (p *picker) moveUp(b *strings.Builder) {
-	b.WriteString("\r")
-	if p.drawn > 0 {
-		fmt.Fprintf(b, "\x1b[%dA", p.drawn)
+// cut leaves what fits into a line.
+func (p *picker) cut(line string) string {
+	if r := []rune(line); len(r) >= p.width {
+		return string(r[:p.width-1])
 	}
+	return line
 }
 
-// clear takes the picker off the screen.
-func (p *picker) clear(w io.Writer) {
-	var b strings.Builder
-	p.moveUp(&b)
-	b.WriteString("\x1b[J")
-	_, _ = io.WriteString(w, b.String())
+// pickerItems are the servers as the picker shows them; what isn't shown is found as by connect's filter.
+func pickerItems(servers []inventory.Server) []item {
+	width := 0
+	for _, s := range servers {
+		width = max(width, len(s.Host))
+	}
+	items := make([]item, len(servers))
+	for i, s := range servers {
+		line := visible(fmt.Sprintf("%-*s  %s  %s  %s", width, s.Host, s.Kind, s.Engine, dash(s.Profile)))
+		items[i] = item{line, func(word string) bool { return s.Matches(word) }}
+	}
+	return items
 }

@@ -17,3 +17,6 @@ func openConsole() (in, out *os.File, err error) {
 	}
 	return in, out, nil
 }
+
+// resizes tells nothing: Windows has no such signal.
+func resizes() (resized <-chan os.Signal, stop func()) { return nil, func() {} }

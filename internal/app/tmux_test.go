@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -114,6 +115,61 @@ func TestPicker(t *testing.T) {
 	s.wait("Server? (6/6)")
 	s.press("C-c")
 	s.wait("exit code 1")
+}
+
+// TestPickerFinds: what is typed finds what connect's own filter does, and what was used stays the first of those that have it.
+func TestPickerFinds(t *testing.T) {
+	t.Parallel()
+	b, env := pickerBed(t)
+	run(t, env, b.helper, "connect", "orders.cluster-ro-bbbbbbbbbbbb.us-east-1.rds.amazonaws.com")
+	s := newScreen(t, env, b.helper+" connect")
+	s.wait("Server? (6/6)", "> orders.cluster-ro-bbbbbbbbbbbb")
+	s.press("orders")
+	shown := s.wait("Server? (4/6) orders", "> orders.cluster-ro-bbbbbbbbbbbb")
+	if strings.Contains(shown, "shop.") {
+		t.Errorf("shop has no orders:\n%s", shown)
+	}
+	s.press("C-u", "team=WEB")
+	s.wait("Server? (2/6) team=WEB", "> shop.aaaaaaaaaaaa")
+	s.press("C-u", "123456789012 us-east-1")
+	s.wait("Server? (3/6) 123456789012 us-east-1", "> orders.cluster-ro-bbbbbbbbbbbb")
+	s.press("C-u", "End")
+	s.wait("> shop.")
+	s.press("Home")
+	s.wait("> orders.cluster-ro-bbbbbbbbbbbb")
+	s.press("PPage", "NPage")
+	s.wait("> shop.")
+	s.press("C-c")
+	s.wait("exit code 1")
+}
+
+// TestPickerIsResized: the list is drawn anew in the terminal's new size, nothing is left of the old one, and all goes at the end.
+func TestPickerIsResized(t *testing.T) {
+	t.Parallel()
+	b, env := pickerBed(t)
+	s := newScreen(t, env, "echo before; "+b.helper+" connect; echo after")
+	s.wait("Server? (6/6)", "> orders.")
+	for _, size := range [][2]string{{"40", "24"}, {"40", "4"}, {"120", "30"}, {"60", "10"}} {
+		s.run("resize-window", "-x", size[0], "-y", size[1])
+		rows, _ := strconv.Atoi(size[1])
+		want := min(6, rows-1)
+		for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+			shown := s.run("capture-pane", "-p")
+			if strings.Count(shown, "Server? (6/6)") == 1 && strings.Count(shown, "\n  ")+strings.Count(shown, "\n> ") == want &&
+				strings.HasPrefix(shown, "Server?") && strings.Count(strings.TrimSpace(shown), "\n") == want {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("at %s:\n%s", size, shown)
+			}
+		}
+	}
+	s.press("End")
+	s.wait("> shop.")
+	s.press("Escape")
+	if last := s.wait("before", "after", "exit code 0"); strings.Contains(last, "shop.") || strings.Contains(last, "Server?") {
+		t.Errorf("the picker is still there:\n%s", last)
+	}
 }
 
 // TestPickerIsPlain: no colour where the user wants none.

@@ -11,10 +11,7 @@ import (
 // name and host. A word matches in any letter case, as a part of the host, name, cluster, engine, account,
 // region, profile, status, a tag's value or its key=value, or as a pattern (*, ?, […]) of the whole of one.
 func Filter(servers []Server, words []string) []Server {
-	lower := make([]string, len(words))
-	for i, w := range words {
-		lower[i] = fold(w)
-	}
+	lower := foldAll(words)
 	var found []Server
 	for _, s := range servers {
 		if matches(s, lower) {
@@ -26,6 +23,17 @@ func Filter(servers []Server, words []string) []Server {
 			strings.Compare(a.Name, b.Name), strings.Compare(a.Host, b.Host))
 	})
 	return found
+}
+
+// Matches says whether [Filter] would keep the server.
+func (s Server) Matches(words ...string) bool { return matches(s, foldAll(words)) }
+
+func foldAll(words []string) []string {
+	lower := make([]string, len(words))
+	for i, w := range words {
+		lower[i] = fold(w)
+	}
+	return lower
 }
 
 // fold also replaces the slash, which path.Match's * would stop at.

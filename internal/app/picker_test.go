@@ -1,0 +1,99 @@
+package app
+
+import (
+	"bufio"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mysql-secret-store-rds/internal/inventory"
+)
+
+// TestPickerOrder: those that have what was typed stay in their order; those with its letters only follow, the best first.
+func TestPickerOrder(t *testing.T) {
+	t.Parallel()
+	p := newPicker("Server?", []item{
+		{"often-orders-prod  writer", nil}, {"o-r-d-e-r-s-prod", nil}, {"Orders-Prod", nil}, {"order-s-prod", nil},
+		{"shop", func(word string) bool { return word == "team=orders" || word == "prod" }},
+	}, false)
+	for _, tc := range []struct {
+		typed string
+		want  []int
+	}{
+		{"", []int{0, 1, 2, 3, 4}},
+		{" ", []int{0, 1, 2, 3, 4}},
+		{"orders", []int{0, 2, 3, 1}},
+		{"ORDERS prod", []int{0, 2, 3, 1}},
+		{"prod", []int{0, 1, 2, 3, 4}},
+		{"team=orders", []int{4}},
+		{"sh prod", []int{4}},
+		{"ordprd", []int{2, 3, 0, 1}},
+		{"orders zz", nil},
+	} {
+		p.typed = tc.typed
+		p.filter()
+		if d := cmp.Diff(tc.want, p.shown); d != "" {
+			t.Errorf("%q: %s", tc.typed, d)
+		}
+	}
+}
+
+// TestPickerFindsAsTheFilter: a word that connect's filter takes is taken in the picker, too.
+func TestPickerFindsAsTheFilter(t *testing.T) {
+	t.Parallel()
+	p := newPicker("Server?", pickerItems([]inventory.Server{
+		{Host: "a.x", Engine: "mysql"},
+		{Host: "b.x", Account: "222222222222", Region: "eu-west-1", Status: "stopped", Cluster: "ledger", Tags: map[string]string{"team": "Orders"}},
+	}), false)
+	for _, typed := range []string{"222222222222", "eu-west-1", "STOP", "ledger", "team=orders", "led*", "b.x team=orders"} {
+		p.typed = typed
+		if p.filter(); !cmp.Equal(p.shown, []int{1}) {
+			t.Errorf("%q: %v", typed, p.shown)
+		}
+	}
+}
+
+func TestPickerKeys(t *testing.T) {
+	t.Parallel()
+	p := newPicker("Server?", make([]item, 10), false)
+	p.rows, p.width = 4, 20
+	for _, tc := range []struct {
+		keys string
+		at   int
+	}{
+		{"\x1b[B", 1}, {"\x1b[6~", 5}, {"\x0e", 6}, {"\x1b[6~", 9}, {"\x1b[5~", 5}, {"\x1b[A", 4}, {"\x10", 3}, {"\x1b[5~", 0},
+		{"\x1b[F", 9}, {"\x1b[H", 0}, {"\x1bOF", 9}, {"\x1bOH", 0}, {"\x1b[4~", 9}, {"\x1b[1~", 0}, {"\x1b[8~", 9}, {"\x1b[7~", 0},
+		{"\x1b[1;5C", 0}, // one that isn't known
+	} {
+		r := bufio.NewReader(strings.NewReader(tc.keys))
+		_, _ = r.Peek(1)
+		if _, over := p.press(readKey(r)); over || p.at != tc.at || r.Buffered() != 0 {
+			t.Errorf("%q: at %d, not %d; over: %v", tc.keys, p.at, tc.at, over)
+		}
+	}
+}
+
+// TestPickerFits: no line is wider than the terminal, nor are there more than it has.
+func TestPickerFits(t *testing.T) {
+	t.Parallel()
+	items := make([]item, 30)
+	for i := range items {
+		items[i].line = strings.Repeat("x", 30)
+	}
+	p := newPicker("Server?", items, false)
+	for _, size := range [][2]int{{80, 24}, {10, 3}, {1, 1}, {31, 40}} {
+		p.width, p.rows, p.at = size[0], size[1]-1, 29
+		var b strings.Builder
+		p.draw(&b)
+		lines := strings.Split(strings.NewReplacer("\x1b[H", "", "\x1b[K", "").Replace(b.String()), "\r\n")
+		if len(lines) > size[1] {
+			t.Errorf("%v: %d lines", size, len(lines))
+		}
+		for _, line := range lines {
+			if line, _, _ = strings.Cut(line, "\x1b"); len(line) >= size[0] {
+				t.Errorf("%v: %q", size, line)
+			}
+		}
+	}
+}
