@@ -59,7 +59,10 @@ func (c *console) cacheCommand() *cobra.Command {
 		Args:  noArguments,
 		RunE:  func(*cobra.Command, []string) error { return c.logout(nil, true, nil) },
 	}
-	cmd.AddCommand(list, clearAll)
+	for _, sub := range []*cobra.Command{list, clearAll} {
+		sub.DisableFlagsInUseLine = true
+		cmd.AddCommand(sub)
+	}
 	return cmd
 }
 

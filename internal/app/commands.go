@@ -236,13 +236,13 @@ func helpOf(cmd *cobra.Command) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\nUsage:\n", strings.TrimSpace(cmd.Long))
 	if cmd.HasAvailableSubCommands() {
-		fmt.Fprintf(&b, "  %s <command>\n\nCommands:\n", Name)
+		fmt.Fprintf(&b, "  %s <command>\n\nCommands:\n", cmd.CommandPath())
 		for _, sub := range cmd.Commands() {
 			if sub.IsAvailableCommand() {
 				fmt.Fprintf(&b, "  %s\n        %s\n", sub.Use, sub.Short)
 			}
 		}
-		fmt.Fprintf(&b, "\n%s --help says more of each.\n", Name+" <command>")
+		fmt.Fprintf(&b, "\n%s <command> --help says more of each.\n", cmd.CommandPath())
 	} else {
 		fmt.Fprintf(&b, "  %s\n", cmd.UseLine())
 	}
