@@ -20,7 +20,7 @@ const starter = `# yaml-language-server: $schema=` + SchemaFile + `
 #
 # The configuration of mysql-secret-store-rds. Nothing here is needed where "discover" knows your accounts.
 # To see what it makes of a server: mysql-secret-store-rds explain user@host:port
-# All there is to say: man config.yaml
+# All there is to say: docs/configuration.md in the repository of mysql-secret-store-rds
 
 # Who keeps the passwords that aren't for RDS: default (MySQL Shell's own helper), a helper's name, a path, or none.
 delegate: DELEGATE

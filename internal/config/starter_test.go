@@ -3,6 +3,8 @@ package config
 import (
 	"bytes"
 	"maps"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -32,6 +34,12 @@ func TestStarter(t *testing.T) {
 				t.Errorf("the delegate is %q, not %q", c.Delegate, delegate)
 			}
 		}
+	}
+	manual := regexp.MustCompile(`: (\S+\.md) in the repository`).FindSubmatch(Starter("none"))
+	if manual == nil {
+		t.Error("the starter names no manual")
+	} else if _, err := os.Stat(filepath.Join("../..", string(manual[1]))); err != nil {
+		t.Error(err)
 	}
 	var all map[string]any
 	uncommented := setting.ReplaceAll(Starter("default"), []byte("$1"))
