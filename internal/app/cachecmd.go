@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"text/tabwriter"
 	"time"
@@ -57,13 +58,45 @@ func (c *console) cacheCommand() *cobra.Command {
 		Short: "drop everything that is kept",
 		Long:  "Drops all tokens and credentials that are kept. The next connections ask AWS again.",
 		Args:  noArguments,
-		RunE:  func(*cobra.Command, []string) error { return c.logout(nil, true, nil) },
+		RunE: func(*cobra.Command, []string) error {
+			store, err := cache.Open(os.Getenv(cache.EnvDir))
+			if err != nil {
+				return err
+			}
+			d, err := dropAll(store)
+			switch {
+			case err != nil:
+				return err
+			case asJSON:
+				return printJSON(c.stdout, d)
+			}
+			d.print(c.stdout)
+			return nil
+		},
 	}
+	clearAll.Flags().BoolVar(&asJSON, "json", false, "print how much was dropped as JSON")
 	for _, sub := range []*cobra.Command{list, clearAll} {
 		sub.DisableFlagsInUseLine = true
 		cmd.AddCommand(sub)
 	}
 	return cmd
+}
+
+// dropped is how much was dropped of the cache.
+type dropped struct {
+	Tokens      int `json:"tokens"`
+	Credentials int `json:"credentials"` // sets of them
+}
+
+// dropAll clears the cache.
+func dropAll(store cache.Store) (dropped, error) {
+	tokens, _ := store.Tokens()
+	kept, _ := store.AllCredentials()
+	return dropped{len(tokens), len(kept)}, store.Clear()
+}
+
+func (d dropped) print(w io.Writer) {
+	fmt.Fprintf(w, "%s and %s dropped\n", count(d.Tokens, "token"), count(d.Credentials, "set of credentials", "sets of credentials"))
 }
 
 // listing is what cache list --json prints.

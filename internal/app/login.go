@@ -317,13 +317,11 @@ func (c *console) logout(patterns []string, all bool, set *profiles.Set) error {
 		return err
 	}
 	if all {
-		tokens, _ := store.Tokens()
-		kept, _ := store.AllCredentials()
-		if err := store.Clear(); err != nil {
-			return err
+		d, err := dropAll(store)
+		if err == nil {
+			d.print(c.stdout)
 		}
-		fmt.Fprintf(c.stdout, "%s and %s dropped\n", count(len(tokens), "token"), count(len(kept), "set of credentials", "sets of credentials"))
-		return nil
+		return err
 	}
 	kept := store.Profiles()
 	var names []string
