@@ -46,6 +46,7 @@ func TestBashCompletion(t *testing.T) {
 				{"explain dba@" + host + ":33", "explain dba@" + host + ":3307"},
 				{"explain --json dba@" + host + ":", "explain --json dba@" + host + ":3307"},
 				{"explain shop.a", "explain everyday@" + host + ":3307"},
+				{"explain sho", "explain everyday@shop."}, // two of them
 				{"token every", "token everyday@"},
 				{"connect shop.a", "connect " + host},
 				{"connect " + host + ":33", "connect " + host + ":3307"},
