@@ -248,7 +248,7 @@ func (w *world) describe(profile string, err error) discover.Description {
 func (c *console) printReport(r discover.Report, f discoverFlags) {
 	for _, p := range r.Preferred {
 		if len(p.Profiles) > 1 {
-			fmt.Fprintf(c.stdout, "account %s: %s of %s: %s\n", p.Account, p.Profile, strings.Join(p.Profiles, ", "), p.Why)
+			fmt.Fprintf(c.stdout, "account %s: %s of %s: %s\n", p.Account, p.Profile, discover.Names(p.Profiles), p.Why)
 		}
 	}
 	switch {

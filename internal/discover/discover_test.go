@@ -1101,3 +1101,13 @@ func TestNothingHangs(t *testing.T) {
 		t.Fatal("it hangs")
 	}
 }
+
+func TestNames(t *testing.T) {
+	t.Parallel()
+	many := strings.Split("a b c d e f g h", " ")
+	for n, want := range map[int]string{0: "", 1: "a", 2: "a, b", 6: "a, b, c, d, e, f", 7: "a, b, c, d, e and 2 more", 8: "a, b, c, d, e and 3 more"} {
+		if got := Names(many[:n]); got != want {
+			t.Errorf("%d: %q, want %q", n, got, want)
+		}
+	}
+}

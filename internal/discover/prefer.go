@@ -247,7 +247,7 @@ func preferred(settled string, reached []candidate, before, gone []string, held 
 	if settled != "" {
 		return profiles, settledWhy
 	}
-	first := func(of []string) string { return "first of " + strings.Join(of, ", ") + " in the AWS configuration; " }
+	first := func(of []string) string { return "first of " + Names(of) + " in the AWS configuration; " }
 	const simulation = "iam:SimulatePrincipalPolicy"
 	switch {
 	case len(profiles) == 0:
@@ -264,13 +264,22 @@ func preferred(settled string, reached []candidate, before, gone []string, held 
 	case len(rest) == 0:
 		why = first(denied) + "none of them may connect (" + simulation + ")"
 	case len(denied) > 0:
-		why = first(rest) + strings.Join(denied, ", ") + " may not connect (" + simulation + ")"
+		why = first(rest) + Names(denied) + " may not connect (" + simulation + ")"
 	case refused:
 		why = first(rest) + simulation + " is not allowed"
 	default:
 		why = first(rest) + simulation + " gave no answer"
 	}
 	return profiles, why
+}
+
+// Names lists a few names, and counts the others.
+func Names(list []string) string {
+	const most = 6
+	if len(list) <= most {
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(list[:most-1], ", "), len(list)-most+1)
 }
 
 // unique drops what is empty or comes a second time.
