@@ -209,7 +209,7 @@ func (c *console) afterSetup(plan setup.Plan, steps []setupStep, f setupFlags) {
 	}
 	switch {
 	case f.undo && len(steps) == 0:
-		fmt.Fprintln(c.stdout, "There is nothing to undo: setup has not been run here.")
+		fmt.Fprintln(c.stdout, "There is nothing to undo: setup has noted nothing, and no MySQL Shell that was found has a link to this program.")
 	case has(stepOpen): // --dry-run
 		fmt.Fprintln(c.stdout, "\nNothing was changed (--dry-run).")
 	case has(stepFailed):

@@ -129,7 +129,7 @@ func TestCopyBack(t *testing.T) {
 			t.Errorf("there is %v, %v", info, err)
 		}
 		b.want(beside, Name+" 1")
-		b.want("home/config/setup.json", "-")
+		b.want(record, "-")
 	}
 }
 
@@ -157,7 +157,7 @@ func TestUsersLink(t *testing.T) {
 		if diff := cmp.Diff(want, b.tree()["/"+beside]); diff != "" {
 			t.Error(diff)
 		}
-		b.want("home/config/setup.json", "-")
+		b.want(record, "-")
 	}
 }
 
@@ -237,7 +237,7 @@ func TestNewShell(t *testing.T) {
 	b.same("a plan", before)
 	b.has(b.apply(Make(b.Input)), "done: link ROOT/home/bin/"+Name+" to ROOT/opt/mysql-shell-9.0/bin/"+Name)
 	b.apply(Undo(b.Input))
-	for _, name := range []string{beside, "opt/mysql-shell-8.0", "opt/mysql-shell-9.0/bin/" + Name, options, "home/config/setup.json"} {
+	for _, name := range []string{beside, "opt/mysql-shell-8.0", "opt/mysql-shell-9.0/bin/" + Name, options, record} {
 		b.want(name, "-")
 	}
 }
@@ -305,7 +305,7 @@ func TestWindows(t *testing.T) {
 	b.want(copied, Name+" 1")
 	b.has(b.done(Undo(b.Input)), "ok: keep ROOT/"+copied+": there was a copy of this program before setup")
 	b.want(copied, Name+" 1")
-	b.want("home/config/setup.json", "-")
+	b.want(record, "-")
 	if err := os.Remove(b.path(copied)); err != nil {
 		t.Fatal(err)
 	}

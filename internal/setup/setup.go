@@ -44,6 +44,7 @@ type Step struct {
 	// begins, so that nothing is lost when the machine stops in between.
 	note func(*state) error
 	do   func(*state) error
+	gone bool // a Shell has no helper after it
 }
 
 // Plan is what Make or Undo found to do. Nothing has happened yet.
@@ -57,14 +58,25 @@ type Plan struct {
 // ErrTemporary is a program that will be gone in a moment.
 var ErrTemporary = errors.New("this program is in the folder of a \"go run\", and a link to it would soon lead nowhere")
 
+// begin is a plan without steps yet.
+func (in Input) begin() (Plan, error) {
+	p := Plan{Shells: in.System.Shells(), file: in.System.record()}
+	beside := stateFile(in.ConfigFile)
+	if p.file == "" {
+		p.file = beside
+	}
+	var err error
+	p.state, err = readState(p.file, beside)
+	return p, err
+}
+
 // Make plans the installation.
 func Make(in Input) (Plan, error) {
 	if in.System.temporary() {
 		return Plan{}, ErrTemporary
 	}
-	p := Plan{Shells: in.System.Shells(), file: stateFile(in.ConfigFile)}
-	var err error
-	if p.state, err = readState(p.file); err != nil {
+	p, err := in.begin()
+	if err != nil {
 		return Plan{}, err
 	}
 	for _, sh := range p.Shells {
@@ -132,7 +144,7 @@ func (p *Plan) apply(s Step) error {
 // nowhere or to another build; what is somebody else's stays.
 func (in Input) link(dir string) Step {
 	sys := in.System
-	path := filepath.Join(dir, Name+sys.exe())
+	path := sys.helperIn(dir)
 	verb := "link"
 	if sys.GOOS == "windows" {
 		verb = "copy"
@@ -323,9 +335,8 @@ func (in Input) completions(st state) []Step {
 // Undo plans to take back what Apply did: option, links, files, folders, as far as nobody has changed them since. What it
 // can't take back stays noted. A link that led nowhere before setup mended it is removed, and doesn't come back.
 func Undo(in Input) (Plan, error) {
-	p := Plan{Shells: in.System.Shells(), file: stateFile(in.ConfigFile)}
-	var err error
-	if p.state, err = readState(p.file); err != nil {
+	p, err := in.begin()
+	if err != nil {
 		return Plan{}, err
 	}
 	// The option first: a helper that isn't called does no harm, an option without a helper does.
@@ -341,15 +352,7 @@ func Undo(in Input) (Plan, error) {
 	for _, o := range p.state.Options {
 		step(o.File, in.switchBack(o))
 	}
-	removes := func(w written) bool { return w.Program && !w.Copy }
-	if file := in.System.OptionsFile(); !known[file] && slices.ContainsFunc(p.state.Files, removes) {
-		if _, value, _, err := readOptions(file); err == nil && isHelper(value) {
-			step(file, Step{
-				What:  fmt.Sprintf("keep %s in %s: it was %s before setup", option, file, helper),
-				Needs: `in MySQL Shell: \option --unset --persist ` + option,
-			})
-		}
-	}
+	options := len(p.Steps)
 	for i, w := range p.state.Files {
 		if known[w.Path] {
 			continue // a run that was cut off noted it twice
@@ -361,9 +364,17 @@ func Undo(in Input) (Plan, error) {
 		}
 	}
 	for _, sh := range p.Shells {
-		path := filepath.Join(sh.Dir, Name+in.System.exe())
+		path := in.System.helperIn(sh.Dir)
 		if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 && !known[path] && in.System.leadsHere(path) {
-			step(path, Step{What: "remove " + path + ", which setup didn't put there", Needs: in.System.removeByHand(path)})
+			step(path, Step{What: "remove " + path + ", which setup has no note of", Needs: in.System.removeByHand(path), gone: true})
+		}
+	}
+	if file := in.System.OptionsFile(); !known[file] {
+		if _, value, _, err := readOptions(file); err == nil && isHelper(value) && p.leavesNone(in.System) {
+			p.Steps = slices.Insert(p.Steps, options, Step{
+				What:  fmt.Sprintf("keep %s in %s: setup has no note of what it was before", option, file),
+				Needs: `in MySQL Shell: \option --unset --persist ` + option,
+			})
 		}
 	}
 	if len(settled) > 0 {
@@ -375,6 +386,14 @@ func Undo(in Input) (Plan, error) {
 		}})
 	}
 	return p, nil
+}
+
+// leavesNone says whether a Shell loses its helper, or none has one.
+func (p Plan) leavesNone(sys System) bool {
+	if slices.ContainsFunc(p.Steps, func(s Step) bool { return s.gone }) {
+		return true
+	}
+	return len(p.Shells) > 0 && !slices.ContainsFunc(p.Shells, func(sh Shell) bool { return sys.usable(sys.helperIn(sh.Dir)) })
 }
 
 // unlink removes a link or, on Windows, a copy of this program. Where setup found a copy that somebody had put there by
@@ -401,7 +420,7 @@ func (in Input) unlink(path string, list []written) Step {
 	case wasCopy && !isLink:
 		s.What, s.Done = "keep "+path+": there was a copy of this program before setup", true
 	case !isLink && sys.isSelf(path): // a program that runs can't remove itself there
-		s.Needs = sys.removeByHand(path)
+		s.Needs, s.gone = sys.removeByHand(path), true
 	case wasCopy && !sys.Writable(filepath.Dir(path)):
 		s.What = "copy " + sys.Binary + " to " + path + ", as there was a copy before setup"
 		s.Needs = "sudo install -m 755 " + paste.Word(sys.Binary) + " " + paste.Word(path)
@@ -409,8 +428,9 @@ func (in Input) unlink(path string, list []written) Step {
 		s.What = "copy " + sys.Binary + " to " + path + ", as there was a copy before setup"
 		s.do = func(st *state) error { return st.undone(path, sys.place(path, true)) }
 	case !sys.Writable(filepath.Dir(path)):
-		s.Needs = sys.removeByHand(path)
+		s.Needs, s.gone = sys.removeByHand(path), true
 	default:
+		s.gone = true
 		s.do = func(st *state) error { return st.undone(path, os.Remove(path)) }
 	}
 	return s

@@ -111,7 +111,10 @@ func (b *bench) want(name, text string) {
 	}
 }
 
-const options = "home/.mysqlsh/options.json"
+const (
+	options = "home/.mysqlsh/options.json"
+	record  = "home/.config/" + Name + "/setup.json"
+)
 
 func TestShells(t *testing.T) {
 	t.Parallel()
@@ -212,7 +215,7 @@ func TestThereAndBack(t *testing.T) {
 	b.apply(Undo(b.Input))
 	b.want(options, before)
 	for _, name := range []string{
-		"usr/bin/" + Name, "home/config/config.yaml", "home/config/config.schema.json", "home/config/setup.json",
+		"usr/bin/" + Name, "home/config/config.yaml", "home/config/config.schema.json", record,
 		"home/.local/share/bash-completion/completions/" + Name, "home/.local/share/zsh/site-functions/_" + Name,
 	} {
 		b.want(name, "-")
@@ -343,7 +346,7 @@ func TestRefusals(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.put("usr/bin/mysqlsh", "", 0o755)
-	b.put("home/config/setup.json", "{}", 0o600)
+	b.put(record, "{}", 0o600)
 	for _, plan := range []func(Input) (Plan, error){Make, Undo} {
 		if _, err := plan(b.Input); err == nil || !strings.Contains(err.Error(), "of version 0, not 1") {
 			t.Errorf("%v", err)

@@ -20,6 +20,8 @@ type state struct {
 	Options []optionBefore `json:"options,omitempty"`
 	Files   []written      `json:"files,omitempty"`
 	Dirs    []string       `json:"folders,omitempty"` // that were not there before
+
+	old string // the file that it was read from, when it has to move
 }
 
 type optionBefore struct {
@@ -114,12 +116,17 @@ func (e *StateError) Unwrap() error { return e.Err }
 
 func stateFile(config string) string { return filepath.Join(filepath.Dir(config), "setup.json") }
 
-func readState(file string) (state, error) {
+// readState reads what is noted in a file or, when there is none, in the one where it was kept before.
+func readState(file, before string) (state, error) {
 	text, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
+	var s state
+	if absent(err) && before != file {
+		file, s.old = before, before
+		text, err = os.ReadFile(file)
+	}
+	if absent(err) {
 		return state{}, nil
 	}
-	var s state
 	if err == nil {
 		err = json.Unmarshal(text, &s)
 	}
@@ -136,8 +143,10 @@ func readState(file string) (state, error) {
 // go with it, as far as they are empty.
 func writeState(file string, s *state) error {
 	if len(s.Files)+len(s.Options) == 0 {
-		if err := os.Remove(file); err != nil && !absent(err) {
-			return err
+		for _, f := range []string{file, s.old} {
+			if err := os.Remove(f); err != nil && !absent(err) { // of "", too
+				return err
+			}
 		}
 		for _, dir := range slices.Backward(s.Dirs) {
 			_ = os.Remove(dir) // somebody else's files are in it
@@ -154,7 +163,12 @@ func writeState(file string, s *state) error {
 	if err := e.Encode(s); err != nil {
 		return err
 	}
-	return replace(file, text.Bytes(), 0o600)
+	if err := replace(file, text.Bytes(), 0o600); err != nil || s.old == "" {
+		return err
+	}
+	err := os.Remove(s.old)
+	s.old = ""
+	return err
 }
 
 func sum(text []byte) string {

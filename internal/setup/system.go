@@ -93,6 +93,25 @@ func (s System) exe() string {
 	return ""
 }
 
+// record is where setup notes what it did; "" when there is no home. It doesn't depend on what names the configuration, as
+// --undo may be typed where XDG_CONFIG_HOME, say, is another.
+func (s System) record() string {
+	dirs := []string{s.Home, ".config"}
+	switch s.GOOS {
+	case "darwin":
+		dirs = []string{s.Home, "Library", "Application Support"}
+	case "windows":
+		dirs = []string{s.Getenv("AppData")}
+	}
+	if dirs[0] == "" {
+		return ""
+	}
+	return stateFile(filepath.Join(append(dirs, Name, "config.yaml")...))
+}
+
+// helperIn is where a Shell in a folder looks for this program.
+func (s System) helperIn(dir string) string { return filepath.Join(dir, Name+s.exe()) }
+
 // Shell is a MySQL Shell: its binary, symbolic links followed, and the folder in which it looks for helpers.
 type Shell struct{ Path, Dir string }
 
@@ -205,6 +224,9 @@ func (s System) otherBuild(path string) bool {
 	}
 	return strings.HasPrefix(s.Version(context.Background(), path), Name+" ")
 }
+
+// usable says whether a Shell that finds a file there has this program for a helper, in whichever version.
+func (s System) usable(path string) bool { return s.leadsHere(path) || s.otherBuild(path) }
 
 // leadsNowhere says whether a link ends in no file at all.
 func leadsNowhere(path string) bool {

@@ -263,7 +263,7 @@ func TestChangedSince(t *testing.T) {
 	b.apply(Undo(b.Input))
 	b.want(options, `{"credentialStore.helper":"x"}`)
 	b.want("home/config/config.yaml", "delegate: none\n")
-	b.want("home/config/setup.json", "-")
+	b.want(record, "-")
 }
 
 // TestOthersSince: what else was written into a file of options that setup made stays.
@@ -307,7 +307,7 @@ func TestMeanwhile(t *testing.T) {
 	b.put(options, `{"credentialStore.helper":"x"}`, 0o600)
 	b.apply(p, err)
 	b.want(options, `{"credentialStore.helper":"x"}`)
-	b.want("home/config/setup.json", "-")
+	b.want(record, "-")
 }
 
 // TestTwoHomes: each of the Shell's options files gets its own helper back.
@@ -346,7 +346,7 @@ func TestDamagedOptions(t *testing.T) {
 	b.put(options, `{"credentialStore.helper":"rds"}`, 0o600)
 	b.apply(Undo(b.Input))
 	b.want(options, `{"credentialStore.helper":"keychain"}`)
-	b.want("home/config/setup.json", "-")
+	b.want(record, "-")
 
 	b.put(options, "\ufeff{}", 0o600)
 	if _, err := Make(b.Input); err == nil || !strings.Contains(err.Error(), "byte order mark") {
@@ -399,11 +399,11 @@ func TestFailed(t *testing.T) {
 
 	b.put(options, `{"credentialStore.helper":"one"}`, 0o600)
 	b.done(Make(b.Input))
-	was := b.text("home/config/setup.json")
+	was := b.text(record)
 	b.put(options, `{"credentialStore.helper":"two"}`, 0o600)
 	fail(true)
 	// The step for the configuration went well, and has another delegate.
-	s, err := readState(b.path("home/config/setup.json"))
+	s, err := readState(b.path(record), "")
 	if err != nil || len(s.Options) != 1 || string(s.Options[0].Before) != `"one"` {
 		t.Errorf("from\n%s\ncame %+v, %v", was, s, err)
 	}
@@ -426,4 +426,79 @@ func TestUndoFailure(t *testing.T) {
 	b.want(options, "-")
 	b.apply(Undo(b.Input))
 	b.same("undo", before)
+}
+
+// TestRecord: undo finds what setup noted when another configuration is named, also where an earlier setup noted it.
+func TestRecord(t *testing.T) {
+	t.Parallel()
+	const keychain = `{"credentialStore.helper":"keychain"}`
+	b := newBench(t)
+	b.put("usr/bin/mysqlsh", "", 0o755)
+	b.put(options, keychain, 0o600)
+	before := b.tree()
+	b.done(Make(b.Input))
+	config := b.ConfigFile
+	b.ConfigFile, b.env["XDG_CONFIG_HOME"] = b.path("xdg/config.yaml"), b.path("xdg")
+	b.done(Undo(b.Input))
+	b.same("undo with another configuration", before)
+
+	b.ConfigFile, b.env["XDG_CONFIG_HOME"] = config, ""
+	b.done(Make(b.Input))
+	const old = "home/config/setup.json"
+	if err := os.Rename(b.path(record), b.path(old)); err != nil {
+		t.Fatal(err)
+	}
+	b.Completions["bash"] = "# newer"
+	b.done(Make(b.Input))
+	b.want(old, "-")
+	if b.text(record) == "-" {
+		t.Error("the old record has not moved")
+	}
+	if err := os.Rename(b.path(record), b.path(old)); err != nil {
+		t.Fatal(err)
+	}
+	b.done(Undo(b.Input))
+	for _, name := range []string{old, record, beside} {
+		b.want(name, "-")
+	}
+	b.want(options, keychain)
+
+	for goos, want := range map[string]string{
+		"linux": "/h/.config/" + Name, "darwin": "/h/Library/Application Support/" + Name, "windows": "/a/" + Name,
+	} {
+		sys := System{GOOS: goos, Home: "/h", Getenv: func(name string) string { return map[string]string{"AppData": "/a", "XDG_CONFIG_HOME": "/x"}[name] }}
+		if got := sys.record(); got != want+"/setup.json" {
+			t.Errorf("%s: %s", goos, got)
+		}
+	}
+}
+
+// TestNoRecord: whoever takes the helper away first learns how to switch it off, also when nothing is noted.
+func TestNoRecord(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.put("usr/bin/mysqlsh", "", 0o755)
+	b.done(Make(b.Input))
+	if err := os.Remove(b.path(record)); err != nil {
+		t.Fatal(err)
+	}
+	const off = `needs: in MySQL Shell: \option --unset --persist credentialStore.helper`
+	want := []string{off, "needs: rm ROOT/" + beside}
+	if diff := cmp.Diff(want, b.apply(Undo(b.Input))); diff != "" {
+		t.Error(diff)
+	}
+	p, err := Undo(b.Input)
+	if err != nil || !strings.HasSuffix(p.Steps[1].What, ", which setup has no note of") {
+		t.Errorf("%+v, %v", p.Steps, err)
+	}
+	if err := os.Remove(b.path(beside)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{off}, b.apply(Undo(b.Input))); diff != "" {
+		t.Error(diff)
+	}
+	b.put(beside, Name+" 0", 0o755) // somebody else's, which stays
+	if diff := cmp.Diff([]string(nil), b.apply(Undo(b.Input))); diff != "" {
+		t.Error(diff)
+	}
 }
