@@ -74,6 +74,7 @@ func TestDependencies(t *testing.T) {
 		{"github.com/sahilm/fuzzy", "app", "it alone has a picker"},
 		{"github.com/spf13/", "app", "it alone knows what a person types"},
 		{"golang.org/x/net", "cname", "it alone asks DNS"},
+		{"golang.org/x/sys", "setup", "it alone asks what it may write before it does"},
 		{"golang.org/x/term", "app", "it alone knows terminals"},
 	}
 	for _, p := range packages {

@@ -60,15 +60,6 @@ func sameFile(a, b string) bool {
 	return err1 == nil && err2 == nil && os.SameFile(one, other)
 }
 
-// writable tries: permissions, read-only file systems and access lists all count.
-func writable(dir string) bool {
-	f, err := os.CreateTemp(dir, ".mysql-secret-store-rds-*")
-	if err != nil {
-		return false
-	}
-	return errors.Join(f.Close(), os.Remove(f.Name())) == nil
-}
-
 func version(ctx context.Context, path string) string {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -188,11 +190,20 @@ func TestVersion(t *testing.T) {
 	}
 }
 
+// TestWritable: looking changes nothing, not even the folder's time.
 func TestWritable(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
+	long := time.Now().Add(-time.Hour).Truncate(time.Second)
+	if err := os.Chtimes(dir, long, long); err != nil {
+		t.Fatal(err)
+	}
 	if !writable(dir) || writable(filepath.Join(dir, "missing")) {
 		t.Error("only the folder that is there can be written")
+	}
+	info, err := os.Stat(dir)
+	if err != nil || runtime.GOOS != "windows" && !info.ModTime().Equal(long) {
+		t.Errorf("trying changed the folder: %v, %v", info.ModTime(), err)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
 		t.Errorf("trying left %v, %v", left, err)
