@@ -54,11 +54,12 @@ func TestMended(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		make func(*bench)
+		back string
 	}{
-		{"it leads nowhere", func(b *bench) { b.link(beside, "/nonexistent/"+Name) }},
-		{"it leads through a file", func(b *bench) { b.put("home/x", "", 0o644); b.link(beside, b.path("home/x/"+Name)) }},
-		{"it leads to itself", func(b *bench) { b.link(beside, Name) }},
-		{"it leads to an older build", func(b *bench) { b.put("home/old", Name+" 0", 0o755); b.link(beside, b.path("home/old")) }},
+		{"it leads nowhere", func(b *bench) { b.link(beside, "/nonexistent/"+Name) }, ""},
+		{"it leads through a file", func(b *bench) { b.put("home/x", "", 0o644); b.link(beside, b.path("home/x/"+Name)) }, ""},
+		{"it leads to itself", func(b *bench) { b.link(beside, Name) }, ""},
+		{"it leads to an older build", func(b *bench) { b.put("home/old", Name+" 0", 0o755); b.link(beside, "../../home/old") }, "../../home/old"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -69,9 +70,165 @@ func TestMended(t *testing.T) {
 			if to, err := os.Readlink(b.path(beside)); err != nil || to != b.System.Binary {
 				t.Errorf("it leads to %s, %v", to, err)
 			}
-			b.apply(Undo(b.Input))
-			b.want(beside, "-")
+			b.apply(Make(b.Input))
+			b.done(Undo(b.Input))
+			if to, _ := os.Readlink(b.path(beside)); to != tc.back {
+				t.Errorf("after undo it leads to %q", to)
+			}
+			b.want(record, "-")
 		})
+	}
+}
+
+// TestLeadBack: what undo can't do itself is a command; a place that is gone since is no place to lead to.
+func TestLeadBack(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.put("usr/bin/mysqlsh", "", 0o755)
+	b.put("home/old", Name+" 0", 0o755)
+	b.link(beside, b.path("home/old"))
+	b.done(Make(b.Input))
+	b.roots[b.path("usr/bin")] = true
+	b.has(b.done(Undo(b.Input)), "needs: sudo ln -sfn ROOT/home/old ROOT/"+beside)
+	if err := os.Remove(b.path("home/old")); err != nil {
+		t.Fatal(err)
+	}
+	b.has(b.done(Undo(b.Input)), "needs: sudo rm ROOT/"+beside)
+}
+
+// TestColleague: another user's working helper stays, by setup and by undo.
+func TestColleague(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name string
+		make func(*bench)
+		want string
+	}{
+		{"another build", func(b *bench) {
+			b.put("alice/bin/x", Name+" 1 (commit a)", 0o755)
+			b.link(beside, b.path("alice/bin/x"))
+		}, "leads to ROOT/alice/bin/x, another build of this program"},
+		{"the same build", func(b *bench) { b.put("alice/bin/x", Name+" 1", 0o755); b.link(beside, b.path("alice/bin/x")) }, "leads to ROOT/alice/bin/x, another build of this program"},
+		{"a newer build", func(b *bench) { b.put("alice/bin/x", Name+" 1.0.1", 0o755); b.link(beside, b.path("alice/bin/x")) }, "leads to ROOT/alice/bin/x, another build of this program"},
+		{"a copy", func(b *bench) { b.put(beside, Name+" 1 (commit a)", 0o755) }, "is another build of this program"},
+		{"an older build", func(b *bench) {
+			b.put("alice/bin/x", Name+" 0", 0o755)
+			b.link(beside, b.path("alice/bin/x"))
+			if err := os.Chown(b.path("alice/bin"), os.Geteuid()+1, -1); err != nil {
+				b.t.Skip(err)
+			}
+		}, "leads to ROOT/alice/bin/x, another build of this program"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			b.put("usr/bin/mysqlsh", "", 0o755)
+			tc.make(b)
+			before := b.tree()
+			b.has(b.done(Make(b.Input)), "ok: ROOT/"+beside+" "+tc.want)
+			b.want(options, "{\"credentialStore.helper\": \"rds\"}\n")
+			b.done(Undo(b.Input))
+			b.same("undo", before)
+		})
+	}
+}
+
+// TestOwnLinkFollows: setup's own link leads to the program that runs, though the one from before is still there.
+func TestOwnLinkFollows(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.put("usr/bin/mysqlsh", "", 0o755)
+	b.done(Make(b.Input))
+	b.put("home/elsewhere", Name+" 1", 0o755)
+	b.System.Binary = b.path("home/elsewhere")
+	b.has(b.done(Make(b.Input)), "done: mend the link ROOT/"+beside+": it should lead to ROOT/home/elsewhere")
+	b.done(Undo(b.Input))
+	b.want(beside, "-")
+}
+
+// TestClosed: a link into a folder that only another may enter is neither broken nor in the way.
+func TestClosed(t *testing.T) {
+	t.Parallel()
+	for _, theirs := range []string{"alice", "alice/bin/x"} {
+		t.Run(theirs, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			b.put("usr/bin/mysqlsh", "", 0o755)
+			b.put("alice/bin/x", Name+" 1", 0o755)
+			b.link(beside, b.path("alice/bin/x"))
+			if err := os.Chmod(b.path(theirs), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			b.asNobody(theirs)
+			const want = "needs: sudo ln -sfn ROOT/home/bin/" + Name + " ROOT/" + beside
+			b.has(b.done(Make(b.Input)), want)
+			if err := os.Chmod(b.path("home"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			b.has(b.done(Make(b.Input)), "needs: sudo install -m 755 ROOT/home/bin/"+Name+" ROOT/usr/local/bin/"+Name+" && sudo ln -sfn ROOT/usr/local/bin/"+Name+" ROOT/"+beside)
+			if to, err := os.Readlink(b.path(beside)); err != nil || to != b.path("alice/bin/x") {
+				t.Errorf("it leads to %s, %v", to, err)
+			}
+			// The person types it, and takes it back.
+			b.put("usr/local/bin/"+Name, Name+" 1", 0o755)
+			if err := os.Remove(b.path(beside)); err != nil {
+				t.Fatal(err)
+			}
+			b.link(beside, b.path("usr/local/bin/"+Name))
+			b.has(b.done(Make(b.Input)), "ok: ROOT/"+beside+" leads to ROOT/usr/local/bin/"+Name+", another build of this program")
+			b.roots[b.path("usr/bin")] = true
+			b.has(b.done(Undo(b.Input)), "needs: sudo ln -sfn ROOT/alice/bin/x ROOT/"+beside)
+		})
+	}
+	// No link, and nobody knows what it is.
+	b := newBench(t)
+	b.put("usr/bin/mysqlsh", "", 0o755)
+	b.put(beside, Name+" 1", 0o700)
+	b.asNobody(beside)
+	b.has(b.done(Make(b.Input)), "needs: ROOT/"+beside+" is there, and you may not run it: ask whose it is")
+}
+
+// TestForAll: root's folder gets no link to where only this user may go.
+func TestForAll(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.put("usr/bin/mysqlsh", "", 0o755)
+	b.roots[b.path("usr/bin")], b.roots[b.path("usr/local/bin")] = true, true
+	if err := os.Chmod(b.path("home"), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	const link = "sudo ln -sfn ROOT/usr/local/bin/" + Name + " ROOT/" + beside
+	const install = "sudo install -m 755 ROOT/home/bin/" + Name + " ROOT/usr/local/bin/" + Name
+	b.has(b.done(Make(b.Input)), "needs: "+install+" && "+link)
+	b.System.GOOS = "darwin"
+	b.has(b.done(Make(b.Input)), "needs: sudo mkdir -p ROOT/usr/local/bin && "+install+" && "+link)
+	b.System.GOOS = "linux"
+	b.put("usr/local/bin/mysqlsh", "", 0o755)
+	b.has(b.done(Make(b.Input)), "needs: "+install)
+	b.put("usr/local/bin/"+Name, Name+" 1", 0o755)
+	b.has(b.done(Make(b.Input)), "needs: "+link)
+	b.has(b.done(Make(b.Input)), "ok: ROOT/usr/local/bin/"+Name+" is another build of this program")
+	b.link(beside, b.path("usr/local/bin/"+Name))
+	b.has(b.done(Make(b.Input)), "ok: ROOT/"+beside+" leads to ROOT/usr/local/bin/"+Name+", another build of this program")
+	// An upgrade.
+	b.put("home/bin/"+Name, Name+" 1.1", 0o755)
+	b.has(b.done(Make(b.Input)), "needs: "+install+" && "+link)
+	words := b.done(Undo(b.Input))
+	b.has(words, "needs: sudo rm ROOT/"+beside)
+}
+
+func TestOlder(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		a, b string
+		want bool
+	}{
+		{"0.1.0 (commit a)", "0.2.0 (commit b)", true}, {"0.9.0", "0.10.0", true}, {"v1.2", "v1.2.1", true}, {"1.0.0-rc1", "1.0.1", true},
+		{"0.1.0 (commit a)", "0.1.0 (commit b)", false}, {"0.2.0", "0.1.9", false}, {"devel", "1", false}, {"1", "devel", false}, {"", "1", false},
+	} {
+		if got := older(Name+" "+tc.a, Name+" "+tc.b); got != tc.want {
+			t.Errorf("%s older than %s: %v", tc.a, tc.b, got)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package setup
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -80,7 +81,7 @@ func Make(in Input) (Plan, error) {
 		return Plan{}, err
 	}
 	for _, sh := range p.Shells {
-		p.Steps = append(p.Steps, in.link(sh.Dir))
+		p.Steps = append(p.Steps, in.link(p.state, sh.Dir))
 	}
 	before, step, err := in.switchOn(p.state)
 	if err != nil {
@@ -141,8 +142,9 @@ func (p *Plan) apply(s Step) error {
 }
 
 // link puts a link to this program into a Shell's folder, or a copy where there are no links. It mends a link that leads
-// nowhere or to another build; what is somebody else's stays.
-func (in Input) link(dir string) Step {
+// nowhere, and replaces what setup put there before, and an older build that is in a folder of the user's own. What is
+// somebody else's stays, also when it is this program: on a host with several users it may be the only one that they can use.
+func (in Input) link(st state, dir string) Step {
 	sys := in.System
 	path := sys.helperIn(dir)
 	verb := "link"
@@ -150,9 +152,13 @@ func (in Input) link(dir string) Step {
 		verb = "copy"
 	}
 	s := Step{What: fmt.Sprintf("%s %s to %s", verb, sys.Binary, path)}
-	entry := written{Path: path, Program: true}
 	now, err := os.Lstat(path)
 	isLink := err == nil && now.Mode()&fs.ModeSymlink != 0
+	to, was := "", ""
+	if isLink {
+		to, _ = os.Readlink(path)
+	}
+	barred := false
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
@@ -161,36 +167,64 @@ func (in Input) link(dir string) Step {
 	case sys.leadsHere(path):
 		s.Done = true
 		return s
-	case !(isLink && leadsNowhere(path)) && !sys.otherBuild(path):
-		s.Needs = fmt.Sprintf("%s is there, and is not this program: look at it, and move it away", path)
-		return s
-	case isLink:
+	case isLink && leadsNowhere(path):
 		s.What = fmt.Sprintf("mend the link %s: it should lead to %s", path, sys.Binary)
+	case isLink && !mayRun(path):
+		s.What = fmt.Sprintf("%s leads to %s, which you may not run: neither may MySQL Shell when you use it", path, to)
+		barred, was = true, to
+	case !mayRun(path):
+		s.Needs = fmt.Sprintf("%s is there, and you may not run it: ask whose it is", path)
+		return s
 	default:
-		s.What = fmt.Sprintf("replace %s, another build of this program", path)
+		build := sys.build(path)
+		if build == "" {
+			s.Needs = fmt.Sprintf("%s is there, and is not this program: look at it, and move it away", path)
+			return s
+		}
+		old := older(build, sys.Version(context.Background(), sys.Binary))
+		put, mine := st.standing(path)
+		moved := mine && (sys.GOOS == "windows" || put.Link != "" && put.Link != sys.Binary && put.Link != sys.common())
+		if !moved && !(old && (mine || ownFolder(path))) {
+			s.What, s.Done = fmt.Sprintf("%s leads to %s, another build of this program", path, to), true
+			if !isLink {
+				s.What = path + " is another build of this program"
+			}
+			return s
+		}
+		if s.What = fmt.Sprintf("replace %s, another build of this program", path); isLink {
+			s.What = fmt.Sprintf("mend the link %s: it should lead to %s", path, sys.Binary)
+		}
+		was = to
 	}
+	target := sys.Binary
+	if barred || !sys.Writable(dir) {
+		if target, s.Needs = sys.placeByHand(path); target != sys.Binary && !barred {
+			s.What = fmt.Sprintf("link %s to %s, as others may not go where %s is", target, path, sys.Binary)
+		}
+	}
+	entry := written{Path: path, Program: true, Link: target}
 	s.note = func(st *state) error {
-		if sys.GOOS == "windows" {
+		if sys.GOOS == "windows" || target == path {
 			program, err := os.ReadFile(sys.Binary)
 			if err != nil {
 				return err
 			}
-			entry.Sum = sum(program)
-		} else {
-			entry.Link = sys.Binary
+			entry.Link, entry.Sum = "", sum(program)
 		}
 		// Nobody's link or copy but setup's own tells what was there before it.
-		mine := slices.IndexFunc(st.Files, func(w written) bool { return w.Path == path && w.stands() })
-		entry.Copy = now != nil && !isLink && mine < 0 || mine >= 0 && st.Files[mine].Copy
+		if put, mine := st.standing(path); mine {
+			entry.Copy, entry.Was = put.Copy, put.Was
+		} else {
+			entry.Copy, entry.Was = now != nil && !isLink, was
+		}
 		st.expect(entry)
 		return nil
 	}
-	if !sys.Writable(dir) {
-		s.Needs = sys.placeByHand(path)
+	if s.Needs != "" {
 		return s
 	}
 	s.do = func(st *state) error {
-		if err := sys.place(path, sys.GOOS == "windows"); err != nil {
+		if err := sys.place(path, target, sys.GOOS == "windows"); err != nil {
 			return err
 		}
 		st.settle(entry)
@@ -333,7 +367,8 @@ func (in Input) completions(st state) []Step {
 }
 
 // Undo plans to take back what Apply did: option, links, files, folders, as far as nobody has changed them since. What it
-// can't take back stays noted. A link that led nowhere before setup mended it is removed, and doesn't come back.
+// can't take back stays noted. A link leads again where it did before setup; one that led nowhere then, or would now, is
+// removed.
 func Undo(in Input) (Plan, error) {
 	p, err := in.begin()
 	if err != nil {
@@ -366,7 +401,7 @@ func Undo(in Input) (Plan, error) {
 	for _, sh := range p.Shells {
 		path := in.System.helperIn(sh.Dir)
 		if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 && !known[path] && in.System.leadsHere(path) {
-			step(path, Step{What: "remove " + path + ", which setup has no note of", Needs: in.System.removeByHand(path), gone: true})
+			step(path, Step{What: "remove " + path + ", which setup has no note of: others may use it", Needs: in.System.removeByHand(path), gone: true})
 		}
 	}
 	if file := in.System.OptionsFile(); !known[file] {
@@ -403,11 +438,14 @@ func (in Input) unlink(path string, list []written) Step {
 	s := Step{What: "remove " + path}
 	info, err := os.Lstat(path)
 	isLink := err == nil && info.Mode()&fs.ModeSymlink != 0
-	ours, wasCopy := isLink && sys.leadsHere(path), false
+	ours, wasCopy, was := isLink && sys.leadsHere(path), false, ""
 	for _, w := range list {
 		if w.Path == path {
 			ours = ours || w.stands()
 			wasCopy = wasCopy || w.Copy
+			if w.Was != "" && !leadsNowhere(from(path, w.Was)) {
+				was = w.Was
+			}
 		}
 	}
 	switch {
@@ -421,12 +459,17 @@ func (in Input) unlink(path string, list []written) Step {
 		s.What, s.Done = "keep "+path+": there was a copy of this program before setup", true
 	case !isLink && sys.isSelf(path): // a program that runs can't remove itself there
 		s.Needs, s.gone = sys.removeByHand(path), true
+	case was != "":
+		s.What = "lead " + path + " to " + was + " again, as before setup"
+		if s.do = func(st *state) error { return st.undone(path, sys.place(path, was, false)) }; !sys.Writable(filepath.Dir(path)) {
+			s.Needs = linkByHand(was, path)
+		}
 	case wasCopy && !sys.Writable(filepath.Dir(path)):
 		s.What = "copy " + sys.Binary + " to " + path + ", as there was a copy before setup"
 		s.Needs = "sudo install -m 755 " + paste.Word(sys.Binary) + " " + paste.Word(path)
 	case wasCopy:
 		s.What = "copy " + sys.Binary + " to " + path + ", as there was a copy before setup"
-		s.do = func(st *state) error { return st.undone(path, sys.place(path, true)) }
+		s.do = func(st *state) error { return st.undone(path, sys.place(path, sys.Binary, true)) }
 	case !sys.Writable(filepath.Dir(path)):
 		s.Needs, s.gone = sys.removeByHand(path), true
 	default:

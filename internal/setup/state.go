@@ -38,6 +38,7 @@ type written struct {
 	Link    string `json:"link,omitempty"`    // where it leads, for a link
 	Program bool   `json:"program,omitempty"` // it is this program, or a link to it
 	Copy    bool   `json:"copy,omitempty"`    // instead of a copy of this program that was there before
+	Was     string `json:"was,omitempty"`     // where the link led before, to something that was there
 }
 
 // stands says whether the file is as setup left it.
@@ -53,6 +54,16 @@ func (w written) stands() bool {
 // wrote says whether a file's text is what setup wrote there.
 func (s state) wrote(path string, text []byte) bool {
 	return slices.Contains(s.Files, written{Path: path, Sum: sum(text)})
+}
+
+// standing gives what setup put into a place, if that is what is there.
+func (s state) standing(path string) (written, bool) {
+	for _, w := range s.Files {
+		if w.Path == path && w.stands() {
+			return w, true
+		}
+	}
+	return written{}, false
 }
 
 // expect notes what is about to stand in a place, beside what setup put there before.
@@ -188,12 +199,17 @@ func follow(path string) string {
 		if err != nil {
 			break
 		}
-		if !filepath.IsAbs(to) {
-			to = filepath.Join(filepath.Dir(path), to)
-		}
-		path = to
+		path = from(path, to)
 	}
 	return path
+}
+
+// from gives what a link at path means by to.
+func from(path, to string) string {
+	if filepath.IsAbs(to) {
+		return to
+	}
+	return filepath.Join(filepath.Dir(path), to)
 }
 
 // replace puts text in place of a file, all of it or nothing. A link stays, and what it leads to is replaced; a file that is

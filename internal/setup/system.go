@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -122,8 +123,7 @@ func (s System) Shells() []Shell {
 		if len(s.Named) == 0 && !strings.HasPrefix(filepath.Base(real), "mysqlsh") {
 			continue // a launcher with many names (snap, mise), beside which no Shell looks for helpers
 		}
-		info, err := os.Stat(real)
-		if err != nil || !info.Mode().IsRegular() || s.GOOS != "windows" && info.Mode()&0o111 == 0 {
+		if !s.program(real) {
 			continue
 		}
 		dir := filepath.Dir(real)
@@ -207,17 +207,45 @@ func (s System) leadsHere(path string) bool {
 	return err1 == nil && err2 == nil && bytes.Equal(a, b)
 }
 
-// otherBuild says whether a file, links followed, is this program in another version. It is asked only if it can be run.
-func (s System) otherBuild(path string) bool {
+// program says whether a path, links followed, is one that can be run.
+func (s System) program(path string) bool {
 	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() || s.GOOS != "windows" && info.Mode()&0o111 == 0 {
-		return false
+	return err == nil && info.Mode().IsRegular() && (s.GOOS == "windows" || info.Mode()&0o111 != 0)
+}
+
+// build gives what a file, links followed, says of its version when it is this program; "" when it is something else. It is
+// asked only if it can be run.
+func (s System) build(path string) string {
+	if !s.program(path) {
+		return ""
 	}
-	return strings.HasPrefix(s.Version(context.Background(), path), Name+" ")
+	if said := s.Version(context.Background(), path); strings.HasPrefix(said, Name+" ") {
+		return said
+	}
+	return ""
+}
+
+// older says whether one build tells a lower version than another: "mysql-secret-store-rds 1.2.3 (commit …)". One that
+// tells no numbers is not older.
+func older(a, b string) bool {
+	numbers := func(build string) (list []int) {
+		word, _, _ := strings.Cut(strings.TrimPrefix(build, Name+" "), " ")
+		word, _, _ = strings.Cut(strings.TrimPrefix(word, "v"), "-")
+		for n := range strings.SplitSeq(word, ".") {
+			i, err := strconv.Atoi(n)
+			if err != nil {
+				return nil
+			}
+			list = append(list, i)
+		}
+		return list
+	}
+	one, other := numbers(a), numbers(b)
+	return one != nil && other != nil && slices.Compare(one, other) < 0
 }
 
 // usable says whether a Shell that finds a file there has this program for a helper, in whichever version.
-func (s System) usable(path string) bool { return s.leadsHere(path) || s.otherBuild(path) }
+func (s System) usable(path string) bool { return s.leadsHere(path) || s.build(path) != "" }
 
 // leadsNowhere says whether a link ends in no file at all.
 func leadsNowhere(path string) bool {
@@ -228,8 +256,8 @@ func leadsNowhere(path string) bool {
 // isSelf says whether a path is the very file of this program.
 func (s System) isSelf(path string) bool { return sameFile(path, s.Binary) }
 
-// place makes path a link to this program, or a copy.
-func (s System) place(path string, copied bool) error {
+// place makes path a link to a program, or a copy.
+func (s System) place(path, to string, copied bool) error {
 	// The Shell takes every file that begins as helpers do for one, also what is left by a setup that was killed.
 	tmp := filepath.Join(filepath.Dir(path), "."+Name+".new")
 	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -238,11 +266,11 @@ func (s System) place(path string, copied bool) error {
 	var err error
 	if copied {
 		var program []byte
-		if program, err = os.ReadFile(s.Binary); err == nil {
+		if program, err = os.ReadFile(to); err == nil {
 			err = errors.Join(os.WriteFile(tmp, program, 0o755), os.Chmod(tmp, 0o755)) // whatever the umask
 		}
 	} else {
-		err = os.Symlink(s.Binary, tmp)
+		err = os.Symlink(to, tmp)
 	}
 	if err == nil {
 		err = os.Rename(tmp, path)
@@ -253,12 +281,46 @@ func (s System) place(path string, copied bool) error {
 	return nil
 }
 
-// placeByHand is what a person has to type instead of place.
-func (s System) placeByHand(path string) string {
-	if s.GOOS == "windows" { // both its shells read these quotes, and no path has one
-		return fmt.Sprintf(`as Administrator: copy "%s" "%s"`, s.Binary, path)
+// common is where every user can run a program.
+func (s System) common() string {
+	return filepath.Join(s.Root+string(filepath.Separator), "usr", "local", "bin", Name)
+}
+
+// openToAll says whether every user of the machine may run this program. Access lists may say otherwise.
+func (s System) openToAll() bool {
+	for path := s.Binary; path != filepath.Clean(s.Root+string(filepath.Separator)) && path != filepath.Dir(path); path = filepath.Dir(path) {
+		if info, err := os.Stat(path); err != nil || info.Mode()&0o001 == 0 {
+			return false
+		}
 	}
-	return "sudo ln -sfn " + paste.Word(s.Binary) + " " + paste.Word(path)
+	return true
+}
+
+// placeByHand is what a person has to type instead of place, and where a link at path leads then. The Shell's folder is for
+// all users, so that a link in it must not lead where only one of them may go.
+func (s System) placeByHand(path string) (target, command string) {
+	if s.GOOS == "windows" { // both its shells read these quotes, and no path has one
+		return s.Binary, fmt.Sprintf(`as Administrator: copy "%s" "%s"`, s.Binary, path)
+	}
+	if s.openToAll() {
+		return s.Binary, linkByHand(s.Binary, path)
+	}
+	target = s.common()
+	install := "sudo install -m 755 " + paste.Word(s.Binary) + " " + paste.Word(target)
+	if s.GOOS == "darwin" { // which doesn't come with that folder
+		install = "sudo mkdir -p " + paste.Word(filepath.Dir(target)) + " && " + install
+	}
+	if path == target {
+		return target, install
+	}
+	if has := s.build(target); has != "" && !older(has, s.Version(context.Background(), s.Binary)) {
+		return target, linkByHand(target, path)
+	}
+	return target, install + " && " + linkByHand(target, path)
+}
+
+func linkByHand(to, path string) string {
+	return "sudo ln -sfn " + paste.Word(to) + " " + paste.Word(path)
 }
 
 // removeByHand is what a person has to type to remove a file.

@@ -488,7 +488,7 @@ func TestNoRecord(t *testing.T) {
 		t.Error(diff)
 	}
 	p, err := Undo(b.Input)
-	if err != nil || !strings.HasSuffix(p.Steps[1].What, ", which setup has no note of") {
+	if err != nil || !strings.HasSuffix(p.Steps[1].What, ", which setup has no note of: others may use it") {
 		t.Errorf("%+v, %v", p.Steps, err)
 	}
 	if err := os.Remove(b.path(beside)); err != nil {
