@@ -214,7 +214,11 @@ func (c *console) afterSetup(plan setup.Plan, steps []setupStep, f setupFlags) {
 		fmt.Fprintln(c.stdout, "\nNothing was changed (--dry-run).")
 	case has(stepFailed):
 	case has(stepByHand):
-		fmt.Fprintln(c.stdout, "\nLeft for you:")
+		heading := "Left for you:"
+		if plan.Waits {
+			heading = "Left for you; until it is done MySQL Shell has no helper, and finds no password:"
+		}
+		fmt.Fprintln(c.stdout, "\n"+heading)
 		for _, s := range steps {
 			if s.State == stepByHand {
 				fmt.Fprintln(c.stdout, "  "+visible(s.Needs))

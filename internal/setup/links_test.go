@@ -41,7 +41,10 @@ func TestForeign(t *testing.T) {
 			if runs != tc.runs {
 				t.Errorf("it was run %d times, not %d", runs, tc.runs)
 			}
-			b.has(b.apply(p, err), "needs: ROOT/"+beside+" is there, and is not this program: look at it, and move it away")
+			words := b.apply(p, err)
+			b.has(words, "needs: ROOT/"+beside+" is there, and is not this program: look at it, and move it away")
+			b.has(words, "needs: then run again: "+Name+" setup")
+			b.want(options, "-") // it would name a helper that no Shell has
 			b.apply(Undo(b.Input))
 			b.same("undo", before)
 		})

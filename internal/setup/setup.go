@@ -52,6 +52,7 @@ type Step struct {
 type Plan struct {
 	Steps  []Step
 	Shells []Shell
+	Waits  bool // no Shell has the helper before a person has done what a step needs
 	state  state
 	file   string // of the state
 }
@@ -80,12 +81,20 @@ func Make(in Input) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
+	placed := false // a Shell has the helper when Apply is done
 	for _, sh := range p.Shells {
-		p.Steps = append(p.Steps, in.link(p.state, sh.Dir))
+		s := in.link(p.state, sh.Dir)
+		placed = placed || s.Needs == ""
+		p.Waits = p.Waits || s.Needs != "" && s.note != nil
+		p.Steps = append(p.Steps, s)
 	}
-	before, step, err := in.switchOn(p.state)
+	p.Waits = p.Waits && !placed
+	before, step, err := in.switchOn(p)
 	if err != nil {
 		return Plan{}, err
+	}
+	if !step.Done && !placed && !p.Waits {
+		step = Step{What: step.What + ": not while no MySQL Shell has the helper", Needs: "then run again: " + Name + " setup"}
 	}
 	if len(p.Shells) > 0 { // a Shell that came later would not find the helper that its option names
 		p.Steps = append(p.Steps, step)
@@ -158,9 +167,10 @@ func (in Input) link(st state, dir string) Step {
 	if isLink {
 		to, _ = os.Readlink(path)
 	}
-	barred := false
+	barred, none := false, false
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		none = true
 	case err != nil:
 		s.Needs = err.Error()
 		return s
@@ -168,6 +178,7 @@ func (in Input) link(st state, dir string) Step {
 		s.Done = true
 		return s
 	case isLink && leadsNowhere(path):
+		none = true
 		s.What = fmt.Sprintf("mend the link %s: it should lead to %s", path, sys.Binary)
 	case isLink && !mayRun(path):
 		s.What = fmt.Sprintf("%s leads to %s, which you may not run: neither may MySQL Shell when you use it", path, to)
@@ -200,6 +211,9 @@ func (in Input) link(st state, dir string) Step {
 	if barred || !sys.Writable(dir) {
 		if target, s.Needs = sys.placeByHand(path); target != sys.Binary && !barred {
 			s.What = fmt.Sprintf("link %s to %s, as others may not go where %s is", target, path, sys.Binary)
+		}
+		if none {
+			s.What += "; until then that MySQL Shell has no helper"
 		}
 	}
 	entry := written{Path: path, Program: true, Link: target}
@@ -234,7 +248,7 @@ func (in Input) link(st state, dir string) Step {
 }
 
 // switchOn makes rds the Shell's persisted helper. It gives the one from before, as JSON; nil for none.
-func (in Input) switchOn(st state) (before json.RawMessage, s Step, err error) {
+func (in Input) switchOn(p Plan) (before json.RawMessage, s Step, err error) {
 	file := in.System.OptionsFile()
 	s.What = fmt.Sprintf("set %s to %s in %s", option, helper, file)
 	if file == "" {
@@ -248,7 +262,7 @@ func (in Input) switchOn(st state) (before json.RawMessage, s Step, err error) {
 	}
 	if isHelper(value) {
 		s.Done = true
-		for _, o := range st.Options {
+		for _, o := range p.state.Options {
 			if o.File == file {
 				before = o.Before // and not "rds"
 			}
@@ -257,6 +271,9 @@ func (in Input) switchOn(st state) (before json.RawMessage, s Step, err error) {
 	}
 	var changed []byte
 	s.note = func(st *state) error {
+		if !p.Waits && !p.haveHelper(in.System) {
+			return errors.New("no MySQL Shell has the helper")
+		}
 		// Somebody may have changed the file while the plan was read.
 		text, value, existed, err := readOptions(file)
 		if err != nil || isHelper(value) {
@@ -428,7 +445,12 @@ func (p Plan) leavesNone(sys System) bool {
 	if slices.ContainsFunc(p.Steps, func(s Step) bool { return s.gone }) {
 		return true
 	}
-	return len(p.Shells) > 0 && !slices.ContainsFunc(p.Shells, func(sh Shell) bool { return sys.usable(sys.helperIn(sh.Dir)) })
+	return len(p.Shells) > 0 && !p.haveHelper(sys)
+}
+
+// haveHelper says whether a Shell has one now.
+func (p Plan) haveHelper(sys System) bool {
+	return slices.ContainsFunc(p.Shells, func(sh Shell) bool { return sys.usable(sys.helperIn(sh.Dir)) })
 }
 
 // unlink removes a link or, on Windows, a copy of this program. Where setup found a copy that somebody had put there by

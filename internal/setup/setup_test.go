@@ -256,14 +256,15 @@ func TestWhatIsTheUsers(t *testing.T) {
 	b.put(completions, "# mine", 0o600)
 	want := []string{
 		"needs: ROOT/usr/bin/mysql-secret-store-rds is there, and is not this program: look at it, and move it away",
+		"needs: then run again: mysql-secret-store-rds setup",
 		"needs: write into ROOT/home/config/config.yaml: delegate: keychain",
 		"ok: keep ROOT/" + completions + ": it is not what setup wrote",
-		"done: set credentialStore.helper to rds in ROOT/home/.mysqlsh/options.json",
 		"done: write ROOT/home/config/config.schema.json, with which editors check the configuration",
 	}
 	if diff := cmp.Diff(want, b.apply(Make(b.Input))); diff != "" {
 		t.Error(diff)
 	}
+	b.want(options, `{"credentialStore.helper":"keychain"}`)
 	b.put(options, `{"credentialStore.helper":"login-path"}`, 0o600)
 	b.put("home/config/config.schema.json", "{ }", 0o600)
 	b.apply(Undo(b.Input))
@@ -308,12 +309,19 @@ func TestRoot(t *testing.T) {
 	b.put("usr/it's here/mysqlsh", "", 0o755)
 	b.System.Named = []string{b.path("usr/it's here/mysqlsh")}
 	b.roots[b.path("usr/it's here")] = true
-	words := b.apply(Make(b.Input))
+	p, err := Make(b.Input)
+	if !p.Waits || !strings.HasSuffix(p.Steps[0].What, "; until then that MySQL Shell has no helper") {
+		t.Errorf("the Shell has no helper: %+v", p)
+	}
+	words := b.apply(p, err)
 	if want := `needs: sudo ln -sfn ROOT/home/bin/mysql-secret-store-rds 'ROOT/usr/it'\''s here/mysql-secret-store-rds'`; words[0] != want {
 		t.Errorf("%q", words)
 	}
 	b.want(options, "{\"credentialStore.helper\": \"rds\"}\n")
 	b.link("usr/it's here/"+Name, b.System.Binary) // the person types it
+	if p, err := Make(b.Input); p.Waits || err != nil {
+		t.Errorf("the Shell has a helper: %+v, %v", p, err)
+	}
 	words = b.apply(Undo(b.Input))
 	if want := `needs: sudo rm 'ROOT/usr/it'\''s here/mysql-secret-store-rds'`; words[0] != want {
 		t.Errorf("%q", words)

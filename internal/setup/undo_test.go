@@ -104,7 +104,10 @@ var befores = []struct {
 		b.put("home/.local/share/zsh/site-functions/_"+Name, "# zsh", 0o600) // the same as setup's
 	}},
 	{"a Shell beside the program", func(b *bench) { b.put("home/bin/mysqlsh", "", 0o755); b.env["PATH"] += ":" + b.path("home/bin") }},
-	{"another's helper", func(b *bench) { b.put("usr/bin/"+Name, "another", 0o755) }},
+	{"another's helper", func(b *bench) {
+		b.put("usr/bin/"+Name, "another", 0o755)
+		b.put("opt/mysql-shell/bin/mysqlsh", "", 0o755)
+	}},
 	{"a copy", func(b *bench) { b.put("usr/bin/"+Name, Name+" 1", 0o755) }},
 }
 
@@ -379,8 +382,8 @@ func TestFailed(t *testing.T) {
 	before := b.tree()
 	fail := func(option bool) {
 		p, err := Make(b.Input)
-		for i, s := range p.Steps {
-			if strings.Contains(s.What, b.path(options)) == option {
+		for i, s := range p.Steps[1:] {
+			if i++; strings.Contains(s.What, b.path(options)) == option {
 				p.Steps[i].do = func(*state) error { return errors.New("busy") }
 			}
 		}
@@ -389,13 +392,13 @@ func TestFailed(t *testing.T) {
 	fail(false)
 	b.want(options, "{\"credentialStore.helper\": \"rds\"}\n")
 	b.done(Undo(b.Input))
-	b.same("all but the option failed", before)
+	b.same("all but the link and the option failed", before)
 
 	p, err := Make(b.Input)
-	p.Steps = p.Steps[:1]
+	p.Steps = p.Steps[:2]
 	p.Steps[0].do = func(*state) error { return errors.New("busy") }
-	b.apply(p, err)
-	b.same("the only step failed", before)
+	b.has(b.apply(p, err), "failed: set credentialStore.helper to rds in ROOT/"+options)
+	b.same("the link failed, and no Shell had a helper", before)
 
 	b.put(options, `{"credentialStore.helper":"one"}`, 0o600)
 	b.done(Make(b.Input))
