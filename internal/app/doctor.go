@@ -28,8 +28,7 @@ import (
 	"mysql-secret-store-rds/internal/token"
 )
 
-// envHelper makes MySQL Shell pass its persisted option over.
-const envHelper = "MYSQLSH_CREDENTIAL_STORE_HELPER"
+const envHelper = setup.EnvHelper
 
 func (c *console) doctorCommand() *cobra.Command {
 	var asJSON bool

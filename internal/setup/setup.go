@@ -22,6 +22,8 @@ const (
 	helper = "rds"
 	// option is the Shell's persisted option.
 	option = "credentialStore.helper"
+	// EnvHelper makes MySQL Shell pass its persisted option over.
+	EnvHelper = "MYSQLSH_CREDENTIAL_STORE_HELPER"
 )
 
 // Input is what setup is to put where.
@@ -98,6 +100,19 @@ func Make(in Input) (Plan, error) {
 	}
 	if len(p.Shells) > 0 { // a Shell that came later would not find the helper that its option names
 		p.Steps = append(p.Steps, step)
+	}
+	if name := in.System.Getenv(EnvHelper); name != "" {
+		if name != helper {
+			p.Steps = append(p.Steps, Step{
+				What:  fmt.Sprintf("%s is %s here, and wins over the option: take it out of what sets it, too", EnvHelper, name),
+				Needs: in.System.unsetByHand(EnvHelper),
+			})
+		}
+		if before == nil { // then it alone named the helper
+			if before, err = json.Marshal(name); err != nil {
+				return Plan{}, err
+			}
+		}
 	}
 	delegate := delegateOf(before)
 	config, err := in.configuration(p.state, delegate)

@@ -244,6 +244,37 @@ func TestNothingBefore(t *testing.T) {
 	}
 }
 
+// TestVariable: the variable that wins over the option has to go; it may be all that names the helper from before.
+func TestVariable(t *testing.T) {
+	t.Parallel()
+	const unset = "needs: unset MYSQLSH_CREDENTIAL_STORE_HELPER"
+	b := newBench(t)
+	b.put("usr/bin/mysqlsh", "", 0o755)
+	b.env[EnvHelper] = "keychain"
+	b.has(b.done(Make(b.Input)), unset)
+	b.want("home/config/config.yaml", "delegate: keychain\n")
+	b.has(b.done(Make(b.Input)), unset)
+	for _, name := range []string{"rds", ""} {
+		b.env[EnvHelper] = name
+		for _, w := range b.done(Make(b.Input)) {
+			if !strings.HasPrefix(w, "ok: ") {
+				t.Errorf("%q: %s", name, w)
+			}
+		}
+	}
+	b.want("home/config/config.yaml", "delegate: keychain\n")
+
+	b = newBench(t)
+	b.put("usr/bin/mysqlsh", "", 0o755)
+	b.put(options, `{"credentialStore.helper":"login-path"}`, 0o600)
+	b.env[EnvHelper] = "keychain"
+	b.has(b.done(Make(b.Input)), unset)
+	b.want("home/config/config.yaml", "delegate: login-path\n")
+	if got := (System{GOOS: "windows"}).unsetByHand("X"); got != "in PowerShell: Remove-Item Env:X" {
+		t.Error(got)
+	}
+}
+
 // TestWhatIsTheUsers: nothing that somebody else wrote, or has changed since, is overwritten or removed.
 func TestWhatIsTheUsers(t *testing.T) {
 	t.Parallel()

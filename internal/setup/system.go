@@ -336,6 +336,14 @@ func (s System) removeByHand(path string) string {
 	return "sudo rm " + paste.Word(path)
 }
 
+// unsetByHand is what a person has to type to be rid of an environment variable.
+func (s System) unsetByHand(name string) string {
+	if s.GOOS == "windows" {
+		return "in PowerShell: Remove-Item Env:" + name
+	}
+	return "unset " + name
+}
+
 type completion struct{ shell, file, note string }
 
 // completions gives the shells that seem to be used, and where their completions belong.
