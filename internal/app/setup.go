@@ -103,6 +103,13 @@ func planSetup(root *cobra.Command, f setupFlags) (setup.Plan, error) {
 	if in.ConfigFile, err = configfile.Path(os.Getenv(configfile.Env)); err != nil {
 		return setup.Plan{}, err
 	}
+	in.Delegate = func(text []byte) (string, error) {
+		cfg, err := config.Parse(configfile.File{Path: in.ConfigFile, Data: text})
+		if err != nil {
+			return "", err
+		}
+		return cfg.Delegate, nil
+	}
 	for _, shell := range completionShells {
 		if in.Completions[shell], err = completionScript(root, shell); err != nil {
 			return setup.Plan{}, err

@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 
 	"mysql-secret-store-rds/internal/paste"
@@ -28,12 +27,14 @@ const (
 
 // Input is what setup is to put where.
 type Input struct {
-	System      System
-	ConfigFile  string
-	Starter     func(delegate string) []byte // the configuration that is written where there is none
-	Schema      []byte                       // of the configuration, for editors
-	SchemaFile  string                       // its name beside the configuration
-	Completions map[string]string            // by shell: bash, zsh, fish
+	System     System
+	ConfigFile string
+	Starter    func(delegate string) []byte // the configuration that is written where there is none
+	// Delegate reads a configuration, and gives the helper that it passes other passwords on to.
+	Delegate    func(text []byte) (string, error)
+	Schema      []byte            // of the configuration, for editors
+	SchemaFile  string            // its name beside the configuration
+	Completions map[string]string // by shell: bash, zsh, fish
 }
 
 // Step is one thing to do, or one that was done before.
@@ -347,34 +348,39 @@ func delegateOf(before json.RawMessage) string {
 	return name
 }
 
-// configuration writes a first configuration, and its schema for editors.
+// configuration writes a first configuration, and its schema for editors. One that is there stays as it is, and a person
+// learns what is wrong with it, or that it passes over the helper from before.
 func (in Input) configuration(st state, delegate string) ([]Step, error) {
 	schema := st.fileStep(in.schemaFile(), in.Schema, "write "+in.schemaFile()+", with which editors check the configuration")
 	s := Step{What: fmt.Sprintf("write a first %s, with delegate: %s", in.ConfigFile, delegate)}
 	text, err := os.ReadFile(in.ConfigFile)
 	write := st.fileStep(in.ConfigFile, in.Starter(delegate), s.What)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("read configuration: %w", err)
+		}
+		return []Step{write, schema}, nil
+	}
+	s.What = "keep " + in.ConfigFile
+	now, err := in.Delegate(text)
 	switch {
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("read configuration: %w", err)
 	case err != nil:
-		s = write
+		s.What += ", which can't be used"
+		s.Needs = fmt.Sprintf("mend it: %v", err)
 	case !write.Done && delegate != "default" && st.wrote(in.ConfigFile, text):
 		// The helper has changed, and the configuration hasn't.
 		s = write
 		s.What = fmt.Sprintf("write %s again, with delegate: %s", in.ConfigFile, delegate)
-	case delegate == "default" || hasDelegate(text):
-		s.What, s.Done = "keep "+in.ConfigFile, true
+	case delegate == "default" || in.System.sameDelegate(now, delegate):
+		s.Done = true
+	case delegate == "none":
+		s.What += ": its delegate is " + now + "; MySQL Shell had no helper"
+		s.Needs = fmt.Sprintf("write into %s: delegate: none, if it is to stay so", in.ConfigFile)
 	default:
-		s.What = "keep " + in.ConfigFile + "; MySQL Shell's helper was " + delegate
-		s.Needs = fmt.Sprintf("write into %s: delegate: %s", in.ConfigFile, delegate)
+		s.What += ": its delegate is " + now + "; MySQL Shell's helper was " + delegate
+		s.Needs = fmt.Sprintf("write into %s: delegate: %s, if the passwords kept there are still wanted", in.ConfigFile, delegate)
 	}
 	return []Step{s, schema}, nil
-}
-
-// hasDelegate says whether a configuration, YAML or JSON, has a key of that name outside of comments.
-func hasDelegate(text []byte) bool {
-	// Compiled here, as initialisation would cost every call of the helper.
-	return regexp.MustCompile(`(?m)^(\x{FEFF}|[^#\n]*[{,])?\s*["']?delegate["']?\s*:`).Match(text)
 }
 
 func (in Input) schemaFile() string {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,7 +39,17 @@ func newBench(t *testing.T) *bench {
 			},
 		},
 		ConfigFile: filepath.Join(root, "home", "config", "config.yaml"), Schema: []byte("{}"), SchemaFile: "config.schema.json",
-		Starter:     func(delegate string) []byte { return []byte("delegate: " + delegate + "\n") },
+		Starter: func(delegate string) []byte { return []byte("delegate: " + delegate + "\n") },
+		Delegate: func(text []byte) (string, error) {
+			if strings.HasPrefix(string(text), "broken") {
+				return "", errors.New("config.yaml:1: broken")
+			}
+			_, name, ok := strings.Cut(strings.TrimSpace(string(text)), "delegate: ")
+			if !ok {
+				name = "default"
+			}
+			return name, nil
+		},
 		Completions: map[string]string{"bash": "# bash", "zsh": "# zsh", "fish": "# fish"},
 	}
 	b.put("home/bin/"+Name, Name+" 1", 0o755)
@@ -244,6 +255,40 @@ func TestNothingBefore(t *testing.T) {
 	}
 }
 
+// TestOwnConfiguration: one that is there stays; it is said, and said again, what the helper from before loses by it.
+func TestOwnConfiguration(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ config, before, what, needs string }{
+		{"delegate: default\n", `"keychain"`, "keep ROOT/home/config/config.yaml: its delegate is default; MySQL Shell's helper was keychain",
+			"write into ROOT/home/config/config.yaml: delegate: keychain, if the passwords kept there are still wanted"},
+		{"delegate: none\n", `"keychain"`, "keep ROOT/home/config/config.yaml: its delegate is none; MySQL Shell's helper was keychain",
+			"write into ROOT/home/config/config.yaml: delegate: keychain, if the passwords kept there are still wanted"},
+		{"cache: true\n", `"<disabled>"`, "keep ROOT/home/config/config.yaml: its delegate is default; MySQL Shell had no helper",
+			"write into ROOT/home/config/config.yaml: delegate: none, if it is to stay so"},
+		{"delegate: keychain\n", `"keychain"`, "keep ROOT/home/config/config.yaml", ""},
+		{"delegate: default\n", `"login-path"`, "keep ROOT/home/config/config.yaml", ""},
+		{"delegate: none\n", `null`, "keep ROOT/home/config/config.yaml", ""},
+		{"broken\n", `"keychain"`, "keep ROOT/home/config/config.yaml, which can't be used", "mend it: config.yaml:1: broken"},
+	} {
+		b := newBench(t)
+		b.put("usr/bin/mysqlsh", "", 0o755)
+		b.put(options, `{"credentialStore.helper":`+tc.before+`}`, 0o600)
+		b.put("home/config/config.yaml", tc.config, 0o600)
+		for range 2 {
+			word := "ok: " + tc.what
+			if tc.needs != "" {
+				word = "needs: " + tc.needs
+			}
+			p, err := Make(b.Input)
+			b.has(b.done(p, err), word)
+			if !slices.ContainsFunc(p.Steps, func(s Step) bool { return strings.ReplaceAll(s.What, b.System.Root, "ROOT") == tc.what }) {
+				t.Errorf("no %q in %+v", tc.what, p.Steps)
+			}
+		}
+		b.want("home/config/config.yaml", tc.config)
+	}
+}
+
 // TestVariable: the variable that wins over the option has to go; it may be all that names the helper from before.
 func TestVariable(t *testing.T) {
 	t.Parallel()
@@ -288,7 +333,7 @@ func TestWhatIsTheUsers(t *testing.T) {
 	want := []string{
 		"needs: ROOT/usr/bin/mysql-secret-store-rds is there, and is not this program: look at it, and move it away",
 		"needs: then run again: mysql-secret-store-rds setup",
-		"needs: write into ROOT/home/config/config.yaml: delegate: keychain",
+		"needs: write into ROOT/home/config/config.yaml: delegate: keychain, if the passwords kept there are still wanted",
 		"ok: keep ROOT/" + completions + ": it is not what setup wrote",
 		"done: write ROOT/home/config/config.schema.json, with which editors check the configuration",
 	}

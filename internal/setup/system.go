@@ -336,6 +336,24 @@ func (s System) removeByHand(path string) string {
 	return "sudo rm " + paste.Word(path)
 }
 
+// sameDelegate says whether two values of a configuration's delegate mean one helper. A path means what its file's name says.
+func (s System) sameDelegate(a, b string) bool {
+	name := func(delegate string) string {
+		delegate = strings.TrimPrefix(strings.TrimSuffix(filepath.Base(delegate), ".exe"), "mysql-secret-store-")
+		if delegate != "default" {
+			return delegate
+		}
+		switch s.GOOS { // MySQL Shell's own (MySQL Shell guide, "Pluggable Password Store")
+		case "windows":
+			return "windows-credential"
+		case "darwin":
+			return "keychain"
+		}
+		return "login-path"
+	}
+	return name(a) == name(b)
+}
+
 // unsetByHand is what a person has to type to be rid of an environment variable.
 func (s System) unsetByHand(name string) string {
 	if s.GOOS == "windows" {

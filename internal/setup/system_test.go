@@ -124,15 +124,18 @@ func TestHelper(t *testing.T) {
 	}
 }
 
-func TestHasDelegate(t *testing.T) {
+func TestSameDelegate(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]bool{
-		"delegate: x\n": true, "cache: true\ndelegate: x\n": true, "cache: true\r\ndelegate : x\r\n": true, "\ufeffdelegate: x": true, `"delegate": x`: true, "'delegate': x": true,
-		"{\n  \"delegate\": \"x\"\n}": true, `{"cache": true, "delegate":"x"}`: true, "{delegate: x}": true,
-		"": false, "# delegate: x\n": false, "  # {delegate: x}\n": false, "cache: true # , delegate: x\n": false, "rules:\n- credential: delegate\n": false, "delegates: x": false,
+	for _, tc := range []struct {
+		goos, a, b string
+		want       bool
+	}{
+		{"linux", "default", "login-path", true}, {"darwin", "keychain", "default", true}, {"windows", "default", "windows-credential", true},
+		{"linux", "default", "keychain", false}, {"linux", "none", "default", false}, {"linux", "none", "none", true}, {"linux", "x", "y", false},
+		{"linux", "/opt/mysql-secret-store-keychain", "keychain", true}, {"windows", "C:/a/mysql-secret-store-x.exe", "x", true}, {"linux", "/opt/other", "keychain", false},
 	} {
-		if got := hasDelegate([]byte(text)); got != want {
-			t.Errorf("%q: %v", text, got)
+		if got := (System{GOOS: tc.goos}).sameDelegate(tc.a, tc.b); got != tc.want {
+			t.Errorf("%+v: %v", tc, got)
 		}
 	}
 }
