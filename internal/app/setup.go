@@ -52,6 +52,9 @@ func (c *console) setup(ctx context.Context, root *cobra.Command, f setupFlags) 
 	if f.json && !f.yes && !f.dryRun {
 		return problem{text: "--json asks nothing, and so needs --yes or --dry-run", run: []string{Name + " setup --dry-run --json"}}
 	}
+	if f.undo && len(f.shells) > 0 {
+		return problem{text: "--undo takes back everything that setup did; --shell doesn't go with it", run: []string{Name + " setup --undo"}}
+	}
 	plan, err := planSetup(root, f)
 	var state *setup.StateError
 	switch {
