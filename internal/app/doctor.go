@@ -22,6 +22,7 @@ import (
 	"mysql-secret-store-rds/internal/credentials"
 	"mysql-secret-store-rds/internal/delegate"
 	"mysql-secret-store-rds/internal/doctor"
+	"mysql-secret-store-rds/internal/paste"
 	"mysql-secret-store-rds/internal/resolve"
 	"mysql-secret-store-rds/internal/serverurl"
 	"mysql-secret-store-rds/internal/setup"
@@ -193,6 +194,13 @@ func here(shells []string) (setup.System, error) {
 		}
 		if err != nil {
 			return setup.System{}, problem{text: "--shell: " + err.Error()}
+		}
+		if !sys.Program(path) {
+			p := problem{text: fmt.Sprintf("--shell: %s is not a program", path)}
+			if inside := filepath.Join(path, "mysqlsh"); sys.Program(inside) {
+				p.hint = "name the program in it: --shell " + paste.Word(inside)
+			}
+			return setup.System{}, p
 		}
 		sys.Named = append(sys.Named, path)
 	}

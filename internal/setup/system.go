@@ -123,7 +123,7 @@ func (s System) Shells() []Shell {
 		if len(s.Named) == 0 && !strings.HasPrefix(filepath.Base(real), "mysqlsh") {
 			continue // a launcher with many names (snap, mise), beside which no Shell looks for helpers
 		}
-		if !s.program(real) {
+		if !s.Program(real) {
 			continue
 		}
 		dir := filepath.Dir(real)
@@ -207,8 +207,8 @@ func (s System) leadsHere(path string) bool {
 	return err1 == nil && err2 == nil && bytes.Equal(a, b)
 }
 
-// program says whether a path, links followed, is one that can be run.
-func (s System) program(path string) bool {
+// Program says whether a path, links followed, is one that can be run.
+func (s System) Program(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().IsRegular() && (s.GOOS == "windows" || info.Mode()&0o111 != 0)
 }
@@ -216,7 +216,7 @@ func (s System) program(path string) bool {
 // build gives what a file, links followed, says of its version when it is this program; "" when it is something else. It is
 // asked only if it can be run.
 func (s System) build(path string) string {
-	if !s.program(path) {
+	if !s.Program(path) {
 		return ""
 	}
 	if said := s.Version(context.Background(), path); strings.HasPrefix(said, Name+" ") {
