@@ -395,9 +395,10 @@ func (in Input) completions(st state) []Step {
 		if !ok {
 			continue
 		}
-		s := st.fileStep(c.file, []byte(text), fmt.Sprintf("write the completions for %s, %s", c.shell, c.file))
+		what := fmt.Sprintf("write the completions for %s, %s", c.shell, c.file)
+		s := st.fileStep(c.file, []byte(text), what)
 		steps = append(steps, s)
-		if c.note != "" && !s.Done {
+		if c.note != "" && s.What == what { // and not somebody else's
 			steps = append(steps, Step{What: "let " + c.shell + " find them", Needs: c.note})
 		}
 	}

@@ -213,6 +213,8 @@ func TestThereAndBack(t *testing.T) {
 	if info, err := os.Stat(b.path(options)); err != nil || info.Mode().Perm() != 0o640 {
 		t.Errorf("options.json has mode %v, %v", info.Mode(), err)
 	}
+	b.has(b.apply(Make(b.Input)), want[0])
+	b.put("home/.zshrc", "fpath+=(~/.local/share/zsh/site-functions)\n", 0o644)
 	for _, word := range b.apply(Make(b.Input)) {
 		if !strings.HasPrefix(word, "ok: ") {
 			t.Errorf("the second time: %s", word)

@@ -390,11 +390,31 @@ func (s System) completions() []completion {
 		list = append(list, completion{"bash", filepath.Join(data, "bash-completion", "completions", Name), ""})
 	}
 	if uses("zsh", ".zshrc") {
-		dir := filepath.Join(data, "zsh", "site-functions")
-		list = append(list, completion{"zsh", filepath.Join(dir, "_"+Name), "write into ~/.zshrc, before compinit: fpath+=(" + paste.Word(dir) + ")"})
+		dir, rc, note := filepath.Join(data, "zsh", "site-functions"), filepath.Join(base("ZDOTDIR"), ".zshrc"), ""
+		if !s.names(rc, dir) {
+			if rc == filepath.Join(s.Home, ".zshrc") {
+				rc = "~/.zshrc"
+			}
+			note = "write into " + rc + ", before compinit: fpath+=(" + paste.Word(dir) + ")"
+		}
+		list = append(list, completion{"zsh", filepath.Join(dir, "_"+Name), note})
 	}
 	if uses("fish", ".config/fish") {
 		list = append(list, completion{"fish", filepath.Join(config, "fish", "completions", Name+".fish"), ""})
 	}
 	return list
+}
+
+// names says whether a shell's file speaks of a folder, be it by way of ~ or $HOME.
+func (s System) names(rc, dir string) bool {
+	text, _ := os.ReadFile(rc) // none says nothing
+	if inside, ok := strings.CutPrefix(dir, s.Home+"/"); ok {
+		dir = "/" + inside
+	}
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); !strings.HasPrefix(line, "#") && strings.Contains(line, dir) {
+			return true
+		}
+	}
+	return false
 }

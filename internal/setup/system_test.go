@@ -166,6 +166,37 @@ func TestCompletionPlaces(t *testing.T) {
 	}
 }
 
+// TestZsh: it is told where the completions are until its file says so, wherever that is.
+func TestZsh(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.env["SHELL"] = "/bin/zsh"
+	note := func() string { return strings.ReplaceAll(b.System.completions()[0].note, b.System.Root, "ROOT") }
+	const line = "fpath+=(ROOT/home/.local/share/zsh/site-functions)"
+	for text, want := range map[string]string{
+		"": "write into ~/.zshrc, before compinit: " + line, "# " + line: "write into ~/.zshrc, before compinit: " + line, "fpath+=(/other)": "write into ~/.zshrc, before compinit: " + line,
+		line: "", "fpath=($HOME/.local/share/zsh/site-functions $fpath)\n": "", "autoload x\n  fpath+=~/.local/share/zsh/site-functions\n": "",
+	} {
+		b.put("home/.zshrc", strings.ReplaceAll(text, "ROOT", b.System.Root), 0o644)
+		if got := note(); got != want {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+	b.env["ZDOTDIR"] = b.path("home/zsh")
+	if got := note(); got != "write into ROOT/home/zsh/.zshrc, before compinit: "+line {
+		t.Error(got)
+	}
+	b.put("home/zsh/.zshrc", strings.ReplaceAll(line, "ROOT", b.System.Root), 0o644)
+	b.env["XDG_DATA_HOME"] = b.path("data")
+	if got := note(); got != "write into ROOT/home/zsh/.zshrc, before compinit: fpath+=(ROOT/data/zsh/site-functions)" {
+		t.Error(got)
+	}
+	b.env["XDG_DATA_HOME"] = ""
+	if got := note(); got != "" {
+		t.Error(got)
+	}
+}
+
 // TestVersion asks real programs, in a folder of the test's.
 func TestVersion(t *testing.T) {
 	t.Parallel()
