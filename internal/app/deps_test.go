@@ -37,7 +37,7 @@ func TestDependencies(t *testing.T) {
 		"internal/inventory":          "private serverurl",                                                                // a private file of endpoints
 		"internal/discover":           "inventory paste private serverurl",                                                // AWS in, inventory out
 		"internal/doctor":             "cname credentials discover inventory paste resolve secret serverurl target token", // looks at all of it
-		"internal/setup":              "paste",                                                                            // commands for a person
+		"internal/setup":              "paste private",                                                                    // commands for a person; one setup at a time
 		"internal/connect":            "private",                                                                          // the most used servers are counted in a private file
 		"internal/cabundle":           "",
 		"internal/cabundle/generate":  "",

@@ -10,9 +10,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
+	"time"
 
 	"mysql-secret-store-rds/internal/paste"
+	"mysql-secret-store-rds/internal/private"
 )
 
 // Name is the file beside mysqlsh, by which MySQL Shell finds the helper; helper is what the Shell calls it.
@@ -48,7 +51,9 @@ type Step struct {
 	// begins, so that nothing is lost when the machine stops in between.
 	note func(*state) error
 	do   func(*state) error
-	gone bool // a Shell has no helper after it
+
+	gone  bool   // a Shell has no helper after it
+	about string // the file that it changes
 }
 
 // Plan is what Make or Undo found to do. Nothing has happened yet.
@@ -58,20 +63,26 @@ type Plan struct {
 	Waits  bool // no Shell has the helper before a person has done what a step needs
 	state  state
 	file   string // of the state
+	old    string // where an earlier setup kept it
+	lock   string // the file that keeps others from it
+	again  func() (Plan, error)
 }
 
 // ErrTemporary is a program that will be gone in a moment.
 var ErrTemporary = errors.New("this program is in the folder of a \"go run\", and a link to it would soon lead nowhere")
 
 // begin is a plan without steps yet.
-func (in Input) begin() (Plan, error) {
-	p := Plan{Shells: in.System.Shells(), file: in.System.record()}
-	beside := stateFile(in.ConfigFile)
+func (in Input) begin(again func(Input) (Plan, error)) (Plan, error) {
+	sys := in.System
+	p := Plan{
+		Shells: sys.Shells(), file: sys.record(), old: stateFile(in.ConfigFile), lock: sys.lockFile(),
+		again: func() (Plan, error) { return again(in) },
+	}
 	if p.file == "" {
-		p.file = beside
+		p.file = p.old
 	}
 	var err error
-	p.state, err = readState(p.file, beside)
+	p.state, err = readState(p.file, p.old)
 	return p, err
 }
 
@@ -80,7 +91,7 @@ func Make(in Input) (Plan, error) {
 	if in.System.temporary() {
 		return Plan{}, ErrTemporary
 	}
-	p, err := in.begin()
+	p, err := in.begin(Make)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -131,20 +142,79 @@ func (p Plan) Open() bool {
 }
 
 // Apply does what is open, tells each step's end, and notes what Undo needs. It goes on after a step that fails, and gives
-// all errors.
+// all errors. One process at a time does so; what another has done since the plan was made counts as done.
 func (p Plan) Apply(tell func(Step, error)) error {
+	open := func(s Step) bool { return !s.Done && (s.Needs == "" || s.note != nil) }
+	if !slices.ContainsFunc(p.Steps, open) {
+		return nil
+	}
+	todo := p.Steps
+	unlock, failed := lock(p.lock)
+	if failed == nil {
+		defer unlock()
+		todo, failed = p.renew()
+	}
 	var problems []error
 	for _, s := range p.Steps {
-		if s.Done || s.Needs != "" && s.note == nil {
+		if !open(s) {
 			continue
 		}
-		err := p.apply(s)
+		err := failed
+		if now := current(s, todo); err == nil && !now.Done {
+			if err = errors.New("it has changed meanwhile: run setup again"); (now.Needs == "") == (s.Needs == "") {
+				err = p.apply(now)
+			}
+		}
 		if s.Needs == "" {
 			tell(s, err)
 		}
 		problems = append(problems, err)
 	}
 	return errors.Join(problems...)
+}
+
+// patience is how long one setup waits for another.
+const patience = 10 * time.Second
+
+// lock keeps other processes from the state, and from all that it stands for.
+func lock(file string) (unlock func(), err error) {
+	if file == "" {
+		return func() {}, nil
+	}
+	for end := time.Now().Add(patience); ; {
+		unlock, err = private.Lock(context.Background(), file, time.Until(end), func() bool { return false })
+		switch {
+		case err == nil:
+			return unlock, nil
+		case !errors.Is(err, private.ErrLetGo): // there are file systems without locks
+			return func() {}, nil
+		case time.Now().After(end):
+			return nil, fmt.Errorf("another setup is at work, and holds %s", file)
+		}
+	}
+}
+
+// current gives what there is to do now of a step; nothing when nobody sees to its file any more.
+func current(s Step, todo []Step) Step {
+	i := slices.IndexFunc(todo, func(now Step) bool { return now.about == s.about })
+	if i < 0 {
+		return Step{Done: true}
+	}
+	return todo[i]
+}
+
+// renew gives the steps as they are now, which are the plan's own unless another process has been at work since.
+func (p *Plan) renew() ([]Step, error) {
+	now, err := readState(p.file, p.old)
+	if err != nil || reflect.DeepEqual(now, p.state) {
+		return p.Steps, err
+	}
+	again, err := p.again()
+	if err != nil {
+		return p.Steps, err
+	}
+	p.state = again.state
+	return again.Steps, nil
 }
 
 func (p *Plan) apply(s Step) error {
@@ -176,7 +246,7 @@ func (in Input) link(st state, dir string) Step {
 	if sys.GOOS == "windows" {
 		verb = "copy"
 	}
-	s := Step{What: fmt.Sprintf("%s %s to %s", verb, sys.Binary, path)}
+	s := Step{What: fmt.Sprintf("%s %s to %s", verb, sys.Binary, path), about: path}
 	now, err := os.Lstat(path)
 	isLink := err == nil && now.Mode()&fs.ModeSymlink != 0
 	to, was := "", ""
@@ -266,6 +336,7 @@ func (in Input) link(st state, dir string) Step {
 // switchOn makes rds the Shell's persisted helper. It gives the one from before, as JSON; nil for none.
 func (in Input) switchOn(p Plan) (before json.RawMessage, s Step, err error) {
 	file := in.System.OptionsFile()
+	s.about = file
 	s.What = fmt.Sprintf("set %s to %s in %s", option, helper, file)
 	if file == "" {
 		s.What = fmt.Sprintf("set %s to %s: there is no home for MySQL Shell's options", option, helper)
@@ -409,7 +480,7 @@ func (in Input) completions(st state) []Step {
 // can't take back stays noted. A link leads again where it did before setup; one that led nowhere then, or would now, is
 // removed.
 func Undo(in Input) (Plan, error) {
-	p, err := in.begin()
+	p, err := in.begin(Undo)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -417,7 +488,7 @@ func Undo(in Input) (Plan, error) {
 	var settled []string // the files whose steps need nothing
 	known := map[string]bool{}
 	step := func(file string, s Step) {
-		known[file] = true
+		known[file], s.about = true, file
 		if s.Done {
 			settled = append(settled, file)
 		}
@@ -452,7 +523,7 @@ func Undo(in Input) (Plan, error) {
 		}
 	}
 	if len(settled) > 0 {
-		p.Steps = append(p.Steps, Step{What: "forget what is settled (" + p.file + ")", do: func(st *state) error {
+		p.Steps = append(p.Steps, Step{What: "forget what is settled (" + p.file + ")", about: p.file, do: func(st *state) error {
 			for _, file := range settled {
 				st.forget(file)
 			}
@@ -579,7 +650,7 @@ func (in Input) switchBack(o optionBefore) Step {
 func (s state) fileStep(path string, text []byte, what string) Step {
 	entry := written{Path: path, Sum: sum(text)}
 	step := Step{
-		What: what,
+		What: what, about: path,
 		note: func(st *state) error {
 			// Somebody may have written it while the plan was read.
 			if have, err := os.ReadFile(path); err == nil && !st.wrote(path, have) {

@@ -101,6 +101,14 @@ func (s System) record() string {
 	return stateFile(filepath.Join(append(dirs, Name, "config.yaml")...))
 }
 
+// lockFile is what setup locks while it works, in no folder that it makes and removes; "" when there is no home.
+func (s System) lockFile() string {
+	if s.Home == "" {
+		return ""
+	}
+	return filepath.Join(s.Home, "."+Name+"-setup.lock")
+}
+
 // helperIn is where a Shell in a folder looks for this program.
 func (s System) helperIn(dir string) string { return filepath.Join(dir, Name+s.exe()) }
 

@@ -8,8 +8,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
+
+	"mysql-secret-store-rds/internal/private"
 )
 
 // tree gives all there is in the bench's machine: modes, what links lead to, texts.
@@ -311,6 +315,106 @@ func TestMeanwhile(t *testing.T) {
 	b.apply(p, err)
 	b.want(options, `{"credentialStore.helper":"x"}`)
 	b.want(record, "-")
+}
+
+// TestTwoPlans: of two plans that were made at one time, the second finds everything done.
+func TestTwoPlans(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.put("usr/bin/mysqlsh", "", 0o755)
+	b.put("opt/mysql-shell/bin/mysqlsh", "", 0o755)
+	b.put(options, `{"credentialStore.helper":"keychain"}`, 0o600)
+	before := b.tree()
+	b.roots[b.path("opt/mysql-shell/bin")] = true
+	for _, plan := range []func(Input) (Plan, error){Make, Undo} {
+		one, err1 := plan(b.Input)
+		two, err2 := plan(b.Input)
+		b.done(one, err1)
+		after := b.tree()
+		words := b.done(two, err2)
+		if len(words) < 5 {
+			t.Errorf("the second said %q", words)
+		}
+		b.same("the second plan", after)
+	}
+	b.same("undo", before)
+
+	// It came to be somebody else's meanwhile.
+	one, err1 := Make(b.Input)
+	two, err2 := Make(b.Input)
+	b.done(one, err1)
+	if err := os.Remove(b.path(beside)); err != nil {
+		t.Fatal(err)
+	}
+	b.put(beside, "another", 0o755)
+	b.has(b.apply(two, err2), "failed: link ROOT/home/bin/"+Name+" to ROOT/"+beside)
+	b.want(beside, "another")
+}
+
+// TestAtOnce: many setups, then many undos.
+func TestAtOnce(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.put("usr/bin/mysqlsh", "", 0o755)
+	b.put(options, `{"credentialStore.helper":"keychain"}`, 0o600)
+	before := b.tree()
+	for range 5 {
+		for _, plan := range []func(Input) (Plan, error){Make, Undo} {
+			var all errgroup.Group
+			for range 6 {
+				all.Go(func() error {
+					p, err := plan(b.Input)
+					if err != nil {
+						return err
+					}
+					return p.Apply(func(Step, error) {})
+				})
+			}
+			if err := all.Wait(); err != nil {
+				t.Error(err)
+			}
+			if s, err := readState(b.path(record), ""); err != nil || len(s.Options) > 0 && string(s.Options[0].Before) != `"keychain"` {
+				t.Errorf("noted: %+v, %v", s, err)
+			}
+		}
+		b.same("undo", before)
+	}
+}
+
+// TestLock: a setup waits for another, but not for one that was killed, and goes on without where there are no locks.
+func TestLock(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.put("usr/bin/mysqlsh", "", 0o755)
+	const lock = "home/." + Name + "-setup.lock"
+	b.put(lock, "", 0o600)
+	b.done(Make(b.Input))
+	b.want(lock, "-")
+	unlock, err := private.Lock(t.Context(), b.path(lock), 0, func() bool { return false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Undo(b.Input)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error)
+	go func() { ended <- p.Apply(func(Step, error) {}) }()
+	select {
+	case err := <-ended:
+		t.Errorf("it didn't wait: %v", err)
+	case <-time.After(100 * time.Millisecond):
+		b.want(beside, Name+" 1")
+		unlock()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	b.want(beside, "-")
+
+	b.put(lock+"/folder", "", 0o600)
+	b.done(Make(b.Input))
+	b.want(beside, Name+" 1")
 }
 
 // TestTwoHomes: each of the Shell's options files gets its own helper back.
