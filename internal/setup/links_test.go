@@ -163,11 +163,6 @@ func TestClosed(t *testing.T) {
 				t.Fatal(err)
 			}
 			b.asNobody(theirs)
-			const want = "needs: sudo ln -sfn ROOT/home/bin/" + Name + " ROOT/" + beside
-			b.has(b.done(Make(b.Input)), want)
-			if err := os.Chmod(b.path("home"), 0o700); err != nil {
-				t.Fatal(err)
-			}
 			b.has(b.done(Make(b.Input)), "needs: sudo install -m 755 ROOT/home/bin/"+Name+" ROOT/usr/local/bin/"+Name+" && sudo ln -sfn ROOT/usr/local/bin/"+Name+" ROOT/"+beside)
 			if to, err := os.Readlink(b.path(beside)); err != nil || to != b.path("alice/bin/x") {
 				t.Errorf("it leads to %s, %v", to, err)

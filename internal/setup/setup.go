@@ -295,7 +295,7 @@ func (in Input) link(st state, dir string) Step {
 	}
 	target := sys.Binary
 	if barred || !sys.Writable(dir) {
-		if target, s.Needs = sys.placeByHand(path); target != sys.Binary && !barred {
+		if target, s.Needs = sys.placeByHand(path, barred); target != sys.Binary && !barred {
 			s.What = fmt.Sprintf("link %s to %s, as others may not go where %s is", target, path, sys.Binary)
 		}
 		if none {

@@ -305,15 +305,16 @@ func (s System) openToAll() bool {
 }
 
 // placeByHand is what a person has to type instead of place, and where a link at path leads then. The Shell's folder is for
-// all users, so that a link in it must not lead where only one of them may go.
-func (s System) placeByHand(path string) (target, command string) {
+// all users, so that a link in it must not lead where only one of them may go; nor, where it takes the place of another
+// user's, to what is one user's at all.
+func (s System) placeByHand(path string, anothers bool) (target, command string) {
 	if s.GOOS == "windows" { // both its shells read these quotes, and no path has one
 		return s.Binary, fmt.Sprintf(`as Administrator: copy "%s" "%s"`, s.Binary, path)
 	}
-	if s.openToAll() {
+	target = s.common()
+	if s.Binary == target || s.openToAll() && !anothers {
 		return s.Binary, linkByHand(s.Binary, path)
 	}
-	target = s.common()
 	install := "sudo install -m 755 " + paste.Word(s.Binary) + " " + paste.Word(target)
 	if s.GOOS == "darwin" { // which doesn't come with that folder
 		install = "sudo mkdir -p " + paste.Word(filepath.Dir(target)) + " && " + install
