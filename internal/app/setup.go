@@ -223,19 +223,22 @@ func (c *console) afterSetup(plan setup.Plan, steps []setupStep, f setupFlags) {
 	case has(stepOpen): // --dry-run
 		fmt.Fprintln(c.stdout, "\nNothing was changed (--dry-run).")
 	case has(stepFailed):
-	case has(stepByHand):
-		heading := "Left for you:"
-		if plan.Waits {
-			heading = "Left for you; until it is done MySQL Shell has no helper, and finds no password:"
-		}
-		fmt.Fprintln(c.stdout, "\n"+heading)
-		for _, s := range steps {
-			if s.State == stepByHand {
-				fmt.Fprintln(c.stdout, "  "+visible(s.Needs))
+	default:
+		if has(stepByHand) {
+			heading := "Left for you:"
+			if plan.Waits {
+				heading = "Left for you; until it is done MySQL Shell has no helper, and finds no password:"
+			}
+			fmt.Fprintln(c.stdout, "\n"+heading)
+			for _, s := range steps {
+				if s.State == stepByHand {
+					fmt.Fprintln(c.stdout, "  "+visible(s.Needs))
+				}
 			}
 		}
-	case f.undo:
-	case len(plan.Shells) > 0:
+		if !plan.Ready {
+			return
+		}
 		fmt.Fprintln(c.stdout, "\nMySQL Shell asks this helper from its next start on.")
 		if _, err := knownServers(); err != nil {
 			fmt.Fprintf(c.stdout, "Next, find your servers: %s discover\n", Name)

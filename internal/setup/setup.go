@@ -61,6 +61,7 @@ type Plan struct {
 	Steps  []Step
 	Shells []Shell
 	Waits  bool // no Shell has the helper before a person has done what a step needs
+	Ready  bool // when Apply is done a Shell asks the helper, from its next start on
 	state  state
 	file   string // of the state
 	old    string // where an earlier setup kept it
@@ -113,8 +114,10 @@ func Make(in Input) (Plan, error) {
 	if len(p.Shells) > 0 { // a Shell that came later would not find the helper that its option names
 		p.Steps = append(p.Steps, step)
 	}
+	p.Ready = placed && step.Needs == ""
 	if name := in.System.Getenv(EnvHelper); name != "" {
 		if name != helper {
+			p.Ready = false
 			p.Steps = append(p.Steps, Step{
 				What:  fmt.Sprintf("%s is %s here, and wins over the option: take it out of what sets it, too", EnvHelper, name),
 				Needs: in.System.unsetByHand(EnvHelper),

@@ -388,7 +388,7 @@ func TestRoot(t *testing.T) {
 	b.System.Named = []string{b.path("usr/it's here/mysqlsh")}
 	b.roots[b.path("usr/it's here")] = true
 	p, err := Make(b.Input)
-	if !p.Waits || !strings.HasSuffix(p.Steps[0].What, "; until then that MySQL Shell has no helper") {
+	if !p.Waits || p.Ready || !strings.HasSuffix(p.Steps[0].What, "; until then that MySQL Shell has no helper") {
 		t.Errorf("the Shell has no helper: %+v", p)
 	}
 	words := b.apply(p, err)
@@ -397,7 +397,7 @@ func TestRoot(t *testing.T) {
 	}
 	b.want(options, "{\"credentialStore.helper\": \"rds\"}\n")
 	b.link("usr/it's here/"+Name, b.System.Binary) // the person types it
-	if p, err := Make(b.Input); p.Waits || err != nil {
+	if p, err := Make(b.Input); p.Waits || !p.Ready || err != nil {
 		t.Errorf("the Shell has a helper: %+v, %v", p, err)
 	}
 	words = b.apply(Undo(b.Input))
