@@ -136,17 +136,26 @@ func TestColleague(t *testing.T) {
 	}
 }
 
-// TestOwnLinkFollows: setup's own link leads to the program that runs, though the one from before is still there.
+// TestOwnLinkFollows: setup's own link leads to the program that runs, though the one from before is still there; undo knows
+// where it led before the first.
 func TestOwnLinkFollows(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("usr/bin/mysqlsh", "", 0o755)
-	b.done(Make(b.Input))
-	b.put("home/elsewhere", Name+" 1", 0o755)
-	b.System.Binary = b.path("home/elsewhere")
-	b.has(b.done(Make(b.Input)), "done: mend the link ROOT/"+beside+": it should lead to ROOT/home/elsewhere")
-	b.done(Undo(b.Input))
-	b.want(beside, "-")
+	for _, before := range []string{"", "../../home/old"} {
+		b := newBench(t)
+		b.put("usr/bin/mysqlsh", "", 0o755)
+		if before != "" {
+			b.put("home/old", Name+" 0", 0o755)
+			b.link(beside, before)
+		}
+		b.done(Make(b.Input))
+		b.put("home/elsewhere", Name+" 1", 0o755)
+		b.System.Binary = b.path("home/elsewhere")
+		b.has(b.done(Make(b.Input)), "done: mend the link ROOT/"+beside+": it should lead to ROOT/home/elsewhere")
+		b.done(Undo(b.Input))
+		if to, _ := os.Readlink(b.path(beside)); to != before {
+			t.Errorf("after undo it leads to %q, not %q", to, before)
+		}
+	}
 }
 
 // TestClosed: a link into a folder that only another may enter is neither broken nor in the way.
