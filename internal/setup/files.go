@@ -1,0 +1,119 @@
+package setup
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// configuration writes a first configuration, and its schema for editors. One that is there stays as it is, and a person
+// learns what is wrong with it, or that it passes over the helper from before.
+func (in Input) configuration(st state, delegate string) ([]Step, error) {
+	schema := st.fileStep(in.schemaFile(), in.Schema, "write "+in.schemaFile()+", with which editors check the configuration")
+	s := Step{What: fmt.Sprintf("write a first %s, with delegate: %s", in.ConfigFile, delegate)}
+	text, err := os.ReadFile(in.ConfigFile)
+	write := st.fileStep(in.ConfigFile, in.Starter(delegate), s.What)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("read configuration: %w", err)
+		}
+		return []Step{write, schema}, nil
+	}
+	s.What = "keep " + in.ConfigFile
+	now, err := in.Delegate(text)
+	switch {
+	case err != nil:
+		s.What += ", which can't be used"
+		s.Needs = fmt.Sprintf("mend it: %v", err)
+	case !write.Done && delegate != "default" && st.wrote(in.ConfigFile, text):
+		// The helper has changed, and the configuration hasn't.
+		s = write
+		s.What = fmt.Sprintf("write %s again, with delegate: %s", in.ConfigFile, delegate)
+	case delegate == "default" || in.System.sameDelegate(now, delegate):
+		s.Done = true
+	case delegate == "none":
+		s.What += ": its delegate is " + now + "; MySQL Shell had no helper"
+		s.Needs = fmt.Sprintf("write into %s: delegate: none, if it is to stay so", in.ConfigFile)
+	default:
+		s.What += ": its delegate is " + now + "; MySQL Shell's helper was " + delegate
+		s.Needs = fmt.Sprintf("write into %s: delegate: %s, if the passwords kept there are still wanted", in.ConfigFile, delegate)
+	}
+	return []Step{s, schema}, nil
+}
+
+func (in Input) schemaFile() string {
+	return filepath.Join(filepath.Dir(in.ConfigFile), in.SchemaFile)
+}
+
+// completions installs them for the shells that seem to be used.
+func (in Input) completions(st state) []Step {
+	var steps []Step
+	for _, c := range in.System.completions() {
+		text, ok := in.Completions[c.shell]
+		if !ok {
+			continue
+		}
+		what := fmt.Sprintf("write the completions for %s, %s", c.shell, c.file)
+		s := st.fileStep(c.file, []byte(text), what)
+		steps = append(steps, s)
+		if c.note != "" && s.What == what { // and not somebody else's
+			steps = append(steps, Step{What: "let " + c.shell + " find them", Needs: c.note})
+		}
+	}
+	return steps
+}
+
+// remove removes a file that setup wrote.
+func (s state) remove(path string) Step {
+	step := Step{What: "remove " + path}
+	text, err := os.ReadFile(path)
+	switch {
+	case absent(err):
+		step.Done = true
+	case err != nil:
+		step.Needs = err.Error()
+	case !s.wrote(path, text):
+		step.What, step.Done = "keep "+path+": you have changed it", true
+	default:
+		step.do = func(st *state) error { return st.undone(path, os.Remove(follow(path))) }
+	}
+	return step
+}
+
+// fileStep is the step of writing a file. One that is there and that setup didn't write, or that somebody has changed
+// since, stays as it is.
+func (s state) fileStep(path string, text []byte, what string) Step {
+	entry := written{Path: path, Sum: sum(text)}
+	step := Step{
+		What: what, about: path,
+		note: func(st *state) error {
+			// Somebody may have written it while the plan was read.
+			if have, err := os.ReadFile(path); err == nil && !st.wrote(path, have) {
+				return fmt.Errorf("%s: somebody else has just written it", path)
+			}
+			st.folders(path)
+			st.expect(entry)
+			return nil
+		},
+		do: func(st *state) error {
+			if err := replace(path, text, 0o644); err != nil {
+				return err
+			}
+			st.settle(entry)
+			return nil
+		},
+	}
+	have, err := os.ReadFile(path)
+	switch {
+	case err == nil && bytes.Equal(have, text):
+		step.Done = true
+	case err != nil && !absent(err):
+		step.Needs, step.note = err.Error(), nil
+	case err == nil && !s.wrote(path, have):
+		step.What, step.Done = "keep "+path+": it is not what setup wrote", true
+	}
+	return step
+}
