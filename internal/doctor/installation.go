@@ -110,7 +110,7 @@ func (in Installation) checkHelper(s Shell) Finding {
 	case !same && in.Version != nil && !strings.HasPrefix(in.Version(path), program+" "):
 		return Finding{name, Fail, path + " is not this program: look at it, and move it away", []string{"ls -l " + paste.Word(path)}}
 	case !same:
-		return Finding{name, Warn, fmt.Sprintf("%s is another build than %s; setup replaces it where it is yours, and no newer", path, in.Binary), []string{setup}}
+		return Finding{name, Warn, fmt.Sprintf("%s is another build than %s; setup replaces it where it is yours, and older", path, in.Binary), []string{setup}}
 	}
 	return Finding{name, OK, path + " is this build", nil}
 }

@@ -83,7 +83,7 @@ func TestInstallation(t *testing.T) {
 		{"another version", func(t *testing.T, in *Installation, helper string) {
 			write(t, helper, "that build", 0o755)
 			in.Version = func(string) string { return "mysql-secret-store-rds 0.1.0" }
-		}, []string{"warn helper: DIR/bin/mysql-secret-store-rds is another build than DIR/mysql-secret-store-rds; setup replaces it where it is yours, and no newer"}, setup},
+		}, []string{"warn helper: DIR/bin/mysql-secret-store-rds is another build than DIR/mysql-secret-store-rds; setup replaces it where it is yours, and older"}, setup},
 		{"neither Shell nor option", func(_ *testing.T, in *Installation, _ string) { in.Shells, in.Helper = nil, "" },
 			[]string{"warn shell: no MySQL Shell found in PATH or the usual places", "- helper",
 				"warn option: credentialStore.helper is not set (options.json), which matters when there is a MySQL Shell"}, "https://dev.mysql.com/downloads/shell/"},
@@ -92,9 +92,9 @@ func TestInstallation(t *testing.T) {
 		{"a dangling link", func(t *testing.T, in *Installation, helper string) { link(t, filepath.Dir(in.Binary)+"/old", helper) },
 			[]string{"fail helper: DIR/bin/mysql-secret-store-rds leads to DIR/old, which is not there"}, setup},
 		{"another build of the same size", func(t *testing.T, _ *Installation, helper string) { write(t, helper, "that build", 0o755) },
-			[]string{"warn helper: DIR/bin/mysql-secret-store-rds is another build than DIR/mysql-secret-store-rds; setup replaces it where it is yours, and no newer"}, setup},
+			[]string{"warn helper: DIR/bin/mysql-secret-store-rds is another build than DIR/mysql-secret-store-rds; setup replaces it where it is yours, and older"}, setup},
 		{"another build", func(t *testing.T, _ *Installation, helper string) { write(t, helper, "build", 0o755) },
-			[]string{"warn helper: DIR/bin/mysql-secret-store-rds is another build than DIR/mysql-secret-store-rds; setup replaces it where it is yours, and no newer"}, setup},
+			[]string{"warn helper: DIR/bin/mysql-secret-store-rds is another build than DIR/mysql-secret-store-rds; setup replaces it where it is yours, and older"}, setup},
 		{"no program", func(t *testing.T, _ *Installation, helper string) {
 			if runtime.GOOS == "windows" {
 				t.Skip("no modes")
