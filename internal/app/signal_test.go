@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -23,6 +24,10 @@ func TestSignalsReachTheDelegate(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		t.Run(sig.String(), func(t *testing.T) {
 			t.Parallel()
+			// A signal that is ignored here, as under nohup, would be ignored in every child, too.
+			caught := make(chan os.Signal, 1)
+			signal.Notify(caught, sig)
+			defer signal.Stop(caught)
 			b := startBed(t)
 			for _, name := range []string{"login-path", "keychain"} {
 				if _, err := testbed.Install(fakeHelper, b.folder, name); err != nil {
