@@ -70,9 +70,7 @@ func (in Input) link(st state, dir string) Step {
 	}
 	target := sys.Binary
 	if barred || !sys.Writable(dir) {
-		if target, s.Needs = sys.placeByHand(path, barred); target != sys.Binary && !barred {
-			s.What = fmt.Sprintf("link %s to %s, as others may not go where %s is", target, path, sys.Binary)
-		}
+		target, s.Needs = sys.placeByHand(path, barred)
 		if none {
 			s.What += "; until then that MySQL Shell has no helper"
 		}

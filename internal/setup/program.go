@@ -149,25 +149,14 @@ func (s System) common() string {
 	return filepath.Join(s.Root+string(filepath.Separator), "usr", "local", "bin", Name)
 }
 
-// openToAll says whether every user of the machine may run this program. Access lists may say otherwise.
-func (s System) openToAll() bool {
-	for path := s.Binary; path != filepath.Clean(s.Root+string(filepath.Separator)) && path != filepath.Dir(path); path = filepath.Dir(path) {
-		if info, err := os.Stat(path); err != nil || info.Mode()&0o001 == 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// placeByHand is what a person has to type instead of place, and where a link at path leads then. The Shell's folder is for
-// all users, so that a link in it must not lead where only one of them may go; nor, where it takes the place of another
-// user's, to what is one user's at all.
+// placeByHand is what a person has to type instead of place, and where a link at path leads then. One that takes the place of
+// another user's must not lead to what is one user's at all.
 func (s System) placeByHand(path string, anothers bool) (target, command string) {
 	if s.GOOS == "windows" { // both its shells read these quotes, and no path has one
 		return s.Binary, fmt.Sprintf(`as Administrator: copy "%s" "%s"`, s.Binary, path)
 	}
 	target = s.common()
-	if s.Binary == target || s.openToAll() && !anothers {
+	if s.Binary == target || !anothers {
 		return s.Binary, linkByHand(s.Binary, path)
 	}
 	install := "sudo install -m 755 " + paste.Word(s.Binary) + " " + paste.Word(target)
