@@ -26,9 +26,9 @@ var fleet = testbed.Fleet{
 }
 
 // discoverFleet runs discover against 500 accounts with 4 regions of 20 endpoints each, says what it
-// took, and gives the inventory.
-func discoverFleet(dir, helper string, limit bool) (inventory string, err error) {
-	home := filepath.Join(dir, "fleet")
+// took, and gives the inventory. With denied, an operation, no region can be read in full.
+func discoverFleet(dir, helper, denied string, limit bool) (inventory string, err error) {
+	home := filepath.Join(dir, "fleet"+denied)
 	keys := &testbed.Keys{}
 	source := testbed.Key{ID: "AKIABENCH", Secret: "secret", Owner: "arn:aws:iam::123456789012:user/dba"}
 	keys.Add(source)
@@ -37,6 +37,9 @@ func discoverFleet(dir, helper string, limit bool) (inventory string, err error)
 	aws.AddFleet(fleet)
 	for _, operation := range fleetCalls {
 		aws.Delay(operation, latency)
+	}
+	if denied != "" {
+		aws.Break(testbed.Fault{Operation: denied, Status: 403, Code: "AccessDenied", Message: "not authorized"})
 	}
 	if err := os.MkdirAll(filepath.Join(home, ".aws"), 0o700); err != nil {
 		return "", err
@@ -62,7 +65,7 @@ func discoverFleet(dir, helper string, limit bool) (inventory string, err error)
 	if err := json.Unmarshal(out, &report); err != nil {
 		return "", err
 	}
-	if report.Servers != fleet.Count() || report.Accounts != fleet.Accounts {
+	if denied == "" && report.Servers != fleet.Count() || report.Accounts != fleet.Accounts {
 		return "", fmt.Errorf("discover found %d servers in %d accounts, not %d in %d", report.Servers, report.Accounts, fleet.Count(), fleet.Accounts)
 	}
 	calls := 0
@@ -71,10 +74,14 @@ func discoverFleet(dir, helper string, limit bool) (inventory string, err error)
 	}
 	least := time.Duration(calls) * latency / parallel
 	memory := maxRSS(cmd.ProcessState)
-	fmt.Printf("discover: %d endpoints of %d accounts in %d regions each: %.1f s, %d MiB at most, %.1f calls for an account\n",
-		report.Servers, report.Accounts, len(fleet.Regions), took.Seconds(), memory>>20, float64(calls)/float64(fleet.Accounts))
-	fmt.Printf("          %d calls of %v, %d at once, take %.1f s by themselves: %.0f%% of the time\n\n",
-		calls, latency, parallel, least.Seconds(), 100*least.Seconds()/took.Seconds())
+	if denied != "" {
+		fmt.Printf("the same, but not allowed %s: %.1f s, %d MiB at most\n\n", denied, took.Seconds(), memory>>20)
+	} else {
+		fmt.Printf("discover: %d endpoints of %d accounts in %d regions each: %.1f s, %d MiB at most, %.1f calls for an account\n",
+			report.Servers, report.Accounts, len(fleet.Regions), took.Seconds(), memory>>20, float64(calls)/float64(fleet.Accounts))
+		fmt.Printf("          %d calls of %v, %d at once, take %.1f s by themselves: %.0f%% of the time\n\n",
+			calls, latency, parallel, least.Seconds(), 100*least.Seconds()/took.Seconds())
+	}
 	if limit && memory > memoryLimit {
 		return "", fmt.Errorf("discover needed %d MiB; the limit is %d", memory>>20, memoryLimit>>20)
 	}

@@ -73,7 +73,10 @@ func bench(runs int, limit float64) (err error) {
 	if err != nil {
 		return err
 	}
-	inventory, err := discoverFleet(dir, helper, limit > 0)
+	inventory, err := discoverFleet(dir, helper, "", limit > 0)
+	if err == nil {
+		_, err = discoverFleet(dir, helper, "DescribeDBProxies", limit > 0)
+	}
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ type Input struct {
 	Configured []string          // every profile there is: what the inventory says of others is forgotten; nil: forget none
 	Parallel   int               // profiles, or accounts and regions, at once; 0: 16
 	Timeout    time.Duration     // of one call with all its attempts; 0: [DefaultTimeout]
-	Slow       time.Duration     // how long a profile may take to log in until the next one has its turn; 0: 5 s
+	Slow       time.Duration     // how long a profile may take to log in until the next one has its turn, within bounds; 0: 5 s
 	Path       string            // of the inventory
 	DryRun     bool              // don't write
 	Now        time.Time         // when the servers are seen

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -1078,6 +1079,76 @@ func TestSlowProfile(t *testing.T) {
 	want := []string{host("a1", "aaaa", west), host("b1", "bbbb", west), host("b2", "bbbb", west)}
 	if d := cmp.Diff(want, w.hosts(t)); d != "" {
 		t.Error(d)
+	}
+}
+
+// loggingIn makes a profile's login take as long as wait does.
+func (w *world) loggingIn(wait func(ctx context.Context, profile string) error) {
+	plain := w.deps.Config
+	w.deps.Config = func(ctx context.Context, profile, region string) (aws.Config, error) {
+		cfg, err := plain(ctx, profile, region)
+		given := cfg.Credentials
+		cfg.Credentials = aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
+			if err := wait(ctx, profile); err != nil {
+				return aws.Credentials{}, err
+			}
+			return given.Retrieve(ctx)
+		})
+		return cfg, err
+	}
+}
+
+// TestOnePersonManyCodes: each profile has its time for being asked, however many there are.
+func TestOnePersonManyCodes(t *testing.T) {
+	t.Parallel()
+	var list []string
+	for i := range 30 {
+		list = append(list, fmt.Sprintf("p%02d %s %s", i, west, user(one, fmt.Sprint("p", i))))
+	}
+	w := newWorld(t, list...)
+	for i := range w.in.Profiles {
+		w.in.Profiles[i].Asks = true
+	}
+	w.in.Parallel, w.in.Slow, w.in.Timeout = 4, time.Millisecond, 600*time.Millisecond
+	person := make(chan struct{}, 1)
+	w.loggingIn(func(ctx context.Context, _ string) error {
+		select {
+		case person <- struct{}{}:
+			time.Sleep(40 * time.Millisecond)
+			<-person
+		case <-ctx.Done():
+		}
+		return ctx.Err()
+	})
+	w.in.Settled = map[string]string{"aaaa": "p00"} // so that IAM isn't asked with credentials anew
+	w.SetServers(one, west, instances("aaaa", west, "a1"))
+	if r := w.run(t); r.Servers != 1 || len(r.Problems) > 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestSlowLoginsAreBounded: those that have given their turns up are not without end.
+func TestSlowLoginsAreBounded(t *testing.T) {
+	t.Parallel()
+	var list []string
+	for i := range 20 {
+		list = append(list, fmt.Sprintf("p%02d %s %s", i, west, user(one, fmt.Sprint("p", i))))
+	}
+	w := newWorld(t, list...)
+	w.in.Parallel, w.in.Slow = 1, time.Millisecond
+	ctx, end := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer end()
+	var now, most atomic.Int32
+	w.loggingIn(func(ctx context.Context, _ string) error {
+		most.Store(max(most.Load(), now.Add(1)))
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	if r, err := Run(ctx, w.in, w.deps); err != nil || !r.Interrupted {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if n := most.Load(); n < 2 || n > 1+slowLogins {
+		t.Errorf("%d logins at once", n)
 	}
 }
 

@@ -24,12 +24,13 @@ func Find(ctx context.Context, cfg aws.Config, e serverurl.Endpoint, region, acc
 	g.only = e.Name
 	switch e.Kind {
 	case serverurl.Instance:
-		if err = g.readInstances(ctx, client); err == nil && g.servers[e.Host].Cluster != "" {
-			s = g.servers[e.Host]
-			g.only = s.Cluster
-			err = g.readClusters(ctx, client)
-			s.ResourceID = g.clusters[s.Cluster].ResourceID
-			return s, err == nil, err
+		if err = g.readInstances(ctx, client); err == nil {
+			if s, _ = g.server(e.Host); s.Cluster != "" {
+				g.only = s.Cluster
+				err = g.readClusters(ctx, client)
+				s.ResourceID = g.clusters[s.Cluster].ResourceID
+				return s, err == nil, err
+			}
 		}
 	case serverurl.Writer, serverurl.Reader:
 		err = g.readClusters(ctx, client)
@@ -52,7 +53,7 @@ func Find(ctx context.Context, cfg aws.Config, e serverurl.Endpoint, region, acc
 		err = nil
 	}
 	g.finish()
-	s, found = g.servers[e.Host]
+	s, found = g.server(e.Host)
 	return s, found && err == nil, err
 }
 
@@ -84,4 +85,13 @@ func isNotFound(err error) bool {
 		return true
 	}
 	return false
+}
+
+// server gives one of those that were gathered.
+func (g *gathered) server(host string) (s inventory.Server, found bool) {
+	p, found := g.servers[host]
+	if found {
+		s, _ = unpack(p) // which add has packed
+	}
+	return s, found
 }

@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// slowLogins is how many logins may be under way, for each thing that is done at once, after they have given up their turns.
+const slowLogins = 4
+
 // pair is one account in one region, and who reaches it.
 type pair struct {
 	account   string
@@ -38,6 +41,7 @@ type failure struct {
 type look struct {
 	*run
 	turns  chan struct{} // one for each thing that is done at once
+	slow   chan struct{} // one for each login that has given its turn up
 	others crowd         // what the profiles that ask a person wait for
 	wg     sync.WaitGroup
 
@@ -59,7 +63,7 @@ type regionList struct {
 // look gives the profiles that AWS knows and what was read, both in the order of profiles.
 func (r *run) look(ctx context.Context) ([]*reach, []*pair) {
 	l := &look{
-		run: r, turns: make(chan struct{}, r.in.Parallel), others: crowd{gone: make(chan struct{})},
+		run: r, turns: make(chan struct{}, r.in.Parallel), slow: make(chan struct{}, slowLogins*r.in.Parallel), others: crowd{gone: make(chan struct{})},
 		pairs: map[string]*pair{}, lists: map[string]*regionList{},
 	}
 	if len(r.in.Profiles) > 0 {
@@ -103,12 +107,7 @@ func (l *look) visit(ctx context.Context, which func(Profile) bool) {
 		}
 		l.others.enter()
 		l.wg.Go(func() {
-			end := sync.OnceFunc(func() {
-				<-l.turns
-				l.others.leave()
-			})
-			defer end()
-			defer time.AfterFunc(l.in.Slow, end).Stop()
+			defer l.mayBeSlow(p)()
 			a := l.identity(ctx, p)
 			if a == nil {
 				l.tell(func() { l.identified++ })
@@ -124,6 +123,39 @@ func (l *look) visit(ctx context.Context, which func(Profile) bool) {
 				}
 			})
 		})
+	}
+}
+
+// mayBeSlow lets a login that takes long give its turn to the next one, and counts it as gone, so that nobody waits for
+// it; end is to be called at its end. Those that ask a person keep their turns: one person gives one code after the other.
+func (l *look) mayBeSlow(p Profile) (end func()) {
+	leave := sync.OnceFunc(func() {
+		<-l.turns
+		l.others.leave()
+	})
+	if p.Asks {
+		return leave
+	}
+	ended, slow := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(slow)
+		select {
+		case <-ended:
+			return
+		case <-time.After(l.in.Slow):
+		}
+		select {
+		case <-ended:
+		case l.slow <- struct{}{}: // else there are so many that it keeps its turn
+			leave()
+			<-ended
+			<-l.slow
+		}
+	}()
+	return func() {
+		close(ended)
+		<-slow
+		leave()
 	}
 }
 

@@ -31,8 +31,9 @@ type reading struct {
 
 // packed is a server as JSON, which takes a quarter of the memory: there may be tens of thousands.
 type packed struct {
-	host string
-	json []byte
+	host     string
+	resource string // its resource id, if IAM authentication is on
+	json     []byte
 }
 
 // maxResources is how many resource ids of one account and region are kept to ask IAM about. One is enough as
@@ -43,8 +44,8 @@ const maxResources = 20
 type gathered struct {
 	run      *run
 	pair     *pair
-	only     string                      // the one name to ask for; "": all
-	servers  map[string]inventory.Server // by host
+	only     string            // the one name to ask for; "": all
+	servers  map[string]packed // by host
 	ids      map[string]bool
 	clusters map[string]inventory.Server // by name, of every engine
 	custom   []inventory.Server
@@ -54,7 +55,7 @@ type gathered struct {
 
 func newGathered(r *run, p *pair) *gathered {
 	return &gathered{
-		run: r, pair: p, servers: map[string]inventory.Server{}, ids: map[string]bool{},
+		run: r, pair: p, servers: map[string]packed{}, ids: map[string]bool{},
 		clusters: map[string]inventory.Server{}, proxies: map[string]inventory.Server{},
 	}
 }
@@ -169,7 +170,7 @@ func (g *gathered) add(s inventory.Server) {
 		s.Kind, s.ID = e.Kind, e.ID
 	}
 	if isMySQL(s.Engine) {
-		g.servers[s.Host] = s
+		g.servers[s.Host] = pack(s)
 	}
 }
 
@@ -191,10 +192,10 @@ func (g *gathered) finish() {
 	r.some = r.some || len(r.ids) > 0 // a first page, perhaps
 	for _, host := range slices.Sorted(maps.Keys(g.servers)) {
 		s := g.servers[host]
-		if s.IAM && s.ResourceID != "" && len(r.resources) < maxResources {
-			include(&r.resources, s.ResourceID)
+		if s.resource != "" && len(r.resources) < maxResources {
+			include(&r.resources, s.resource)
 		}
-		r.servers = append(r.servers, pack(s))
+		r.servers = append(r.servers, s)
 	}
 	g.run.mu.Lock()
 	g.run.servers += len(r.servers)
@@ -360,7 +361,11 @@ func pack(s inventory.Server) packed {
 	if err != nil {
 		panic("discover: a server that is no JSON: " + err.Error()) // it is made of text and the kinds there are
 	}
-	return packed{s.Host, data}
+	p := packed{host: strings.Clone(s.Host), json: data}
+	if s.IAM {
+		p.resource = strings.Clone(s.ResourceID)
+	}
+	return p
 }
 
 // unpack gives a packed server back.
