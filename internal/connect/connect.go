@@ -3,11 +3,13 @@
 package connect
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Kind is a client program.
@@ -28,7 +30,7 @@ type Client struct {
 // ErrNoClient is a machine with none of the client programs.
 var ErrNoClient = errors.New("neither mysqlsh nor mariadb nor mysql is on PATH")
 
-// Find gives the client programs on PATH, MySQL Shell first; it is [ErrNoClient] that there are none.
+// Find gives MySQL Shell, or else the other client programs on PATH; it is [ErrNoClient] that there are none.
 func Find() ([]Client, error) {
 	var found []Client
 	for _, c := range []struct {
@@ -43,6 +45,9 @@ func Find() ([]Client, error) {
 			c.kind = MariaDB
 		}
 		found = append(found, Client{c.kind, path})
+		if c.kind == Shell {
+			break // which does all that the others do
+		}
 	}
 	if len(found) == 0 {
 		return nil, ErrNoClient
@@ -63,7 +68,11 @@ func OnPath(name, program string) bool {
 
 // isMariaDB asks a program called mysql who it is.
 func isMariaDB(path string) bool {
-	out, err := exec.Command(path, "--no-defaults", "--version").Output()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, "--no-defaults", "--version")
+	cmd.WaitDelay = time.Second
+	out, err := cmd.Output()
 	return err == nil && strings.Contains(string(out), "MariaDB")
 }
 

@@ -98,9 +98,13 @@ func TestFind(t *testing.T) {
 		{"mariadb", "", MariaDB},
 		{"mysqlsh", "", Shell},
 	} {
-		if path := program(tc.name, tc.says); len(want) > 0 && want[0].Path == path {
+		path := program(tc.name, tc.says)
+		switch {
+		case tc.kind == Shell: // which does all that the others do
+			want = []Client{{tc.kind, path}}
+		case len(want) > 0 && want[0].Path == path:
 			want[0].Kind = tc.kind
-		} else {
+		default:
 			want = append([]Client{{tc.kind, path}}, want...)
 		}
 		got, err := Find()

@@ -107,6 +107,7 @@ type loaded struct {
 	cfg      aws.Config
 	provider aws.CredentialsProvider
 	asked    time.Duration // the longest life that is asked for of a role
+	process  bool          // a credential_process is run
 }
 
 // tooLong says whether AWS refused the length of a role's session: "The requested DurationSeconds
@@ -123,7 +124,9 @@ func (p *Provider) Config(ctx context.Context) (aws.Config, error) {
 	if err != nil {
 		return aws.Config{}, p.explain(ctx, err)
 	}
-	p.loaded.Store(l)
+	if !l.process { // which would have ctx's limit
+		p.loaded.Store(l)
+	}
 	cfg := l.cfg
 	detach(&cfg)
 	cfg.Credentials = aws.NewCredentialsCache(p)
@@ -224,13 +227,15 @@ func (p *Provider) load(ctx context.Context, limit time.Duration) (*loaded, erro
 			o.Retryer = retry.NewStandard(func(s *retry.StandardOptions) { s.MaxBackoff = 100 * time.Millisecond })
 		}),
 	}
-	if end, ok := ctx.Deadline(); ok {
-		options = append(options, config.WithProcessCredentialOptions(func(o *processcreds.Options) {
+	process := false
+	options = append(options, config.WithProcessCredentialOptions(func(o *processcreds.Options) {
+		process = true
+		if end, ok := ctx.Deadline(); ok {
 			// The SDK keeps ctx from the program; this way it is ended before we are, or, when it is
 			// more than one process, the shell that began it.
 			o.Timeout = time.Until(end) - endProcess
-		}))
-	}
+		}
+	}))
 	if p.source.Profile != "" {
 		options = append(options, config.WithSharedConfigProfile(p.source.Profile))
 	}
@@ -245,7 +250,7 @@ func (p *Provider) load(ctx context.Context, limit time.Duration) (*loaded, erro
 		return nil, err
 	}
 	if p.source.RoleARN == "" {
-		return &loaded{cfg, cfg.Credentials, asked}, nil
+		return &loaded{cfg, cfg.Credentials, asked, process}, nil
 	}
 	provider := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), p.source.RoleARN, func(o *stscreds.AssumeRoleOptions) {
 		if p.source.ExternalID != "" {
@@ -254,7 +259,7 @@ func (p *Provider) load(ctx context.Context, limit time.Duration) (*loaded, erro
 		o.RoleSessionName = p.source.RoleSessionName
 		assume(o)
 	})
-	return &loaded{cfg, provider, asked}, nil
+	return &loaded{cfg, provider, asked, process}, nil
 }
 
 // loadSDK is [config.LoadDefaultConfig], which panics at a setting whose value is a lone quote (config/internal/ini: unquote).
