@@ -76,8 +76,8 @@ func findResource(ep serverurl.Endpoint, s inventory.Server, profile string) str
 		what, name, query = "db-clusters --db-cluster-identifier", ep.Name, "DBClusters[0].DbClusterResourceId"
 	case ep.Kind == serverurl.Instance && s.Cluster != "":
 		what, name, query = "db-clusters --db-cluster-identifier", s.Cluster, "DBClusters[0].DbClusterResourceId"
-	case ep.Kind == serverurl.Instance:
-		what, name, query = "db-instances --db-instance-identifier", ep.Name, "DBInstances[0].DbiResourceId"
+	case ep.Kind == serverurl.Instance: // whose name doesn't tell whether it is in a cluster
+		what, name, query = "db-instances --db-instance-identifier", ep.Name, "DBInstances[0].[DbiResourceId,DBClusterIdentifier]"
 	default:
 		return ""
 	}
@@ -85,10 +85,18 @@ func findResource(ep serverurl.Endpoint, s inventory.Server, profile string) str
 	if profile != "" {
 		command += " --profile " + paste.Word(profile)
 	}
-	if ep.Kind == serverurl.Proxy {
-		command += " | sed 's/.*://'" // the id ends the ARN
-	}
 	return command
+}
+
+// whatItGives says which part of findResource's answer is the id.
+func whatItGives(ep serverurl.Endpoint, s inventory.Server) string {
+	switch {
+	case ep.Kind == serverurl.Proxy:
+		return "the end of what the command gives, prx-…, for RESOURCE_ID"
+	case ep.Kind == serverurl.Instance && s.Cluster == "":
+		return "what the command gives for RESOURCE_ID, or, where it names a cluster, too, with that one's DbClusterResourceId"
+	}
+	return "what the command gives for RESOURCE_ID"
 }
 
 // enableIAM is the command that switches IAM authentication on. An instance in a cluster has the cluster's setting.

@@ -38,10 +38,10 @@ func TestFindResource(t *testing.T) {
 		cluster string
 		want    string
 	}{
-		{serverurl.Endpoint{Name: "a"}, "", "aws rds describe-db-instances --db-instance-identifier a --query 'DBInstances[0].DbiResourceId'" + by},
+		{serverurl.Endpoint{Name: "a"}, "", "aws rds describe-db-instances --db-instance-identifier a --query 'DBInstances[0].[DbiResourceId,DBClusterIdentifier]'" + by},
 		{serverurl.Endpoint{Name: "a"}, "c", "aws rds describe-db-clusters --db-cluster-identifier c --query 'DBClusters[0].DbClusterResourceId'" + by},
 		{serverurl.Endpoint{Name: "c", Kind: serverurl.Reader}, "", "aws rds describe-db-clusters --db-cluster-identifier c --query 'DBClusters[0].DbClusterResourceId'" + by},
-		{serverurl.Endpoint{Name: "p", Kind: serverurl.Proxy}, "", "aws rds describe-db-proxies --db-proxy-name p --query 'DBProxies[0].DBProxyArn'" + by + " | sed 's/.*://'"},
+		{serverurl.Endpoint{Name: "p", Kind: serverurl.Proxy}, "", "aws rds describe-db-proxies --db-proxy-name p --query 'DBProxies[0].DBProxyArn'" + by},
 		{serverurl.Endpoint{Name: "x", Kind: serverurl.Custom}, "", ""},
 	} {
 		if diff := cmp.Diff(tc.want, findResource(tc.ep, inventory.Server{Region: "eu-west-1", Cluster: tc.cluster}, "prod")); diff != "" {

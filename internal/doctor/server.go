@@ -368,7 +368,7 @@ func (v *visit) checkPermission(ctx context.Context) {
 			s.Account, s.Cluster = cmp.Or(v.server.Account, v.account), v.server.Cluster
 		}
 		if find := findResource(v.Resolution.Endpoint, s, v.profile()); !v.absent && find != "" && s.Account != "" {
-			text += "; this policy allows it, with what the command gives for RESOURCE_ID"
+			text += "; this policy allows it, with " + whatItGives(v.Resolution.Endpoint, s)
 			do = []string{find, policy(connectARN(s, "RESOURCE_ID", v.t.User))}
 		}
 		v.warn(name, text, do...)

@@ -333,18 +333,18 @@ func TestCauses(t *testing.T) {
 			"warn token: not checked: there are no valid credentials to sign it with",
 		}, nil},
 		{"an AWS that doesn't answer", func(w *ward) {
-			w.Patience = 300 * time.Millisecond
+			w.Patience = time.Second
 			for _, operation := range []string{"GetCallerIdentity", "DescribeDBInstances", "SimulatePrincipalPolicy"} {
 				w.aws.Delay(operation, time.Hour) // only the first is waited for
 			}
 		}, []string{
-			"warn credentials: there are some, but STS couldn't be asked whose: STS did not answer within 300ms: check the network, a VPC endpoint, HTTPS_PROXY",
+			"warn credentials: there are some, but STS couldn't be asked whose: STS did not answer within 1s: check the network, a VPC endpoint, HTTPS_PROXY",
 			"warn server: nothing is known about it: AWS doesn't answer",
 			"warn permission: can't tell: the server's resource id is not known",
 			"warn iam: can't tell whether IAM authentication is enabled: nothing is known about the server",
 		}, nil},
 		{"an RDS that doesn't answer", func(w *ward) {
-			w.Patience = 300 * time.Millisecond
+			w.Patience = time.Second
 			w.know(func(*inventory.Server) {})
 			for _, operation := range []string{"DescribeDBInstances", "SimulatePrincipalPolicy"} {
 				w.aws.Delay(operation, time.Hour)
@@ -354,11 +354,11 @@ func TestCauses(t *testing.T) {
 		}, map[string][]string{"permission": {policyFor(ordersID)}}},
 		{"an RDS that may not be asked", func(w *ward) { w.denyRDS(); w.rds.SetSkew(time.Hour) }, []string{
 			"warn server: nothing is known about it: RDS can't be asked: rds:DescribeDBInstances is not allowed",
-			"warn permission: can't tell: the server's resource id is not known; this policy allows it, with what the command gives for RESOURCE_ID",
+			"warn permission: can't tell: the server's resource id is not known; this policy allows it, with what the command gives for RESOURCE_ID, or, where it names a cluster, too, with that one's DbClusterResourceId",
 			"warn iam: can't tell whether IAM authentication is enabled: nothing is known about the server",
 			"fail token: refused (1045): perhaps rds-db:connect is not allowed; or IAM authentication is not enabled on the server",
 		}, map[string][]string{"permission": {
-			"aws rds describe-db-instances --db-instance-identifier orders --query 'DBInstances[0].DbiResourceId' --output text --region eu-west-1 --profile prod",
+			"aws rds describe-db-instances --db-instance-identifier orders --query 'DBInstances[0].[DbiResourceId,DBClusterIdentifier]' --output text --region eu-west-1 --profile prod",
 			policyFor("arn:aws:rds-db:eu-west-1:123456789012:dbuser:RESOURCE_ID/dba"),
 		}}},
 		{"a token for another user", func(w *ward) {
