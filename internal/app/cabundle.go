@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"mysql-secret-store-rds/internal/cabundle"
-	"mysql-secret-store-rds/internal/paste"
 	"mysql-secret-store-rds/internal/resolve"
 	"mysql-secret-store-rds/internal/serverurl"
 )
@@ -60,7 +59,7 @@ func authorities(res resolve.Resolution, configFile string) (string, error) {
 	if !covered(res) {
 		return "", problem{
 			text: fmt.Sprintf("the certificate authorities that come with %s are not for %s (%s)", Name, res.Target.Region, res.Endpoint.Partition),
-			hint: "get Amazon's bundle for that region, and " + paste.Setting(configFile, "accounts", res.Endpoint.ID+": {ssl_ca: /path/to/bundle.pem}"),
+			hint: "get Amazon's bundle for that region, and " + accountSetting(configFile, res.Endpoint.ID, "ssl_ca", "/path/to/bundle.pem"),
 		}
 	}
 	return bundleFile()

@@ -153,7 +153,7 @@ func cannot(err error, client connect.Client, u serverurl.URL, res resolve.Resol
 		p.run = []string{Name + " explain " + paste.Word(u.String())}
 	case errors.Is(err, connect.ErrUnverified):
 		p.text = err.Error() + ", and the token must not go to another one"
-		p.hint += "; MySQL's own client does, too"
+		p.hint += "; MySQL's own mysql can verify it, too"
 		if len(res.Hops) > 0 { // no tunnel, but an alias
 			u.Host = res.Target.Host
 			p.run = []string{Name + " connect " + paste.Word(u.String())}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"time"
 	"unicode"
@@ -113,7 +114,7 @@ func describeSigning(e *signError) problem {
 		id := ep.ID
 		return problem{
 			text: fmt.Sprintf("no AWS profile known for account id %s (%s)", id, target.Region),
-			run:  []string{Name + " discover", paste.Setting(e.configFile, "accounts", id+": PROFILE")},
+			run:  []string{Name + " discover", accountSetting(e.configFile, id, "aws_profile", "PROFILE")},
 		}
 	case errors.Is(e.err, credentials.ErrNoCredentials):
 		return problem{
@@ -193,6 +194,22 @@ func describeCredentials(whose credentials.Whose, err error, timeout time.Durati
 		return p
 	}
 	return problem{text: fmt.Sprintf("AWS credentials of %s: %v", whose.Words, err), run: whoami(whose)}
+}
+
+// accountSetting is what to write into the configuration for an account: into the entry that it has, which may stand there
+// only once.
+func accountSetting(file, id, key, value string) string {
+	if _, cfg, err := readConfig(); err == nil {
+		if e, ok := cfg.Accounts[id]; ok && key != "aws_profile" && reflect.DeepEqual(e.Fields, config.Fields{Profile: e.Profile}) {
+			return fmt.Sprintf("set in %s: \"%s: {aws_profile: %q, %s: %s}\"", e.Where, id, e.Profile, key, value)
+		} else if ok {
+			return fmt.Sprintf("set in %s: \"%s: %s\"", e.Where, key, value)
+		}
+	}
+	if key == "aws_profile" {
+		return paste.Setting(file, "accounts", id+": "+value)
+	}
+	return paste.Setting(file, "accounts", fmt.Sprintf("%s: {%s: %s}", id, key, value))
 }
 
 // ofWhom is what is to be renewed.

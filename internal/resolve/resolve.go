@@ -228,8 +228,8 @@ func User(host string, port int, cfg *config.Config) (string, error) {
 			return "", err
 		}
 	}
-	id := ""
-	if ep, ok := serverurl.ParseEndpoint(host); ok {
+	id := entry.Endpoint.Endpoint.ID
+	if ep, ok := serverurl.ParseEndpoint(host); ok && id == "" {
 		id = ep.ID
 	}
 	account := cfg.Accounts[id]
