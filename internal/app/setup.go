@@ -77,10 +77,13 @@ func (c *console) setup(ctx context.Context, root *cobra.Command, f setupFlags) 
 	if !f.json {
 		c.printSteps(steps)
 	}
-	if plan.Open() && !f.dryRun {
-		if err := c.agreed(ctx, f); err != nil {
-			return err
+	if !f.dryRun {
+		if plan.Open() {
+			if err := c.agreed(ctx, f); err != nil {
+				return err
+			}
 		}
+		// What is left to a person is noted, too, so that it is known for setup's own later.
 		steps = c.apply(plan, steps, f.json)
 	}
 	if f.json {
@@ -192,8 +195,7 @@ func (c *console) agreed(ctx context.Context, f setupFlags) error {
 // apply carries out the plan, and gives the steps with what became of them.
 func (c *console) apply(plan setup.Plan, steps []setupStep, quiet bool) []setupStep {
 	at := 0
-	// Its error is what became of the steps.
-	_ = plan.Apply(func(_ setup.Step, err error) {
+	err := plan.Apply(func(_ setup.Step, err error) {
 		for steps[at].State != stepOpen { // the steps that are open come in order
 			at++
 		}
@@ -209,6 +211,9 @@ func (c *console) apply(plan setup.Plan, steps []setupStep, quiet bool) []setupS
 			fmt.Fprintf(c.stdout, "%-7s  %s\n", s.State, visible(s.What))
 		}
 	})
+	if err != nil && !slices.ContainsFunc(steps, func(s setupStep) bool { return s.State == stepFailed }) {
+		warn(c.stderr, "what is left to you could not be noted for --undo: "+err.Error())
+	}
 	return steps
 }
 
