@@ -97,20 +97,20 @@ func mistyped(root *cobra.Command, args []string) error {
 	}
 	typed, known := args[at], slices.Contains(names, args[at])
 	help := slices.Contains(args, "--help") || slices.Contains(args, "-h")
-	if known && at == 0 || help && slices.Contains(protocol.Commands[:], typed) {
+	if known && (at == 0 || help) || help && slices.Contains(protocol.Commands[:], typed) {
 		return nil
 	}
-	p := problem{text: fmt.Sprintf("%q is no command of %s", typed, Name), run: []string{Name + " --help"}}
+	p := problem{text: fmt.Sprintf("%q is no command of %s", withoutPassword(typed), Name), run: []string{Name + " --help"}}
 	if near := nearest(typed, names); near != "" {
 		if p.text += fmt.Sprintf("; did you mean %s?", near); known {
 			p.text = "the command comes first, and what it is told after it"
 		}
 		words := []string{Name, near}
 		for _, a := range slices.Delete(slices.Clone(args), at, at+1) {
-			if user, _, ok := strings.Cut(a, "@"); ok && strings.Contains(user, ":") {
-				a = "user@host:port" // a password is not repeated
+			if a == "--" {
+				break // what follows is another program's, and may be a password
 			}
-			words = append(words, paste.Word(a))
+			words = append(words, paste.Word(withoutPassword(a)))
 		}
 		p.run = []string{strings.Join(words, " ")}
 	}
@@ -193,6 +193,14 @@ func (c *console) root() *cobra.Command {
 	}
 	noFiles(root)
 	return root
+}
+
+// withoutPassword gives a word that may be a Server URL with a password without it.
+func withoutPassword(word string) string {
+	if user, _, ok := strings.Cut(word, "@"); ok && strings.Contains(user, ":") {
+		return "user@host:port"
+	}
+	return word
 }
 
 // mistypedFlag answers a flag that isn't there with the nearest one that is.

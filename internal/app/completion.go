@@ -116,9 +116,10 @@ func matchServers(servers []inventory.Server, typed string, wantsUser bool, user
 		case name != "" && fits:
 			matches = append(matches, name+"@"+address)
 		case name != "":
+		case named && !fits:
 		case named || wantsUser:
 			u.User = user(u)
-			if whole := u.String(); fits || !named && strings.HasPrefix(whole, typed) {
+			if whole := u.String(); fits || strings.HasPrefix(whole, typed) {
 				matches = append(matches, whole)
 			}
 		case fits && strings.Contains(rest, ":"):

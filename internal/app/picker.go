@@ -218,15 +218,22 @@ func (p *picker) filter() {
 	p.at, p.shown = 0, nil
 	words := strings.Fields(p.typed)
 	var rest []int
+	has := make([][]bool, len(words)) // each word, by item: asking costs time when there are tens of thousands
+	for n, w := range words {
+		has[n] = make([]bool, len(p.items))
+		for i := range p.items {
+			has[n][i] = p.has(i, w)
+		}
+	}
 	for i := range p.items {
-		if !slices.ContainsFunc(words, func(w string) bool { return !p.has(i, w) }) {
-			p.shown = append(p.shown, i)
-		} else {
+		if slices.ContainsFunc(has, func(has []bool) bool { return !has[i] }) {
 			rest = append(rest, i)
+		} else {
+			p.shown = append(p.shown, i)
 		}
 	}
 	scores := map[int]int{} // of those in rest
-	for _, w := range words {
+	for n, w := range words {
 		found := map[int]int{}
 		for _, m := range fuzzy.FindFrom(w, lines{p, rest}) {
 			found[rest[m.Index]] = m.Score
@@ -234,7 +241,7 @@ func (p *picker) filter() {
 		rest = slices.DeleteFunc(rest, func(i int) bool {
 			score, fuzzily := found[i]
 			scores[i] += score
-			return !fuzzily && !p.has(i, w)
+			return !fuzzily && !has[n][i]
 		})
 	}
 	slices.SortStableFunc(rest, func(a, b int) int { return scores[b] - scores[a] })
