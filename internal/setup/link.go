@@ -71,6 +71,7 @@ func (in Input) link(st state, dir string) Step {
 	target := sys.Binary
 	if barred || !sys.Writable(dir) {
 		target, s.Needs = sys.placeByHand(path, barred)
+		s.works = !barred && !none
 		if none {
 			s.What += "; until then that MySQL Shell has no helper"
 		}

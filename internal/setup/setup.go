@@ -42,6 +42,7 @@ type Step struct {
 	note func(*state) error
 	do   func(*state) error
 
+	works bool   // the Shell has this program for a helper also without it
 	gone  bool   // a Shell has no helper after it
 	about string // the file that it changes
 }
@@ -89,7 +90,7 @@ func Make(in Input) (Plan, error) {
 	placed := false // a Shell has the helper when Apply is done
 	for _, sh := range p.Shells {
 		s := in.link(p.state, sh.Dir)
-		placed = placed || s.Needs == ""
+		placed = placed || s.Needs == "" || s.works
 		p.Waits = p.Waits || s.Needs != "" && s.note != nil
 		p.Steps = append(p.Steps, s)
 	}

@@ -400,6 +400,14 @@ func TestRoot(t *testing.T) {
 	if p, err := Make(b.Input); p.Waits || !p.Ready || err != nil {
 		t.Errorf("the Shell has a helper: %+v, %v", p, err)
 	}
+	// The program moves: until the person types the new line, the Shell has the old one.
+	b.put("home/moved/"+Name, Name+" 1", 0o755)
+	before := b.System.Binary
+	b.System.Binary = b.path("home/moved/" + Name)
+	if p, err := Make(b.Input); p.Waits || !p.Ready || p.Steps[0].Needs == "" || err != nil {
+		t.Errorf("the Shell has the old helper: %+v, %v", p, err)
+	}
+	b.System.Binary = before
 	words = b.apply(Undo(b.Input))
 	if want := `needs: sudo rm 'ROOT/usr/it'\''s here/mysql-secret-store-rds'`; words[0] != want {
 		t.Errorf("%q", words)
