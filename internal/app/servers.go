@@ -19,7 +19,7 @@ func (c *console) listServersCommand() *cobra.Command {
 		Use:   "list-servers [filter…]",
 		Short: "show the servers that discover found",
 		Long: `Shows the servers that discover found, those seen last first. Each word of the filter has to match: a part of the
-host, name, cluster, engine, account, region, profile, status or a tag (key=value), or a pattern (prod-*) of the whole of one.`,
+host, name, cluster, engine and version, kind, account, region, profile, status or a tag (key=value), or a pattern (prod-*) of the whole of one.`,
 		Example: "  mysql-secret-store-rds list-servers\n  mysql-secret-store-rds list-servers prod eu-west-1\n  mysql-secret-store-rds list-servers --json team=orders",
 		RunE: func(_ *cobra.Command, args []string) error {
 			servers, err := knownServers()

@@ -8,7 +8,7 @@ import (
 )
 
 // Filter gives the servers that match every word, those seen last first, then by account, region,
-// name and host. A word matches in any letter case, as a part of the host, name, cluster, engine, account,
+// name and host. A word matches in any letter case, as a part of the host, name, cluster, engine and its version, kind, account,
 // region, profile, status, a tag's value or its key=value, or as a pattern (*, ?, […]) of the whole of one.
 func Filter(servers []Server, words []string) []Server {
 	lower := foldAll(words)
@@ -43,7 +43,9 @@ func matches(s Server, words []string) bool {
 	if len(words) == 0 {
 		return true
 	}
-	fields := []string{s.Host, s.Name, s.Cluster, s.Engine, s.Account, s.Region, s.Profile, s.Status}
+	fields := []string{
+		s.Host, s.Name, s.Cluster, s.Engine, s.Engine + " " + s.EngineVersion, s.Kind.String(), s.Account, s.Region, s.Profile, s.Status,
+	}
 	for k, v := range s.Tags {
 		fields = append(fields, v, k+"="+v)
 	}

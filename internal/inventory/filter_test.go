@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"mysql-secret-store-rds/internal/serverurl"
 )
 
 func TestFilter(t *testing.T) {
@@ -14,7 +16,7 @@ func TestFilter(t *testing.T) {
 		{Host: "old.x", Name: "old", Account: "1", Region: "r", Seen: seen.Add(-time.Hour), Engine: "mysql", Profile: "team/Prod"},
 		{Host: "d.x", Name: "b", Account: "2", Region: "a", Seen: seen, Status: "available", Tags: map[string]string{"Env": "Prod"}},
 		{Host: "c.x", Name: "a", Account: "2", Region: "a", Seen: seen, Cluster: "orders"},
-		{Host: "b.x", Name: "z", Account: "1", Region: "b", Seen: seen, Engine: "mariadb"},
+		{Host: "b.x", Name: "z", Account: "1", Region: "b", Seen: seen, Engine: "mariadb", EngineVersion: "11.4", Kind: serverurl.Reader},
 		{Host: "a.x", Name: "z", Account: "1", Region: "b", Seen: seen, Engine: "mysql"},
 	}
 	for _, tc := range []struct{ words, want string }{
@@ -23,6 +25,9 @@ func TestFilter(t *testing.T) {
 		{"mysql 1 b", "a.x"},
 		{"prod", "d.x old.x"},
 		{"env=prod", "d.x"},
+		{"11.4", "b.x"},
+		{"reader", "b.x"},
+		{"INSTANCE mysql", "a.x old.x"},
 		{"env=p*", "d.x"},
 		{"t*prod", "old.x"},
 		{"*prod", "d.x old.x"},
