@@ -121,6 +121,7 @@ func mistyped(root *cobra.Command, args []string) error {
 func (c *console) command(root *cobra.Command) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // what doesn't end at the first Ctrl-C ends at the second
 	root.SetArgs(c.args[1:])
 	err := mistyped(root, c.args[1:])
 	if err == nil {
@@ -170,6 +171,9 @@ func (c *console) root() *cobra.Command {
 		Use:    "help [command]",
 		Hidden: true, // as --help says the same
 		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 && slices.Contains(protocol.Commands[:], args[0]) {
+				return root.Help() // which says what those are
+			}
 			if err := mistyped(root, args); err != nil {
 				return err
 			}

@@ -127,7 +127,7 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 	if err != nil {
 		return err
 	}
-	bar := &progressBar{w: c.stderr, on: isTerminal(c.stderr) && !f.json}
+	bar := &progressBar{w: c.stderr, on: isTerminal(c.stderr) && !f.json, width: func() int { return terminalWidth(c.stderr) }}
 	w := &world{cfg: cfg, set: set, asked: map[string]*credentials.Provider{}, code: bar.aside((&logins{console: c}).code),
 		http: awshttp.NewBuildableClient()}
 	if w.store, err = openStore(cfg); err != nil {
@@ -140,7 +140,7 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 	for _, name := range names {
 		p, _ := set.Profile(name)
 		region := cmp.Or(p.Get("region"), os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
-		in.Profiles = append(in.Profiles, discover.Profile{Name: name, Region: region, Asks: asksForCode(set, name)})
+		in.Profiles = append(in.Profiles, discover.Profile{Name: name, Region: region, Asks: set.AsksForCode(name)})
 	}
 	// The SDK keeps the AWS configuration's text for each profile, and connections for each client: rather collect
 	// more often than grow with the number of accounts.
@@ -159,12 +159,6 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 		return errSaid
 	}
 	return err
-}
-
-// asksForCode says whether a profile's credentials may want an MFA code from a person.
-func asksForCode(set *profiles.Set, name string) bool {
-	chain, _ := set.Chain(name) // what is there of it
-	return slices.ContainsFunc(chain, func(p profiles.Profile) bool { return p.Get("mfa_serial") != "" })
 }
 
 // databaseUsers are those whom the configuration signs for, and the person at the keyboard: whoever may
@@ -255,6 +249,9 @@ func (c *console) printReport(r discover.Report, f discoverFlags) {
 	case !r.Found && r.Interrupted:
 	case !r.Found && (r.Regions > 0 || len(r.Problems) == 0):
 		fmt.Fprintln(c.stdout, "No RDS or Aurora servers found.")
+		if r.Gone > 0 {
+			fmt.Fprintf(c.stdout, "%s that were known are gone.\n", count(r.Gone, "server"))
+		}
 		if r.Regions > 0 && !f.allRegions {
 			fmt.Fprintf(c.stdout, "Looked at %s, in %s; for all of them: %s discover --all-regions\n",
 				count(r.Accounts, "account"), count(r.Regions, "region"), Name)
@@ -305,8 +302,9 @@ func printJSON(w io.Writer, v any) error {
 
 // progressBar shows on a terminal how far discover is; elsewhere it writes nothing.
 type progressBar struct {
-	w  io.Writer
-	on bool
+	w     io.Writer
+	on    bool
+	width func() int // of the terminal
 
 	mu     sync.Mutex // while a person is asked something, too
 	last   time.Time
@@ -318,8 +316,10 @@ func (b *progressBar) aside(code func(context.Context, string, string) (string, 
 	asks := func(more int) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
+		if b.asking == 0 {
+			b.wipe() // and never a question, which stands in its place from now on
+		}
 		b.asking += more
-		b.wipe()
 	}
 	return func(ctx context.Context, profile, serial string) (string, error) {
 		asks(1)
@@ -338,13 +338,21 @@ func (b *progressBar) show(p discover.Progress) {
 		return
 	}
 	b.last = time.Now()
-	const width = 24
+	fmt.Fprint(b.w, "\r\x1b[K"+barLine(p, b.width()-1))
+}
+
+// barLine is the bar and its numbers in so many columns at most: a line that wraps could not be drawn over.
+func barLine(p discover.Progress, columns int) string {
+	numbers := fmt.Sprintf("%d/%d %s, %s", p.Done, p.Total, p.What, count(p.Servers, "server"))
+	room := min(columns-len(numbers)-len("[] "), 24)
+	if room < 3 {
+		return numbers[:max(0, min(len(numbers), columns))]
+	}
 	full := 0
 	if p.Total > 0 {
-		full = width * p.Done / p.Total
+		full = room * p.Done / p.Total
 	}
-	fmt.Fprintf(b.w, "\r\x1b[K[%s%s] %d/%d %s, %s", strings.Repeat("=", full), strings.Repeat(" ", width-full), p.Done, p.Total, p.What,
-		count(p.Servers, "server"))
+	return fmt.Sprintf("[%s%s] %s", strings.Repeat("=", full), strings.Repeat(" ", room-full), numbers)
 }
 
 // clear takes the bar away.

@@ -51,6 +51,9 @@ Exit codes: 0 when nothing failed, 1 when something did.`,
 			if len(args) > 1 {
 				return problem{text: "doctor takes one server at most", run: []string{cmd.CommandPath() + " user@host:port"}}
 			}
+			if len(args) == 1 && args[0] == "" {
+				return problem{text: "the server's name is empty", run: []string{cmd.CommandPath() + " user@host:port"}}
+			}
 			if err := c.doctor(cmd.Context(), shells, strings.Join(args, ""), found); err != nil {
 				return err
 			}

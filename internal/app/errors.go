@@ -70,6 +70,7 @@ func describe(err error) problem {
 		unclear   *resolve.Error
 		noHelper  *delegateError
 		signature *signError
+		awsFile   *profiles.FileError
 	)
 	switch {
 	case errors.As(err, &ready):
@@ -85,6 +86,8 @@ func describe(err error) problem {
 		}
 	case errors.As(err, &signature):
 		return describeSigning(signature)
+	case errors.As(err, &awsFile):
+		return describeCredentials(credentials.Whose{}, awsFile, 0)
 	}
 	return problem{text: err.Error()}
 }
@@ -135,6 +138,7 @@ func describeCredentials(whose credentials.Whose, err error, timeout time.Durati
 	var (
 		ready     problem
 		missing   *profiles.MissingError
+		file      *profiles.FileError
 		expired   *credentials.ExpiredError
 		session   *credentials.SessionKeysError
 		process   *credentials.ProcessError
@@ -167,10 +171,17 @@ func describeCredentials(whose credentials.Whose, err error, timeout time.Durati
 		return problem{text: fmt.Sprintf("the AWS profile %q wants an MFA code, and there is no terminal to ask for it on", profile), run: []string{login}}
 	case errors.Is(err, credentials.ErrNoCode):
 		return problem{text: fmt.Sprintf("the AWS profile %q wants an MFA code, and none was typed", profile), run: []string{login}}
+	case errors.Is(err, credentials.ErrAskedElsewhere):
+		return problem{text: fmt.Sprintf("the AWS profile %q wants an MFA code, and another process is asking for it: answer there", profile), run: []string{login}}
 	case errors.Is(err, credentials.ErrTimeout):
 		return problem{text: fmt.Sprintf("no AWS credentials for %s within %v", whose.Words, timeout), run: whoami(whose)}
 	case errors.As(err, &expired):
 		return problem{text: fmt.Sprintf("%v, and a token signed with them would be refused; renew %s", expired, ofWhom(whose))}
+	case errors.As(err, &session) && session.Profile == "":
+		return problem{text: session.Error(), hint: "export new ones, or use a profile that renews by itself",
+			run: []string{"unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN"}}
+	case errors.As(err, &file):
+		return problem{text: file.Error(), run: []string{"ls -l " + paste.Word(file.File)}}
 	case errors.As(err, &session):
 		return problem{text: session.Error(), hint: "write new ones there, or use a profile that renews by itself",
 			run: []string{"aws configure sso --profile " + paste.Word(session.Profile)}}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -40,7 +42,9 @@ Exit codes: 0 when the Server URL leads somewhere, 1 when something is wrong.`,
 			e, err := c.explain(cmd.Context(), args[0], online)
 			if asJSON {
 				if err != nil {
-					e.Problem = describe(err).text
+					p := describe(err)
+					e.Problem = p.text
+					e.Hint = strings.Join(slices.DeleteFunc(append([]string{p.hint}, p.run...), func(s string) bool { return s == "" }), "; or: ")
 				}
 				if err := printJSON(c.stdout, e); err != nil {
 					return err
@@ -189,6 +193,8 @@ func (c *console) explain(ctx context.Context, server string, online bool) (*exp
 		e.Keys = "asked for at each call (cache: false)"
 	case provider.Temporary():
 		e.Keys = "none kept; the next get asks for them"
+	case !known:
+		e.Keys = "none found, unless this machine has a role"
 	default:
 		e.Keys = "not kept: they are at hand"
 	}

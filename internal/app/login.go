@@ -231,6 +231,8 @@ func (l *logins) fail(profile string, err error) {
 func (l *logins) code(ctx context.Context, profile, serial string) (string, error) {
 	l.asking.Lock()
 	defer l.asking.Unlock()
+	l.printing.Lock() // the line that asks is the answer's
+	defer l.printing.Unlock()
 	return askCode(ctx, profile, serial)
 }
 

@@ -15,6 +15,14 @@ import (
 
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
+// terminalWidth is how many columns a terminal has.
+func terminalWidth(f *os.File) int {
+	if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+		return width
+	}
+	return 80
+}
+
 // terminal is the user's terminal itself. stdin and stdout belong to MySQL Shell, or to a script.
 type terminal struct {
 	in  *os.File

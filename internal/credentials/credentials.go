@@ -228,7 +228,7 @@ func (p *Provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 		p.using = p.only
 		return p.only.Retrieve(ctx)
 	}
-	return creds, err
+	return creds, p.unread(err)
 }
 
 // fresh gives kept credentials that need no renewal.
@@ -273,7 +273,12 @@ func (p *Provider) renew(ctx context.Context) (aws.Credentials, error) {
 		if c, ok := p.fresh(); ok { // at the last moment
 			return c, nil
 		}
+		if p.asksForCode() {
+			return aws.Credentials{}, ErrAskedElsewhere
+		}
 		return aws.Credentials{}, ErrTimeout
+	case err != nil && p.asksForCode() && patience(ctx) < typing:
+		return aws.Credentials{}, ErrAskedElsewhere
 	case err != nil:
 		p.Log.Warn("asking AWS without the lock", "reason", err)
 	case unlock == nil:
@@ -298,6 +303,15 @@ func (p *Provider) renew(ctx context.Context) (aws.Credentials, error) {
 		p.keep(ctx, creds, unlock != nil)
 	}
 	return creds, nil
+}
+
+// typing is the least time that it takes a person to give a code.
+const typing = 3 * time.Second
+
+// asksForCode says whether a person may be asked for an MFA code.
+func (p *Provider) asksForCode() bool {
+	kind, profile := p.source.effective()
+	return kind == ofProfile && p.set != nil && p.set.AsksForCode(profile)
 }
 
 // patience is how long another process may take to obtain the same credentials: as long as this call may take. One that

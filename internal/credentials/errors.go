@@ -36,6 +36,8 @@ var (
 	ErrNoTerminal = errors.New("no terminal to ask for an MFA code on")
 	// ErrNoCode: somebody was asked for one, and gave none.
 	ErrNoCode = errors.New("no MFA code was typed")
+	// ErrAskedElsewhere: another process has asked for one all the time, and got none so far.
+	ErrAskedElsewhere = errors.New("another process is asking for the MFA code")
 	// ErrTimeout: the caller's deadline came first.
 	ErrTimeout = errors.New("AWS credentials took too long")
 )
@@ -123,6 +125,23 @@ func (p *Provider) Explain(ctx context.Context, err error) error {
 	return p.explain(ctx, err)
 }
 
+// unread gives, instead of an error that says that there is nothing, why it was not seen: the SDK takes a file that it can't
+// read for an empty one, and half a key for none.
+func (p *Provider) unread(err error) error {
+	var missing *profiles.MissingError
+	if err == nil || !errors.Is(err, ErrNoCredentials) && !errors.As(err, &missing) && !strings.Contains(err.Error(), "failed to load shared config file") {
+		return err
+	}
+	if p.err != nil {
+		return p.err
+	}
+	id, secret := set("AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY"), set("AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY")
+	if id != secret && p.source.Unnamed() {
+		return &SettingsError{"of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY only one is set"}
+	}
+	return err
+}
+
 // explain words what the SDK says.
 func (p *Provider) explain(ctx context.Context, err error) error {
 	var (
@@ -195,7 +214,7 @@ func (p *Provider) explain(ctx context.Context, err error) error {
 // known finds one of this package's own errors in a chain: a provider's, that an SDK client wrapped.
 func known(err error) error {
 	for _, sentinel := range []error{
-		ErrNoCredentials, ErrSSOLogin, ErrConsoleLogin, ErrInstanceRole, ErrNoTerminal, ErrNoCode, ErrTimeout,
+		ErrNoCredentials, ErrSSOLogin, ErrConsoleLogin, ErrInstanceRole, ErrNoTerminal, ErrNoCode, ErrAskedElsewhere, ErrTimeout,
 	} {
 		if errors.Is(err, sentinel) {
 			return sentinel
@@ -203,7 +222,7 @@ func known(err error) error {
 	}
 	for ; err != nil; err = errors.Unwrap(err) {
 		switch err.(type) {
-		case *profiles.MissingError, *ExpiredError, *SessionKeysError, *ProcessError, *ContainerError, *ClockError, *NetworkError, *APIError, *SettingsError, *lineError:
+		case *profiles.MissingError, *profiles.FileError, *ExpiredError, *SessionKeysError, *ProcessError, *ContainerError, *ClockError, *NetworkError, *APIError, *SettingsError, *lineError:
 			return err
 		}
 	}
@@ -301,7 +320,7 @@ func (p *Provider) apiError(err error, api smithy.APIError) error {
 	case "SignatureDoesNotMatch", "IncompleteSignature":
 		e.Message = "the secret access key doesn't belong to the access key id"
 	case "ExpiredToken", "ExpiredTokenException":
-		if profile := p.sessionKeysProfile(); profile != "" {
+		if profile, ok := p.sessionKeysProfile(); ok {
 			return p.sessionKeysError(profile)
 		}
 	}
@@ -320,17 +339,20 @@ func (p *Provider) apiError(err error, api smithy.APIError) error {
 	return e
 }
 
-// sessionKeysProfile is the profile whose session keys the source's chain begins with, or "".
-func (p *Provider) sessionKeysProfile() string {
+// sessionKeysProfile is the profile whose session keys the source's chain begins with, or "" for those in the environment.
+func (p *Provider) sessionKeysProfile() (profile string, ok bool) {
 	k, name := p.source.effective()
+	if k == ofEnvironmentKeys {
+		return "", set("AWS_SESSION_TOKEN")
+	}
 	if p.set == nil || k != ofProfile || p.set.Kind(name) != profiles.SessionKeys {
-		return ""
+		return "", false
 	}
 	chain, err := p.set.Chain(name)
 	if err != nil {
-		return ""
+		return "", false
 	}
-	return chain[len(chain)-1].Name
+	return chain[len(chain)-1].Name, true
 }
 
 // region is where STS is asked.

@@ -20,6 +20,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
+
+	"mysql-secret-store-rds/internal/profiles"
 )
 
 const (
@@ -122,7 +124,7 @@ func (p *Provider) Config(ctx context.Context) (aws.Config, error) {
 	p.prepare()
 	l, err := p.load(ctx, 0)
 	if err != nil {
-		return aws.Config{}, p.explain(ctx, err)
+		return aws.Config{}, p.unread(p.explain(ctx, err))
 	}
 	if !l.process { // which would have ctx's limit
 		p.loaded.Store(l)
@@ -186,6 +188,9 @@ func cloneStrings(v reflect.Value) {
 // load gives what the SDK makes of the source. Roles are asked for roleLife, unless the profile says how long, and for limit
 // at most, if there is one.
 func (p *Provider) load(ctx context.Context, limit time.Duration) (*loaded, error) {
+	if errors.Is(p.err, profiles.ErrPipe) {
+		return nil, p.err
+	}
 	var cfg aws.Config
 	asked := time.Duration(0)
 	assume := func(o *stscreds.AssumeRoleOptions) {

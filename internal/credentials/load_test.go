@@ -101,3 +101,54 @@ func TestConfigThenRetrieve(t *testing.T) {
 		t.Errorf("region %q, endpoint %v", cfg.Region, aws.ToString(o.BaseEndpoint))
 	}
 }
+
+// TestUnread: the SDK takes a file that can't be read for an empty one; what it then doesn't find isn't missing.
+func TestUnread(t *testing.T) {
+	newHome(t, "")
+	unread := &profiles.FileError{File: "/root/.aws/config", Err: errors.New("open /root/.aws/config: permission denied")}
+	files := func() (*profiles.Set, error) { return nil, unread }
+	for _, s := range []Source{{Region: "eu-west-1"}, {Profile: "prod", Region: "eu-west-1"}} {
+		if _, err := New(s, Options{Files: files}).Retrieve(t.Context()); err != unread {
+			t.Errorf("%+v: got %v", s, err)
+		}
+	}
+	if _, err := New(Source{Profile: "prod"}, Options{Files: files}).Config(t.Context()); err != unread {
+		t.Errorf("of Config: %v", err)
+	}
+	// What is found elsewhere does without.
+	setenv(t, "AWS_ACCESS_KEY_ID="+keyID, "AWS_SECRET_ACCESS_KEY="+keySecret)
+	if _, err := New(orders, Options{Files: files}).Retrieve(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAskedElsewhere: one terminal is asked for all, and the others say so instead of asking at the last moment.
+func TestAskedElsewhere(t *testing.T) {
+	w := newWorld(t, awsConfig, "")
+	first, end := context.WithCancel(t.Context())
+	asked := make(chan struct{})
+	done := make(chan error)
+	go func() {
+		p := New(Source{Profile: "mfa"}, Options{Store: w.store, Code: func(ctx context.Context, _, _ string) (string, error) {
+			close(asked)
+			<-ctx.Done()
+			return "", ErrNoCode
+		}})
+		_, err := p.Retrieve(first)
+		done <- err
+	}()
+	<-asked
+	code := func(context.Context, string, string) (string, error) {
+		t.Error("asked on two terminals")
+		return "", ErrNoCode
+	}
+	short, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := New(Source{Profile: "mfa"}, Options{Store: w.store, Code: code}).Retrieve(short); !errors.Is(err, ErrAskedElsewhere) {
+		t.Errorf("got %v", err)
+	}
+	end()
+	if err := <-done; !errors.Is(err, ErrNoCode) {
+		t.Errorf("the first: %v", err)
+	}
+}

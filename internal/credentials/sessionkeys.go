@@ -11,15 +11,18 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// SessionKeysError is temporary keys that somebody wrote into an AWS file, and that are over. What a
-// program keeps there has no expiry that AWS's tools agree on.
+// SessionKeysError is temporary keys that somebody wrote into an AWS file or exported, and that are over. What is
+// there has no expiry that AWS's tools agree on.
 type SessionKeysError struct {
-	Profile string
+	Profile string        // "": they are in the environment
 	File    string        // where they are
 	Age     time.Duration // since the file was written; 0 when that can't be told
 }
 
 func (e *SessionKeysError) Error() string {
+	if e.Profile == "" {
+		return "the session keys in the environment (AWS_SESSION_TOKEN) have expired"
+	}
 	text := fmt.Sprintf("the session keys of AWS profile %q have expired", e.Profile)
 	if e.File == "" {
 		return text
@@ -47,7 +50,7 @@ const (
 	believeKeys = 5 * time.Minute
 )
 
-// checkSessionKeys asks STS whether session keys from an AWS file are still good: expired ones sign
+// checkSessionKeys asks STS whether session keys from an AWS file or the environment are still good: expired ones sign
 // without complaint, and then it's the server that says no, and not why.
 func (p *Provider) checkSessionKeys(ctx context.Context, l *loaded) error {
 	if p.set == nil || !p.source.sessionKeys(p.set) {
@@ -80,6 +83,9 @@ func keysOver(err error) bool {
 // sessionKeysError says since when the session keys of a profile may be over.
 func (p *Provider) sessionKeysError(profile string) error {
 	e := &SessionKeysError{Profile: profile}
+	if p.set == nil {
+		return e
+	}
 	if own, ok := p.set.Profile(profile); ok {
 		e.File = own.KeysFile
 		if info, err := os.Stat(e.File); err == nil {

@@ -132,10 +132,13 @@ func (s Source) expires(files *profiles.Set) bool {
 	return slices.Contains([]profiles.Kind{profiles.SSO, profiles.LegacySSO, profiles.WebIdentity, profiles.Process}, files.Kind(name))
 }
 
-// sessionKeys says whether these are a profile's own temporary keys, of which nobody knows how long they
-// are good.
+// sessionKeys says whether these are temporary keys that somebody wrote into a profile or exported, of which nobody knows
+// how long they are good.
 func (s Source) sessionKeys(files *profiles.Set) bool {
 	k, name := s.effective()
+	if k == ofEnvironmentKeys {
+		return s.RoleARN == "" && set("AWS_SESSION_TOKEN")
+	}
 	if p, ok := files.Profile(name); k != ofProfile || s.RoleARN != "" || !ok || p.Get("role_arn") != "" {
 		return false
 	}

@@ -72,7 +72,7 @@ const (
 )
 
 // Load reads the files (AWS SDKs and Tools Reference Guide, "Shared config and credentials files"). A
-// missing file is an empty one; the error is one that can't be read.
+// missing file is an empty one; the error is a [*FileError].
 func Load(f Files) (*Set, error) {
 	s := &Set{profiles: map[string]Profile{}, services: map[string]map[string]string{}}
 	text, err := read(f.Config)
@@ -131,10 +131,25 @@ func merge(sections map[string]map[string]string, name string, settings map[stri
 	maps.Copy(sections[name], settings)
 }
 
+// FileError is a file of the AWS configuration that can't be read. The SDK takes such a one for empty.
+type FileError struct {
+	File string
+	Err  error // with the file's name in it
+}
+
+func (e *FileError) Error() string { return "read the AWS configuration: " + e.Err.Error() }
+func (e *FileError) Unwrap() error { return e.Err }
+
+// ErrPipe is a pipe in a file's place: whoever reads it may wait for ever, and it gives its content once.
+var ErrPipe = errors.New("a pipe, and not a file")
+
 func read(file string) (string, error) {
+	if info, err := os.Stat(file); err == nil && info.Mode()&(fs.ModeNamedPipe|fs.ModeSocket) != 0 {
+		return "", &FileError{file, fmt.Errorf("%s: %w", file, ErrPipe)}
+	}
 	text, err := os.ReadFile(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("read the AWS configuration: %w", err)
+		return "", &FileError{file, err}
 	}
 	return string(text), nil
 }
@@ -265,6 +280,12 @@ func (s *Set) Chain(name string) ([]Profile, error) {
 		}
 		usedBy, name = name, source
 	}
+}
+
+// AsksForCode says whether a profile's credentials may want an MFA code from a person.
+func (s *Set) AsksForCode(name string) bool {
+	chain, _ := s.Chain(name) // what is there of it
+	return slices.ContainsFunc(chain, func(p Profile) bool { return p.Get("mfa_serial") != "" })
 }
 
 func hasKeys(p Profile) bool { return p.Get(keyID) != "" && p.Get(keySecret) != "" }
