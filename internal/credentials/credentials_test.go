@@ -259,6 +259,14 @@ func TestConditions(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+	t.Run("source profiles in a circle", func(t *testing.T) {
+		newHome(t, "[profile a]\nrole_arn = arn:aws:iam::123456789012:role/a\nsource_profile = b\n"+
+			"[profile b]\nrole_arn = arn:aws:iam::123456789012:role/b\nsource_profile = a\n")
+		_, err := retrieve(t.Context(), Source{Profile: "a", Region: "eu-west-1"})
+		if err == nil || err.Error() != "its source_profile goes in a circle: a, b, a" {
+			t.Errorf("got %v", err)
+		}
+	})
 }
 
 func TestCheckProfile(t *testing.T) {

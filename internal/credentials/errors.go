@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -166,6 +167,8 @@ func (p *Provider) explain(ctx context.Context, err error) error {
 			e.Nearest = p.set.Nearest(e.Profile)
 		}
 		return e
+	case errors.As(err, &assume) && p.circle() != "":
+		return &SettingsError{"its source_profile goes in a circle: " + p.circle()}
 	case errors.As(err, &assume):
 		return fmt.Errorf("the AWS profile %q, with whose credentials role %s is assumed, has none", assume.Profile, assume.RoleARN)
 	case errors.As(err, &mfa):
@@ -209,6 +212,22 @@ func (p *Provider) explain(ctx context.Context, err error) error {
 		return e
 	}
 	return oneLine(err)
+}
+
+// circle names the profiles whose source_profile leads back to one of them, or gives "".
+func (p *Provider) circle() string {
+	if p.set == nil {
+		return ""
+	}
+	chain, _ := p.set.Chain(p.source.Name()) // what is there of it
+	var names []string
+	for _, one := range chain {
+		again := slices.Contains(names, one.Name)
+		if names = append(names, one.Name); again && len(names) > 2 {
+			return strings.Join(names, ", ")
+		}
+	}
+	return ""
 }
 
 // known finds one of this package's own errors in a chain: a provider's, that an SDK client wrapped.
