@@ -212,8 +212,9 @@ func (p *picker) press(k key, c rune) (chosen int, over bool) {
 
 func (p *picker) move(by int) { p.at = max(min(p.at+by, len(p.shown)-1), 0) }
 
-// filter finds the items that have every word that was typed, in their order, so that the one used most stays the first; after
-// them those that have the letters only, the best first. With nothing typed all are there.
+// filter finds the items that show every word that was typed, then those that have them otherwise, as in a tag, both in their
+// order, so that the one used most stays the first; after them those that have the letters only, the best first. With nothing
+// typed all are there.
 func (p *picker) filter() {
 	p.at, p.shown = 0, nil
 	words := strings.Fields(p.typed)
@@ -225,13 +226,18 @@ func (p *picker) filter() {
 			has[n][i] = p.has(i, w)
 		}
 	}
+	var hidden []int // have some of it where it isn't seen
 	for i := range p.items {
-		if slices.ContainsFunc(has, func(has []bool) bool { return !has[i] }) {
+		switch {
+		case slices.ContainsFunc(has, func(has []bool) bool { return !has[i] }):
 			rest = append(rest, i)
-		} else {
+		case slices.ContainsFunc(words, func(w string) bool { return !p.shows(i, w) }):
+			hidden = append(hidden, i)
+		default:
 			p.shown = append(p.shown, i)
 		}
 	}
+	p.shown = append(p.shown, hidden...)
 	scores := map[int]int{} // of those in rest
 	for n, w := range words {
 		found := map[int]int{}
@@ -248,9 +254,14 @@ func (p *picker) filter() {
 	p.shown = append(p.shown, rest...)
 }
 
+// shows says whether a word as it was typed is in an item's line.
+func (p *picker) shows(i int, word string) bool {
+	return strings.Contains(p.lower[i], strings.ToLower(word))
+}
+
 // has says whether an item has a word as it was typed.
 func (p *picker) has(i int, word string) bool {
-	return strings.Contains(p.lower[i], strings.ToLower(word)) || p.items[i].matches != nil && p.items[i].matches(word)
+	return p.shows(i, word) || p.items[i].matches != nil && p.items[i].matches(word)
 }
 
 // lines are some of a picker's, for [fuzzy.FindFrom].

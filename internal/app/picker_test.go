@@ -39,6 +39,20 @@ func TestPickerOrder(t *testing.T) {
 	}
 }
 
+// TestPickerShownFirst: what one sees comes before what one would wonder about.
+func TestPickerShownFirst(t *testing.T) {
+	t.Parallel()
+	orders := func(word string) bool { return word == "orders" }
+	p := newPicker("Server?", []item{{"world  writer", orders}, {"orders  writer", orders}, {"orders  reader", nil}, {"shop  reader", orders}}, false)
+	for typed, want := range map[string][]int{"orders": {1, 2, 0, 3}, "orders reader": {2, 3}} {
+		p.typed = typed
+		p.filter()
+		if d := cmp.Diff(want, p.shown); d != "" {
+			t.Errorf("%q: %s", typed, d)
+		}
+	}
+}
+
 // TestPickerFindsAsTheFilter: a word that connect's filter takes is taken in the picker, too.
 func TestPickerFindsAsTheFilter(t *testing.T) {
 	t.Parallel()
