@@ -71,6 +71,9 @@ func (p *Provider) obtain(ctx context.Context) (aws.Credentials, error) {
 		return aws.Credentials{}, &ExpiredError{At: r.Expires, Source: r.Source}
 	}
 	c := r.Credentials
+	if until := p.exportedUntil(); !until.IsZero() {
+		c.CanExpire, c.Expires = true, until
+	}
 	for _, text := range []*string{&c.AccessKeyID, &c.SecretAccessKey, &c.SessionToken, &c.AccountID} {
 		*text = strings.Clone(*text) // as in detach
 	}

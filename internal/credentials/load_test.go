@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"mysql-secret-store-rds/internal/profiles"
+	"mysql-secret-store-rds/internal/testbed"
 )
 
 // TestConfigIsSmall: the configurations of many profiles don't each keep the text of all of them in memory.
@@ -150,5 +151,44 @@ func TestAskedElsewhere(t *testing.T) {
 	end()
 	if err := <-done; !errors.Is(err, ErrNoCode) {
 		t.Errorf("the first: %v", err)
+	}
+}
+
+// TestExportedKeys: session keys in the environment are good until the time that stands beside them, or else as long as
+// STS says so.
+func TestExportedKeys(t *testing.T) {
+	soon := time.Now().Add(7 * time.Minute).UTC().Truncate(time.Second)
+	for _, tc := range []struct {
+		name, until string
+		over        bool // in AWS's eyes
+		calls       int
+		want        time.Time // that they expire
+		err         string
+	}{
+		{"a time to come", soon.Format(time.RFC3339), false, 0, soon, ""},
+		{"none", "", false, 1, time.Time{}, ""},
+		{"none, and over", "", true, 1, time.Time{}, "the session keys in the environment (AWS_SESSION_TOKEN) have expired"},
+		{"a time gone by, of others", "2020-01-01T00:00:00Z", false, 1, time.Time{}, ""},
+		{"a time gone by", "2020-01-01T00:00:00Z", true, 1, time.Time{}, "the session keys in the environment (AWS_SESSION_TOKEN) have expired"},
+		{"no time", "tomorrow", false, 1, time.Time{}, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := newWorld(t, "", "")
+			if tc.over {
+				w.Break(testbed.Fault{Operation: "GetCallerIdentity", Status: 403, Code: "ExpiredToken", Message: "expired"})
+			}
+			setenv(t, "AWS_ACCESS_KEY_ID=ASIAPASTED", "AWS_SECRET_ACCESS_KEY="+pastedSecret, "AWS_SESSION_TOKEN=pasted-token", "AWS_CREDENTIAL_EXPIRATION="+tc.until)
+			c, err := w.provider(orders).Retrieve(t.Context())
+			if tc.err != "" {
+				if err == nil || err.Error() != tc.err {
+					t.Errorf("got %v", err)
+				}
+			} else if err != nil || c.SessionToken != "pasted-token" || c.CanExpire == tc.want.IsZero() || !c.Expires.Equal(tc.want) {
+				t.Errorf("got %v, expires %v, %v", c.AccessKeyID, c.Expires, err)
+			}
+			if n := w.Calls("GetCallerIdentity"); n != tc.calls {
+				t.Errorf("%d calls", n)
+			}
+		})
 	}
 }

@@ -53,7 +53,7 @@ const (
 // checkSessionKeys asks STS whether session keys from an AWS file or the environment are still good: expired ones sign
 // without complaint, and then it's the server that says no, and not why.
 func (p *Provider) checkSessionKeys(ctx context.Context, l *loaded) error {
-	if p.set == nil || !p.source.sessionKeys(p.set) {
+	if p.set == nil || !p.source.sessionKeys(p.set) || !p.exportedUntil().IsZero() {
 		return nil
 	}
 	if at := p.Store.Checked(p.key); time.Since(at).Abs() < believeKeys {
@@ -73,6 +73,19 @@ func (p *Provider) checkSessionKeys(ctx context.Context, l *loaded) error {
 		p.Log.Warn("session keys will be checked again", "reason", err)
 	}
 	return nil
+}
+
+// exportedUntil is when session keys in the environment end, as the program that exported them says ("aws configure
+// export-credentials --format env" does); zero when none does, or when it is over: it may be left of others.
+func (p *Provider) exportedUntil() time.Time {
+	if kind, _ := p.source.effective(); kind != ofEnvironmentKeys || p.source.RoleARN != "" || !set("AWS_SESSION_TOKEN") {
+		return time.Time{}
+	}
+	until, err := time.Parse(time.RFC3339, os.Getenv("AWS_CREDENTIAL_EXPIRATION"))
+	if err != nil || !until.After(time.Now()) {
+		return time.Time{}
+	}
+	return until
 }
 
 func keysOver(err error) bool {
