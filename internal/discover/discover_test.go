@@ -1098,14 +1098,18 @@ func (w *world) loggingIn(wait func(ctx context.Context, profile string) error) 
 	}
 }
 
+// users are as many profiles of one account.
+func users(n int) (list []string) {
+	for i := range n {
+		list = append(list, fmt.Sprintf("p%02d %s %s", i, west, user(one, fmt.Sprint("p", i))))
+	}
+	return list
+}
+
 // TestOnePersonManyCodes: each profile has its time for being asked, however many there are.
 func TestOnePersonManyCodes(t *testing.T) {
 	t.Parallel()
-	var list []string
-	for i := range 30 {
-		list = append(list, fmt.Sprintf("p%02d %s %s", i, west, user(one, fmt.Sprint("p", i))))
-	}
-	w := newWorld(t, list...)
+	w := newWorld(t, users(30)...)
 	for i := range w.in.Profiles {
 		w.in.Profiles[i].Asks = true
 	}
@@ -1130,11 +1134,7 @@ func TestOnePersonManyCodes(t *testing.T) {
 // TestSlowLoginsAreBounded: those that have given their turns up are not without end.
 func TestSlowLoginsAreBounded(t *testing.T) {
 	t.Parallel()
-	var list []string
-	for i := range 20 {
-		list = append(list, fmt.Sprintf("p%02d %s %s", i, west, user(one, fmt.Sprint("p", i))))
-	}
-	w := newWorld(t, list...)
+	w := newWorld(t, users(20)...)
 	w.in.Parallel, w.in.Slow = 1, time.Millisecond
 	ctx, end := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer end()
