@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -56,18 +57,21 @@ func (s *screen) press(keys ...string) {
 // wait waits until the screen has all the texts, and gives it.
 func (s *screen) wait(texts ...string) string {
 	s.t.Helper()
+	return s.until(fmt.Sprintf("all of %q", texts), func(shown string) bool {
+		return !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(shown, text) })
+	})
+}
+
+// until waits until the screen is as it should be, and gives it.
+func (s *screen) until(want string, is func(shown string) bool) string {
+	s.t.Helper()
 	var shown string
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		shown = s.run("capture-pane", "-p")
-		missing := false
-		for _, text := range texts {
-			missing = missing || !strings.Contains(shown, text)
-		}
-		if !missing {
+		if shown = s.run("capture-pane", "-p"); is(shown) {
 			return shown
 		}
 	}
-	s.t.Fatalf("the screen never had all of %q:\n%s", texts, shown)
+	s.t.Fatalf("the screen never had %s:\n%s", want, shown)
 	return ""
 }
 
@@ -153,16 +157,10 @@ func TestPickerIsResized(t *testing.T) {
 		s.run("resize-window", "-x", size[0], "-y", size[1])
 		rows, _ := strconv.Atoi(size[1])
 		want := min(6, rows-1)
-		for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-			shown := s.run("capture-pane", "-p")
-			if strings.Count(shown, "Server? (6/6)") == 1 && strings.Count(shown, "\n  ")+strings.Count(shown, "\n> ") == want &&
-				strings.HasPrefix(shown, "Server?") && strings.Count(strings.TrimSpace(shown), "\n") == want {
-				break
-			}
-			if time.Now().After(end) {
-				t.Fatalf("at %s:\n%s", size, shown)
-			}
-		}
+		s.until(fmt.Sprintf("the picker alone at %s", size), func(shown string) bool {
+			return strings.Count(shown, "Server? (6/6)") == 1 && strings.Count(shown, "\n  ")+strings.Count(shown, "\n> ") == want &&
+				strings.HasPrefix(shown, "Server?") && strings.Count(strings.TrimSpace(shown), "\n") == want
+		})
 	}
 	s.press("End")
 	s.wait("> shop.")

@@ -31,8 +31,7 @@ func TestForeign(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t)
-			b.put("usr/bin/mysqlsh", "", 0o755)
+			b := newShellBench(t)
 			tc.make(b)
 			before := b.tree()
 			runs, say := 0, b.System.Version
@@ -66,8 +65,7 @@ func TestMended(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t)
-			b.put("usr/bin/mysqlsh", "", 0o755)
+			b := newShellBench(t)
 			tc.make(b)
 			b.has(b.apply(Make(b.Input)), "done: mend the link ROOT/"+beside+": it should lead to ROOT/home/bin/"+Name)
 			if to, err := os.Readlink(b.path(beside)); err != nil || to != b.System.Binary {
@@ -86,8 +84,7 @@ func TestMended(t *testing.T) {
 // TestLeadBack: what undo can't do itself is a command; a place that is gone since is no place to lead to.
 func TestLeadBack(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("usr/bin/mysqlsh", "", 0o755)
+	b := newShellBench(t)
 	b.put("home/old", Name+" 0", 0o755)
 	b.link(beside, b.path("home/old"))
 	b.done(Make(b.Input))
@@ -124,8 +121,7 @@ func TestColleague(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t)
-			b.put("usr/bin/mysqlsh", "", 0o755)
+			b := newShellBench(t)
 			tc.make(b)
 			before := b.tree()
 			b.has(b.done(Make(b.Input)), "ok: ROOT/"+beside+" "+tc.want)
@@ -141,8 +137,7 @@ func TestColleague(t *testing.T) {
 func TestOwnLinkFollows(t *testing.T) {
 	t.Parallel()
 	for _, before := range []string{"", "../../home/old"} {
-		b := newBench(t)
-		b.put("usr/bin/mysqlsh", "", 0o755)
+		b := newShellBench(t)
 		if before != "" {
 			b.put("home/old", Name+" 0", 0o755)
 			b.link(beside, before)
@@ -164,8 +159,7 @@ func TestClosed(t *testing.T) {
 	for _, theirs := range []string{"alice", "alice/bin/x"} {
 		t.Run(theirs, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t)
-			b.put("usr/bin/mysqlsh", "", 0o755)
+			b := newShellBench(t)
 			b.put("alice/bin/x", Name+" 1", 0o755)
 			b.link(beside, b.path("alice/bin/x"))
 			if err := os.Chmod(b.path(theirs), 0o700); err != nil {
@@ -192,8 +186,7 @@ func TestClosed(t *testing.T) {
 		})
 	}
 	// No link, and nobody knows what it is.
-	b := newBench(t)
-	b.put("usr/bin/mysqlsh", "", 0o755)
+	b := newShellBench(t)
 	b.put(beside, Name+" 1", 0o700)
 	b.asNobody(beside)
 	b.has(b.done(Make(b.Input)), "needs: ROOT/"+beside+" is there, and you may not run it: ask whose it is")
@@ -202,8 +195,7 @@ func TestClosed(t *testing.T) {
 // TestClosedHome: the link leads to this program, wherever that is; who else may run it is for its owner to say.
 func TestClosedHome(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("usr/bin/mysqlsh", "", 0o755)
+	b := newShellBench(t)
 	b.roots[b.path("usr/bin")] = true
 	if err := os.Chmod(b.path("home"), 0o700); err != nil {
 		t.Fatal(err)
@@ -230,8 +222,7 @@ func TestOlder(t *testing.T) {
 func TestMoved(t *testing.T) {
 	t.Parallel()
 	for _, mended := range []bool{true, false} {
-		b := newBench(t)
-		b.put("usr/bin/mysqlsh", "", 0o755)
+		b := newShellBench(t)
 		b.apply(Make(b.Input))
 		moved := b.path("home/bin/moved")
 		if err := os.Rename(b.System.Binary, moved); err != nil {
@@ -254,8 +245,7 @@ func TestMoved(t *testing.T) {
 func TestCopyBack(t *testing.T) {
 	t.Parallel()
 	for _, root := range []bool{false, true} {
-		b := newBench(t)
-		b.put("usr/bin/mysqlsh", "", 0o755)
+		b := newShellBench(t)
 		b.put(beside, Name+" 0", 0o755)
 		b.put(options, `{"credentialStore.helper":"rds"}`, 0o600)
 		b.has(b.apply(Make(b.Input)), "done: replace ROOT/"+beside+", another build of this program")
@@ -296,8 +286,7 @@ func TestUsersLink(t *testing.T) {
 			}
 		},
 	} {
-		b := newBench(t)
-		b.put("usr/bin/mysqlsh", "", 0o755)
+		b := newShellBench(t)
 		b.apply(Make(b.Input))
 		if err := os.Remove(b.path(beside)); err != nil {
 			t.Fatal(err)
@@ -315,8 +304,7 @@ func TestUsersLink(t *testing.T) {
 // TestSameLink: a link that the user has written in another way is still one to this program.
 func TestSameLink(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("usr/bin/mysqlsh", "", 0o755)
+	b := newShellBench(t)
 	b.done(Make(b.Input))
 	if err := os.Remove(b.path(beside)); err != nil {
 		t.Fatal(err)
@@ -329,8 +317,7 @@ func TestSameLink(t *testing.T) {
 // TestByHand: what was left to a person is known to undo, and stays known until it is done.
 func TestByHand(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("usr/bin/mysqlsh", "", 0o755)
+	b := newShellBench(t)
 	b.roots[b.path("usr/bin")] = true
 	before := b.tree()
 	b.has(b.apply(Make(b.Input)), "needs: sudo ln -sfn ROOT/home/bin/"+Name+" ROOT/"+beside)
@@ -361,8 +348,7 @@ func TestByHand(t *testing.T) {
 // TestOptionLeft: an option that was rds before setup would name a helper that is gone.
 func TestOptionLeft(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("usr/bin/mysqlsh", "", 0o755)
+	b := newShellBench(t)
 	b.put(options, `{"credentialStore.helper":"rds"}`, 0o600)
 	b.apply(Make(b.Input))
 	b.has(b.apply(Undo(b.Input)), `needs: in MySQL Shell: \option --unset --persist credentialStore.helper`)
@@ -372,8 +358,7 @@ func TestOptionLeft(t *testing.T) {
 // TestNewShell: a Shell that came after setup gets its link the next time, and undo takes away both; those of one that has gone are no trouble.
 func TestNewShell(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("usr/bin/mysqlsh", "", 0o755)
+	b := newShellBench(t)
 	b.put("opt/mysql-shell-8.0/bin/mysqlsh", "", 0o755)
 	b.apply(Make(b.Input))
 	if err := os.RemoveAll(b.path("opt/mysql-shell-8.0")); err != nil {
@@ -396,8 +381,7 @@ func TestNewShell(t *testing.T) {
 // TestPlace: a step that fails leaves nothing in the Shell's folder, least of all what the Shell takes for a helper.
 func TestPlace(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("usr/bin/mysqlsh", "", 0o755)
+	b := newShellBench(t)
 	p, err := Make(b.Input)
 	b.put(beside+"/full", "", 0o644) // a folder, which nothing can take the place of
 	b.has(b.apply(p, err), "failed: link ROOT/home/bin/"+Name+" to ROOT/"+beside)

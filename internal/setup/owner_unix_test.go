@@ -14,8 +14,7 @@ func TestOwner(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root gives files away")
 	}
-	b := newBench(t)
-	b.put("usr/bin/mysqlsh", "", 0o755)
+	b := newShellBench(t)
 	b.put(options, "{}", 0o600)
 	if err := os.Chown(b.path(options), 12345, 54321); err != nil {
 		t.Skip(err)

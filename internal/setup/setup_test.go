@@ -56,6 +56,14 @@ func newBench(t *testing.T) *bench {
 	return b
 }
 
+// newShellBench is newBench with a MySQL Shell on PATH.
+func newShellBench(t *testing.T) *bench {
+	t.Helper()
+	b := newBench(t)
+	b.put("usr/bin/mysqlsh", "", 0o755)
+	return b
+}
+
 func (b *bench) path(name string) string {
 	return filepath.Join(b.System.Root, filepath.FromSlash(name))
 }
@@ -191,8 +199,7 @@ func TestShells(t *testing.T) {
 func TestThereAndBack(t *testing.T) {
 	t.Parallel()
 	const before = "{\n  \"a\": 1,\n  \"credentialStore.helper\": \"keychain\"\n}\n"
-	b := newBench(t)
-	b.put("usr/bin/mysqlsh", "", 0o755)
+	b := newShellBench(t)
 	b.put(options, before, 0o640)
 	b.put("home/.zshrc", "", 0o644)
 	want := []string{
@@ -241,8 +248,7 @@ func TestThereAndBack(t *testing.T) {
 // TestNothingBefore: no options, no helper: default, and nothing stays of the file.
 func TestNothingBefore(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("usr/bin/mysqlsh", "", 0o755)
+	b := newShellBench(t)
 	b.env["MYSQLSH_USER_CONFIG_HOME"] = b.path("shell")
 	b.apply(Make(b.Input))
 	b.want("shell/options.json", "{\"credentialStore.helper\": \"rds\"}\n")
@@ -272,8 +278,7 @@ func TestOwnConfiguration(t *testing.T) {
 		{"delegate: none\n", `null`, "keep ROOT/home/config/config.yaml", ""},
 		{"broken\n", `"keychain"`, "keep ROOT/home/config/config.yaml, which can't be used", "mend it: config.yaml:1: broken"},
 	} {
-		b := newBench(t)
-		b.put("usr/bin/mysqlsh", "", 0o755)
+		b := newShellBench(t)
 		b.put(options, `{"credentialStore.helper":`+tc.before+`}`, 0o600)
 		b.put("home/config/config.yaml", tc.config, 0o600)
 		for range 2 {
@@ -295,8 +300,7 @@ func TestOwnConfiguration(t *testing.T) {
 func TestVariable(t *testing.T) {
 	t.Parallel()
 	const unset = "needs: unset MYSQLSH_CREDENTIAL_STORE_HELPER"
-	b := newBench(t)
-	b.put("usr/bin/mysqlsh", "", 0o755)
+	b := newShellBench(t)
 	b.env[EnvHelper] = "keychain"
 	b.has(b.done(Make(b.Input)), unset)
 	b.want("home/config/config.yaml", "delegate: keychain\n")
@@ -325,8 +329,7 @@ func TestVariable(t *testing.T) {
 // TestWhatIsTheUsers: nothing that somebody else wrote, or has changed since, is overwritten or removed.
 func TestWhatIsTheUsers(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("usr/bin/mysqlsh", "", 0o755)
+	b := newShellBench(t)
 	b.put("usr/bin/"+Name, "something else", 0o755)
 	b.put(options, `{"credentialStore.helper":"keychain"}`, 0o600)
 	b.put("home/config/config.yaml", "cache: true\n", 0o600)
@@ -356,8 +359,7 @@ func TestWhatIsTheUsers(t *testing.T) {
 // TestLinks: broken ones and other builds are mended, and the program itself is never removed.
 func TestLinks(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("usr/bin/mysqlsh", "", 0o755)
+	b := newShellBench(t)
 	b.link("usr/bin/"+Name, "/nonexistent/old")
 	if words := b.apply(Make(b.Input)); words[0] != "done: mend the link ROOT/usr/bin/mysql-secret-store-rds: it should lead to ROOT/home/bin/mysql-secret-store-rds" {
 		t.Errorf("%q", words)
@@ -418,8 +420,7 @@ func TestRoot(t *testing.T) {
 // TestFailure: one step that fails stops no other, and what was done can be undone.
 func TestFailure(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("usr/bin/mysqlsh", "", 0o755)
+	b := newShellBench(t)
 	b.put("home/.mysqlsh", "a file where the folder belongs", 0o600)
 	if _, err := Make(b.Input); err == nil || !strings.Contains(err.Error(), "read MySQL Shell's options") {
 		t.Errorf("%v", err)
@@ -438,8 +439,7 @@ func TestFailure(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("usr/bin/mysqlsh", "", 0o755)
+	b := newShellBench(t)
 	b.put(record, "{}", 0o600)
 	for _, plan := range []func(Input) (Plan, error){Make, Undo} {
 		if _, err := plan(b.Input); err == nil || !strings.Contains(err.Error(), "of version 0, not 1") {

@@ -116,8 +116,7 @@ var befores = []struct {
 }
 
 func newBefore(t *testing.T, i int) *bench {
-	b := newBench(t)
-	b.put("usr/bin/mysqlsh", "", 0o755)
+	b := newShellBench(t)
 	b.put("home/.zshrc", "", 0o644)
 	befores[i].make(b)
 	return b
@@ -226,8 +225,7 @@ func TestCrash(t *testing.T) {
 func TestCutTwice(t *testing.T) {
 	t.Parallel()
 	for _, after := range []bool{false, true} {
-		b := newBench(t)
-		b.put("usr/bin/mysqlsh", "", 0o755)
+		b := newShellBench(t)
 		before := b.tree()
 		b.done(Make(b.Input))
 		b.Completions["bash"] = "# newer"
@@ -255,8 +253,7 @@ func TestCutTwice(t *testing.T) {
 // TestChangedSince: the helper that the user chose after setup is the one from before, for the next setup and its undo.
 func TestChangedSince(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("usr/bin/mysqlsh", "", 0o755)
+	b := newShellBench(t)
 	b.put(options, `{"credentialStore.helper":"login-path"}`, 0o600)
 	b.apply(Make(b.Input))
 	b.want("home/config/config.yaml", "delegate: login-path\n")
@@ -276,8 +273,7 @@ func TestChangedSince(t *testing.T) {
 // TestOthersSince: what else was written into a file of options that setup made stays.
 func TestOthersSince(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("usr/bin/mysqlsh", "", 0o755)
+	b := newShellBench(t)
 	b.done(Make(b.Input))
 	b.put(options, "{\"credentialStore.helper\": \"rds\", \"a\": 1}\n", 0o600)
 	b.done(Undo(b.Input))
@@ -287,8 +283,7 @@ func TestOthersSince(t *testing.T) {
 // TestMeanwhile: what changes between the plan and the answer to it is not overwritten.
 func TestMeanwhile(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("usr/bin/mysqlsh", "", 0o755)
+	b := newShellBench(t)
 	const completions = "home/.local/share/bash-completion/completions/" + Name
 	p, err := Make(b.Input)
 	b.put(options, `{"credentialStore.helper":"keychain","a":1}`, 0o600)
@@ -320,8 +315,7 @@ func TestMeanwhile(t *testing.T) {
 // TestTwoPlans: of two plans that were made at one time, the second finds everything done.
 func TestTwoPlans(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("usr/bin/mysqlsh", "", 0o755)
+	b := newShellBench(t)
 	b.put("opt/mysql-shell/bin/mysqlsh", "", 0o755)
 	b.put(options, `{"credentialStore.helper":"keychain"}`, 0o600)
 	before := b.tree()
@@ -354,8 +348,7 @@ func TestTwoPlans(t *testing.T) {
 // TestAtOnce: many setups, then many undos.
 func TestAtOnce(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("usr/bin/mysqlsh", "", 0o755)
+	b := newShellBench(t)
 	b.put(options, `{"credentialStore.helper":"keychain"}`, 0o600)
 	before := b.tree()
 	for range 5 {
@@ -384,8 +377,7 @@ func TestAtOnce(t *testing.T) {
 // TestLock: a setup waits for another, but not for one that was killed, and goes on without where there are no locks.
 func TestLock(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("usr/bin/mysqlsh", "", 0o755)
+	b := newShellBench(t)
 	const lock = "home/." + Name + "-setup.lock"
 	b.put(lock, "", 0o600)
 	b.done(Make(b.Input))
@@ -420,8 +412,7 @@ func TestLock(t *testing.T) {
 // TestTwoHomes: each of the Shell's options files gets its own helper back.
 func TestTwoHomes(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("usr/bin/mysqlsh", "", 0o755)
+	b := newShellBench(t)
 	b.put("one/options.json", `{"credentialStore.helper":"one"}`, 0o600)
 	b.put("two/options.json", `{"credentialStore.helper":"two"}`, 0o600)
 	for _, name := range []string{"one", "two", "one"} {
@@ -442,8 +433,7 @@ func TestTwoHomes(t *testing.T) {
 // TestDamagedOptions: undo does the rest, and the helper from before isn't forgotten.
 func TestDamagedOptions(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("usr/bin/mysqlsh", "", 0o755)
+	b := newShellBench(t)
 	b.put(options, `{"credentialStore.helper":"keychain"}`, 0o600)
 	b.apply(Make(b.Input))
 	b.put(options, `{"credentialStore.helper":"rds"`, 0o600)
@@ -464,8 +454,7 @@ func TestDamagedOptions(t *testing.T) {
 // TestNoState: what could not be undone is not done.
 func TestNoState(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("usr/bin/mysqlsh", "", 0o755)
+	b := newShellBench(t)
 	before := b.tree()
 	p, err := Make(b.Input)
 	p.file = b.path("home/bin/" + Name + "/setup.json") // in a file
@@ -481,8 +470,7 @@ func TestNoState(t *testing.T) {
 // TestFailed: a step that failed leaves the notes as they were.
 func TestFailed(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("usr/bin/mysqlsh", "", 0o755)
+	b := newShellBench(t)
 	before := b.tree()
 	fail := func(option bool) {
 		p, err := Make(b.Input)
@@ -519,8 +507,7 @@ func TestFailed(t *testing.T) {
 // TestUndoFailure: what undo can't do now it does the next time.
 func TestUndoFailure(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("usr/bin/mysqlsh", "", 0o755)
+	b := newShellBench(t)
 	before := b.tree()
 	b.apply(Make(b.Input))
 	p, err := Undo(b.Input)
@@ -539,8 +526,7 @@ func TestUndoFailure(t *testing.T) {
 func TestRecord(t *testing.T) {
 	t.Parallel()
 	const keychain = `{"credentialStore.helper":"keychain"}`
-	b := newBench(t)
-	b.put("usr/bin/mysqlsh", "", 0o755)
+	b := newShellBench(t)
 	b.put(options, keychain, 0o600)
 	before := b.tree()
 	b.done(Make(b.Input))
@@ -583,8 +569,7 @@ func TestRecord(t *testing.T) {
 // TestNoRecord: whoever takes the helper away first learns how to switch it off, also when nothing is noted.
 func TestNoRecord(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("usr/bin/mysqlsh", "", 0o755)
+	b := newShellBench(t)
 	b.done(Make(b.Input))
 	if err := os.Remove(b.path(record)); err != nil {
 		t.Fatal(err)
