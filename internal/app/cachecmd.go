@@ -2,7 +2,6 @@ package app
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"text/tabwriter"
 	"time"
@@ -70,7 +69,7 @@ func (c *console) cacheCommand() *cobra.Command {
 			case asJSON:
 				return printJSON(c.stdout, d)
 			}
-			d.print(c.stdout)
+			fmt.Fprintln(c.stdout, d)
 			return nil
 		},
 	}
@@ -95,8 +94,8 @@ func dropAll(store cache.Store) (dropped, error) {
 	return dropped{len(tokens), len(kept)}, store.Clear()
 }
 
-func (d dropped) print(w io.Writer) {
-	fmt.Fprintf(w, "%s and %s dropped\n", count(d.Tokens, "token"), count(d.Credentials, "set of credentials", "sets of credentials"))
+func (d dropped) String() string {
+	return fmt.Sprintf("%s and %s dropped", count(d.Tokens, "token"), count(d.Credentials, "set of credentials", "sets of credentials"))
 }
 
 // listing is what cache list --json prints.

@@ -53,12 +53,17 @@ func isCommand(root *cobra.Command, args []string) bool {
 	if len(args) == 0 {
 		return false
 	}
-	if slices.Contains([]string{"help", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd}, args[0]) || len(args[0]) > 1 && args[0][0] == '-' {
+	if isHidden(args[0]) || len(args[0]) > 1 && args[0][0] == '-' {
 		return true
 	}
 	names := commandNames(root)
 	near := nearest(args[0], append(protocol.Commands[:], names...)) // of two equally near the Shell's own
 	return slices.Contains(names, near)
+}
+
+// isHidden knows the commands that no list has: help, and those that completions call.
+func isHidden(name string) bool {
+	return slices.Contains([]string{"help", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd}, name)
 }
 
 func commandNames(of *cobra.Command) []string {
@@ -92,7 +97,7 @@ func nearest(typed string, words []string) string {
 func mistyped(root *cobra.Command, args []string) error {
 	names := commandNames(root)
 	at := slices.IndexFunc(args, func(a string) bool { return a == "--" || !strings.HasPrefix(a, "-") })
-	if at < 0 || args[at] == "--" || slices.Contains([]string{"help", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd}, args[at]) {
+	if at < 0 || args[at] == "--" || isHidden(args[at]) {
 		return nil
 	}
 	typed, known := args[at], slices.Contains(names, args[at])
@@ -110,9 +115,9 @@ func mistyped(root *cobra.Command, args []string) error {
 			if a == "--" {
 				break // what follows is another program's, and may be a password
 			}
-			words = append(words, paste.Word(withoutPassword(a)))
+			words = append(words, withoutPassword(a))
 		}
-		p.run = []string{strings.Join(words, " ")}
+		p.run = []string{paste.Words(words...)}
 	}
 	return p
 }

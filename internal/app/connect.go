@@ -181,11 +181,7 @@ type exitError int
 func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 func (c *console) printCommand(args []string, secretly bool, u serverurl.URL) {
-	words := make([]string, len(args))
-	for i, a := range args {
-		words[i] = paste.Word(a)
-	}
-	line := strings.Join(words, " ")
+	line := paste.Words(args...)
 	if secretly {
 		line = fmt.Sprintf(`MYSQL_PWD="$(%s token %s)" %s`, paste.Word(self()), paste.Word(u.String()), line)
 	}
@@ -240,7 +236,7 @@ func (c *console) chooseServer(ctx context.Context, words []string, user string,
 		t, err := openTerminal()
 		if err != nil {
 			return serverurl.URL{}, problem{text: fmt.Sprintf("%s match, and there is no terminal to pick one on", count(len(found), "server")),
-				run: []string{Name + " list-servers " + strings.Join(words, " "), Name + " connect user@host:port"}}
+				run: []string{Name + " list-servers " + paste.Words(words...), Name + " connect user@host:port"}}
 		}
 		defer t.close()
 		at, err := t.pick(ctx, "Server?", pickerItems(found), os.Getenv("NO_COLOR") == "")

@@ -86,11 +86,7 @@ func (f discoverFlags) check() error {
 }
 
 // chosen gives the profiles that were named, or all. A comma separates two, unless a profile has it in its name.
-func (f discoverFlags) chosen() (*profiles.Set, []string, error) {
-	set, err := loadProfiles()
-	if err != nil {
-		return nil, nil, err
-	}
+func (f discoverFlags) chosen(set *profiles.Set) ([]string, error) {
 	var named []string
 	for _, p := range f.profiles {
 		if _, unmatched := set.Match([]string{p}); len(unmatched) > 0 {
@@ -99,7 +95,7 @@ func (f discoverFlags) chosen() (*profiles.Set, []string, error) {
 			named = append(named, p)
 		}
 	}
-	return chosenProfiles(named, len(named) == 0)
+	return chosenProfiles(set, named, len(named) == 0)
 }
 
 func (c *console) discover(ctx context.Context, f discoverFlags) error {
@@ -110,17 +106,18 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 	if err != nil {
 		return err
 	}
-	set, names, err := f.chosen()
+	set, err := loadProfiles()
+	if err != nil {
+		return err
+	}
+	names, err := f.chosen(set)
 	if err != nil {
 		return err
 	}
 	for id, profile := range settled(cfg) {
 		if _, ok := set.Profile(profile); !ok {
-			text := fmt.Sprintf("accounts: %s in the configuration is for profile %q, which the AWS configuration doesn't have", id, profile)
-			if near := set.Nearest(profile); near != "" {
-				text += fmt.Sprintf("; did you mean %q?", near)
-			}
-			warn(c.stderr, text)
+			warn(c.stderr, fmt.Sprintf("accounts: %s in the configuration is for profile %q, which the AWS configuration doesn't have", id, profile)+
+				didYouMean(set.Nearest(profile)))
 		}
 	}
 	path, err := inventory.Path()
@@ -142,8 +139,7 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 		region := cmp.Or(p.Get("region"), os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
 		in.Profiles = append(in.Profiles, discover.Profile{Name: name, Region: region, Asks: set.AsksForCode(name)})
 	}
-	// The SDK keeps the AWS configuration's text for each profile, and connections for each client: rather collect
-	// more often than grow with the number of accounts.
+	// What is read of each account at once is garbage soon: rather collect it more often than grow with their number.
 	debug.SetMemoryLimit(discoverMemory)
 	report, err := discover.Run(ctx, in, discover.Deps{Config: w.config, Forget: w.forget, Describe: w.describe, Progress: bar.show})
 	bar.clear()

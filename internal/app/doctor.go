@@ -29,8 +29,6 @@ import (
 	"mysql-secret-store-rds/internal/token"
 )
 
-const envHelper = setup.EnvHelper
-
 func (c *console) doctorCommand() *cobra.Command {
 	var asJSON bool
 	var shells []string
@@ -171,11 +169,7 @@ func (c *console) doctor(ctx context.Context, shells []string, server string, fo
 	}
 	if err := c.checkServer(ctx, u, file, cfg, found.add); err != nil {
 		p := describe(err)
-		do := p.run
-		if p.hint != "" {
-			do = append([]string{p.hint}, do...)
-		}
-		found.add(doctor.Finding{Name: "target", Status: doctor.Fail, Text: p.text, Do: do})
+		found.add(doctor.Finding{Name: "target", Status: doctor.Fail, Text: p.text, Do: p.hints()})
 	}
 	return nil
 }
@@ -226,8 +220,8 @@ func (c *console) installation(ctx context.Context, sys setup.System, file confi
 	wg.Wait()
 	in.Version = func(path string) string { return sys.Version(ctx, path) }
 	in.Helper, in.OptionsErr = sys.Helper()
-	if helper := os.Getenv(envHelper); helper != "" {
-		in.Helper, in.Variable, in.OptionsErr = helper, envHelper, nil
+	if helper := os.Getenv(setup.EnvHelper); helper != "" {
+		in.Helper, in.Variable, in.OptionsErr = helper, setup.EnvHelper, nil
 	}
 	if configErr != nil {
 		in.ConfigErr = describe(configErr)

@@ -27,6 +27,22 @@ type problem struct {
 
 func (p problem) Error() string { return p.text }
 
+// hints are what to do, one after the other.
+func (p problem) hints() []string {
+	if p.hint == "" {
+		return p.run
+	}
+	return append([]string{p.hint}, p.run...)
+}
+
+// didYouMean ends the text of a problem with the nearest name, if there is one.
+func didYouMean(near string) string {
+	if near == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %q?", near)
+}
+
 // signError is a failure to sign, with what is needed to tell whose fault it is.
 type signError struct {
 	err        error
@@ -103,10 +119,7 @@ func describeSigning(e *signError) problem {
 		if chosen == "" {
 			chosen = "AWS_PROFILE"
 		}
-		p := problem{text: fmt.Sprintf("%v (%s chose it)", missing, chosen), run: []string{"aws configure list-profiles"}}
-		if missing.Nearest != "" {
-			p.text += fmt.Sprintf("; did you mean %q?", missing.Nearest)
-		}
+		p := problem{text: fmt.Sprintf("%v (%s chose it)", missing, chosen) + didYouMean(missing.Nearest), run: []string{"aws configure list-profiles"}}
 		if strings.HasPrefix(chosen, resolve.FromInventory) {
 			p.run = []string{Name + " discover"} // it was there then
 			return p
@@ -154,11 +167,7 @@ func describeCredentials(whose credentials.Whose, err error, timeout time.Durati
 	case errors.As(err, &ready):
 		return ready
 	case errors.As(err, &missing):
-		text := missing.Error()
-		if missing.Nearest != "" {
-			text += fmt.Sprintf("; did you mean %q?", missing.Nearest)
-		}
-		return problem{text: text, run: []string{"aws configure list-profiles"}}
+		return problem{text: missing.Error() + didYouMean(missing.Nearest), run: []string{"aws configure list-profiles"}}
 	case errors.Is(err, credentials.ErrNoCredentials):
 		return problem{text: fmt.Sprintf("the AWS profile %q has no credentials", profile), run: []string{"aws configure sso --profile " + paste.Word(profile)}}
 	case errors.Is(err, credentials.ErrSSOLogin):
@@ -177,11 +186,11 @@ func describeCredentials(whose credentials.Whose, err error, timeout time.Durati
 		return problem{text: fmt.Sprintf("no AWS credentials for %s within %v", whose.Words, timeout), run: whoami(whose)}
 	case errors.As(err, &expired):
 		return problem{text: fmt.Sprintf("%v, and a token signed with them would be refused; renew %s", expired, ofWhom(whose))}
+	case errors.As(err, &file):
+		return problem{text: file.Error(), run: []string{"ls -l " + paste.Word(file.File)}}
 	case errors.As(err, &session) && session.Profile == "":
 		return problem{text: session.Error(), hint: "export new ones, or use a profile that renews by itself",
 			run: []string{"unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN"}}
-	case errors.As(err, &file):
-		return problem{text: file.Error(), run: []string{"ls -l " + paste.Word(file.File)}}
 	case errors.As(err, &session):
 		return problem{text: session.Error(), hint: "write new ones there, or use a profile that renews by itself",
 			run: []string{"aws configure sso --profile " + paste.Word(session.Profile)}}
@@ -210,17 +219,19 @@ func describeCredentials(whose credentials.Whose, err error, timeout time.Durati
 // accountSetting is what to write into the configuration for an account: into the entry that it has, which may stand there
 // only once.
 func accountSetting(file, id, key, value string) string {
+	setting := key + ": " + value
 	if _, cfg, err := readConfig(); err == nil {
-		if e, ok := cfg.Accounts[id]; ok && key != "aws_profile" && reflect.DeepEqual(e.Fields, config.Fields{Profile: e.Profile}) {
-			return fmt.Sprintf("set in %s: \"%s: {aws_profile: %q, %s: %s}\"", e.Where, id, e.Profile, key, value)
-		} else if ok {
-			return fmt.Sprintf("set in %s: \"%s: %s\"", e.Where, key, value)
+		if e, ok := cfg.Accounts[id]; ok {
+			if key != "aws_profile" && reflect.DeepEqual(e.Fields, config.Fields{Profile: e.Profile}) { // which may be all of the entry
+				setting = fmt.Sprintf("%s: {aws_profile: %q, %s}", id, e.Profile, setting)
+			}
+			return paste.SetIn(e.Where.String(), setting)
 		}
 	}
 	if key == "aws_profile" {
 		return paste.Setting(file, "accounts", id+": "+value)
 	}
-	return paste.Setting(file, "accounts", fmt.Sprintf("%s: {%s: %s}", id, key, value))
+	return paste.Setting(file, "accounts", fmt.Sprintf("%s: {%s}", id, setting))
 }
 
 // ofWhom is what is to be renewed.
@@ -279,10 +290,8 @@ func oneLine(p problem) string {
 // printError is a problem as a command shows it.
 func printError(w io.Writer, p problem) {
 	fmt.Fprintln(w, "error: "+visible(p.text))
-	for _, hint := range append([]string{p.hint}, p.run...) {
-		if hint != "" {
-			fmt.Fprintln(w, "hint: "+visible(hint))
-		}
+	for _, hint := range p.hints() {
+		fmt.Fprintln(w, "hint: "+visible(hint))
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -44,7 +43,7 @@ Exit codes: 0 when the Server URL leads somewhere, 1 when something is wrong.`,
 				if err != nil {
 					p := describe(err)
 					e.Problem = p.text
-					e.Hint = strings.Join(slices.DeleteFunc(append([]string{p.hint}, p.run...), func(s string) bool { return s == "" }), "; or: ")
+					e.Hint = strings.Join(p.hints(), "; or: ")
 				}
 				if err := printJSON(c.stdout, e); err != nil {
 					return err
@@ -185,10 +184,11 @@ func (c *console) explain(ctx context.Context, server string, online bool) (*exp
 	switch {
 	case ok:
 		e.Kept = &keptKeys{kept.Source, kept.AccountID, kept.Who, kept.Expires}
-		e.Keys = fmt.Sprintf("kept, from %s, good for %s", kept.Source, goodFor(kept.Expires, time.Now()))
+		of := ""
 		if kept.AccountID != "" {
-			e.Keys = fmt.Sprintf("kept, of account %s, from %s, good for %s", kept.AccountID, kept.Source, goodFor(kept.Expires, time.Now()))
+			of = " of account " + kept.AccountID + ","
 		}
+		e.Keys = fmt.Sprintf("kept,%s from %s, good for %s", of, kept.Source, goodFor(kept.Expires, time.Now()))
 	case provider.Temporary() && !cfg.Cache:
 		e.Keys = "asked for at each call (cache: false)"
 	case provider.Temporary():

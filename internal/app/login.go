@@ -46,7 +46,11 @@ Exit codes: 0 when all of them are good, 1 when one isn't.`,
 		Example:           "  mysql-secret-store-rds login prod-dba\n  mysql-secret-store-rds login 'prod-*'\n  mysql-secret-store-rds login --all",
 		ValidArgsFunction: completeProfiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			set, names, err := chosenProfiles(args, all)
+			set, err := loadProfiles()
+			if err != nil {
+				return err
+			}
+			names, err := chosenProfiles(set, args, all)
 			if err != nil {
 				return err
 			}
@@ -64,29 +68,23 @@ Exit codes: 0 when all of them are good, 1 when one isn't.`,
 func loadProfiles() (*profiles.Set, error) { return profiles.Load(profiles.Default()) }
 
 // chosenProfiles gives the profiles that a command was told, or the one that the SDK would take.
-func chosenProfiles(args []string, all bool) (*profiles.Set, []string, error) {
-	set, err := loadProfiles()
+func chosenProfiles(set *profiles.Set, args []string, all bool) ([]string, error) {
 	switch {
-	case err != nil:
-		return nil, nil, err
 	case all && len(args) > 0:
-		return nil, nil, problem{text: "either profiles or --all, not both"}
+		return nil, problem{text: "either profiles or --all, not both"}
 	case all && len(set.Names()) == 0:
-		return nil, nil, noProfiles()
+		return nil, noProfiles()
 	case all:
-		return set, set.Names(), nil
+		return set.Names(), nil
 	case len(args) == 0:
 		args = []string{defaultProfile(set)}
 	}
 	names, unmatched := set.Match(args)
 	if len(unmatched) > 0 {
-		p := problem{text: fmt.Sprintf("the AWS configuration has no profile %q", unmatched[0]), run: []string{"aws configure list-profiles"}}
-		if near := set.Nearest(unmatched[0]); near != "" {
-			p.text += fmt.Sprintf("; did you mean %q?", near)
-		}
-		return nil, nil, p
+		return nil, problem{text: fmt.Sprintf("the AWS configuration has no profile %q", unmatched[0]) + didYouMean(set.Nearest(unmatched[0])),
+			run: []string{"aws configure list-profiles"}}
 	}
-	return set, names, nil
+	return names, nil
 }
 
 // defaultProfile is the profile that get would take where nothing names one.
@@ -321,7 +319,7 @@ func (c *console) logout(patterns []string, all bool, set *profiles.Set) error {
 	if all {
 		d, err := dropAll(store)
 		if err == nil {
-			d.print(c.stdout)
+			fmt.Fprintln(c.stdout, d)
 		}
 		return err
 	}
@@ -330,11 +328,8 @@ func (c *console) logout(patterns []string, all bool, set *profiles.Set) error {
 	for _, pattern := range patterns {
 		matched := profiles.Match(pattern, kept)
 		if known, _ := set.Match([]string{pattern}); len(matched) == 0 && len(known) == 0 {
-			p := problem{text: fmt.Sprintf("nothing is kept of a profile %q, nor does the AWS configuration have one", pattern), run: []string{Name + " cache list"}}
-			if near := spelling.Nearest(pattern, append(kept, set.Names()...)); near != "" {
-				p.text += fmt.Sprintf("; did you mean %q?", near)
-			}
-			return p
+			return problem{text: fmt.Sprintf("nothing is kept of a profile %q, nor does the AWS configuration have one", pattern) +
+				didYouMean(spelling.Nearest(pattern, append(kept, set.Names()...))), run: []string{Name + " cache list"}}
 		} else if len(matched) == 0 {
 			fmt.Fprintf(c.stdout, "%s: nothing is kept\n", visible(pattern))
 		}
@@ -346,7 +341,7 @@ func (c *console) logout(patterns []string, all bool, set *profiles.Set) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(c.stdout, "%s: %s and %s dropped\n", visible(name), count(tokens, "token"), count(kept, "set of credentials", "sets of credentials"))
+		fmt.Fprintf(c.stdout, "%s: %v\n", visible(name), dropped{tokens, kept})
 	}
 	return nil
 }

@@ -67,6 +67,12 @@ const (
 	keyClear
 )
 
+// stroke is a key, and the letter of a keyRune.
+type stroke struct {
+	key
+	letter rune
+}
+
 // pick shows the items on the terminal and gives the index of the chosen one, or [errNothingPicked].
 func (t *terminal) pick(ctx context.Context, question string, items []item, colour bool) (int, error) {
 	state, err := term.MakeRaw(int(t.in.Fd()))
@@ -79,25 +85,19 @@ func (t *terminal) pick(ctx context.Context, question string, items []item, colo
 	resized, stop := resizes()
 	defer stop()
 	p := newPicker(question, items, colour)
-	keys := make(chan struct {
-		key
-		rune
-	})
+	keys := make(chan stroke)
 	done := make(chan struct{})
 	defer close(done)
 	go func() {
 		r := bufio.NewReader(t.in)
 		for {
-			k, c := readKey(r)
+			k := readKey(r)
 			select {
-			case keys <- struct {
-				key
-				rune
-			}{k, c}:
+			case keys <- k:
 			case <-done:
 				return
 			}
-			if k == keyLeave {
+			if k.key == keyLeave {
 				return
 			}
 		}
@@ -114,7 +114,7 @@ func (t *terminal) pick(ctx context.Context, question string, items []item, colo
 			return 0, errNothingPicked
 		case <-resized:
 		case k := <-keys:
-			chosen, over := p.press(k.key, k.rune)
+			chosen, over := p.press(k)
 			if !over {
 				continue
 			}
@@ -127,30 +127,30 @@ func (t *terminal) pick(ctx context.Context, question string, items []item, colo
 }
 
 // readKey reads one key press. Escape sequences are those of ECMA-48 terminals; one that isn't known does nothing.
-func readKey(r *bufio.Reader) (key, rune) {
+func readKey(r *bufio.Reader) stroke {
 	c, _, err := r.ReadRune()
 	if err != nil {
-		return keyLeave, 0
+		return stroke{key: keyLeave}
 	}
 	switch c {
 	case '\r', '\n':
-		return keyEnter, 0
+		return stroke{key: keyEnter}
 	case 3, 4: // Ctrl-C, Ctrl-D
-		return keyLeave, 0
+		return stroke{key: keyLeave}
 	case 16: // Ctrl-P
-		return keyUp, 0
+		return stroke{key: keyUp}
 	case 14: // Ctrl-N
-		return keyDown, 0
+		return stroke{key: keyDown}
 	case 8, 127:
-		return keyBack, 0
+		return stroke{key: keyBack}
 	case 21: // Ctrl-U
-		return keyClear, 0
+		return stroke{key: keyClear}
 	case 0x1b:
 		if r.Buffered() == 0 {
-			return keyLeave, 0 // the Escape key alone
+			return stroke{key: keyLeave} // the Escape key alone
 		}
 		if next, _ := r.ReadByte(); next != '[' && next != 'O' {
-			return keyNone, 0
+			return stroke{}
 		}
 		sequence := ""
 		for r.Buffered() > 0 {
@@ -160,23 +160,37 @@ func readKey(r *bufio.Reader) (key, rune) {
 				break
 			}
 		}
-		return sequences[sequence], 0
+		return stroke{key: ofSequence(sequence)}
 	}
 	if unicode.IsPrint(c) {
-		return keyRune, c
+		return stroke{keyRune, c}
 	}
-	return keyNone, 0
+	return stroke{}
 }
 
-// sequences are the keys that terminals send as ESC [ or ESC O and these; Home and End differ from one to the other.
-var sequences = map[string]key{
-	"A": keyUp, "B": keyDown, "5~": keyPageUp, "6~": keyPageDown,
-	"H": keyHome, "1~": keyHome, "7~": keyHome, "F": keyEnd, "4~": keyEnd, "8~": keyEnd,
+// ofSequence is the key for which terminals send ESC [ or ESC O and this; Home and End differ from one to the other. It is no
+// map, as that would be made at each start of the program.
+func ofSequence(sequence string) key {
+	switch sequence {
+	case "A":
+		return keyUp
+	case "B":
+		return keyDown
+	case "5~":
+		return keyPageUp
+	case "6~":
+		return keyPageDown
+	case "H", "1~", "7~":
+		return keyHome
+	case "F", "4~", "8~":
+		return keyEnd
+	}
+	return keyNone
 }
 
 // press acts on a key. When over, chosen is the item, or -1 for none.
-func (p *picker) press(k key, c rune) (chosen int, over bool) {
-	switch k {
+func (p *picker) press(k stroke) (chosen int, over bool) {
+	switch k.key {
 	case keyEnter:
 		if len(p.shown) == 0 {
 			return 0, false
@@ -197,7 +211,7 @@ func (p *picker) press(k key, c rune) (chosen int, over bool) {
 	case keyEnd:
 		p.move(len(p.shown))
 	case keyRune:
-		p.typed += string(c)
+		p.typed += string(k.letter)
 		p.filter()
 	case keyBack:
 		_, size := utf8.DecodeLastRuneInString(p.typed)

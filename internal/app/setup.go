@@ -93,7 +93,7 @@ func (c *console) setup(ctx context.Context, root *cobra.Command, f setupFlags) 
 	} else {
 		c.afterSetup(plan, steps, f)
 	}
-	if slices.ContainsFunc(steps, func(s setupStep) bool { return s.State == stepFailed }) {
+	if has(steps, stepFailed) {
 		return errSaid
 	}
 	return nil
@@ -142,6 +142,11 @@ type setupStep struct {
 	What  string `json:"what"`
 	Needs string `json:"needs,omitempty"` // the command to type, or the line to write
 	Error string `json:"error,omitempty"`
+}
+
+// has says whether something has become of a step.
+func has(steps []setupStep, state string) bool {
+	return slices.ContainsFunc(steps, func(s setupStep) bool { return s.State == state })
 }
 
 func planned(plan setup.Plan) []setupStep {
@@ -211,7 +216,7 @@ func (c *console) apply(plan setup.Plan, steps []setupStep, quiet bool) []setupS
 			fmt.Fprintf(c.stdout, "%-7s  %s\n", s.State, visible(s.What))
 		}
 	})
-	if err != nil && !slices.ContainsFunc(steps, func(s setupStep) bool { return s.State == stepFailed }) {
+	if err != nil && !has(steps, stepFailed) {
 		warn(c.stderr, "what is left to you could not be noted for --undo: "+err.Error())
 	}
 	return steps
@@ -219,17 +224,14 @@ func (c *console) apply(plan setup.Plan, steps []setupStep, quiet bool) []setupS
 
 // afterSetup says what comes next.
 func (c *console) afterSetup(plan setup.Plan, steps []setupStep, f setupFlags) {
-	has := func(state string) bool {
-		return slices.ContainsFunc(steps, func(s setupStep) bool { return s.State == state })
-	}
 	switch {
 	case f.undo && len(steps) == 0:
 		fmt.Fprintln(c.stdout, "There is nothing to undo: setup has noted nothing, and no MySQL Shell that was found has a link to this program.")
-	case has(stepOpen): // --dry-run
+	case has(steps, stepOpen): // --dry-run
 		fmt.Fprintln(c.stdout, "\nNothing was changed (--dry-run).")
-	case has(stepFailed):
+	case has(steps, stepFailed):
 	default:
-		if has(stepByHand) {
+		if has(steps, stepByHand) {
 			heading := "Left for you:"
 			if plan.Waits {
 				heading = "Left for you; until it is done MySQL Shell has no helper, and finds no password:"

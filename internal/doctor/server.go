@@ -206,7 +206,7 @@ func (v *visit) said(service string, err error) (text string, do []string) {
 func (v *visit) setting(key, value string) string {
 	for _, s := range v.Resolution.Steps {
 		if s.What == "entry" && s.Value == resolve.Matches {
-			return fmt.Sprintf("set in %s: \"%s: '%s'\"", s.Source, key, value)
+			return paste.SetIn(s.Source, fmt.Sprintf("%s: '%s'", key, value))
 		}
 	}
 	return paste.Setting(cmp.Or(v.ConfigFile, "config.yaml"), "servers",
@@ -375,15 +375,16 @@ func (v *visit) checkPermission(ctx context.Context) {
 		return
 	}
 	arn := connectARN(*v.server, v.resource(), v.t.User)
-	can := fmt.Sprintf("can't tell whether rds-db:connect is allowed on %s: ", arn)
-	if v.caller == "" {
+	cantTell := func(why string) {
 		v.unsure = append(v.unsure, "rds-db:connect is not allowed on "+arn)
-		v.warn(name, can+"STS couldn't be asked who it is for", policy(arn))
-		return
+		v.warn(name, fmt.Sprintf("can't tell whether rds-db:connect is allowed on %s: %s", arn, why), policy(arn))
 	}
-	if v.silent {
-		v.unsure = append(v.unsure, "rds-db:connect is not allowed on "+arn)
-		v.warn(name, can+"AWS doesn't answer", policy(arn))
+	switch {
+	case v.caller == "":
+		cantTell("STS couldn't be asked who it is for")
+		return
+	case v.silent:
+		cantTell("AWS doesn't answer")
 		return
 	}
 	inTime, cancel := context.WithTimeout(ctx, v.Patience)
@@ -393,8 +394,7 @@ func (v *visit) checkPermission(ctx context.Context) {
 	case err != nil:
 		err = v.Provider.Explain(inTime, err)
 		why, _ := v.said("IAM", err)
-		v.unsure = append(v.unsure, "rds-db:connect is not allowed on "+arn)
-		v.warn(name, can+why+"; this policy for "+holder(v.caller)+" allows it", policy(arn))
+		cantTell(why + "; this policy for " + holder(v.caller) + " allows it")
 	case allowed:
 		v.ok(name, "rds-db:connect is allowed on "+arn)
 	case forbidden:

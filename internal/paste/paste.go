@@ -19,6 +19,18 @@ func Word(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
+// SetIn says in which entry of a configuration a setting belongs.
+func SetIn(entry, setting string) string { return fmt.Sprintf("set in %s: \"%s\"", entry, setting) }
+
+// Words gives a command of several words.
+func Words(words ...string) string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		quoted[i] = Word(w)
+	}
+	return strings.Join(quoted, " ")
+}
+
 // Setting says where a member of a section belongs in a configuration, a YAML file: it is a line of its own, unless the
 // file has the section already, which may stand there only once. A file that can't be read counts as one without.
 func Setting(file, section, member string) string {

@@ -28,6 +28,16 @@ func TestWord(t *testing.T) {
 	}
 }
 
+func TestWords(t *testing.T) {
+	t.Parallel()
+	if got := Words("list-servers", "prod-*", "it's"); got != `list-servers 'prod-*' 'it'\''s'` {
+		t.Error(got)
+	}
+	if got := Words(); got != "" {
+		t.Errorf("of none: %q", got)
+	}
+}
+
 // TestSetting: a section that is there already can't be written once more.
 func TestSetting(t *testing.T) {
 	t.Parallel()
