@@ -206,6 +206,30 @@ func TestMFAOnTheTerminal(t *testing.T) {
 	s.wait("role: good until ", "exit code 0")
 }
 
+// TestResultsWaitForTheAnswer: what login says of other profiles doesn't end the line on which a code is asked for.
+func TestResultsWaitForTheAnswer(t *testing.T) {
+	t.Parallel()
+	b, env := roleEnv(t)
+	b.aws.Delay("AssumeRole", 2*time.Second) // until after the question
+	config := "[profile role]\nrole_arn = arn:aws:iam::123456789012:role/one\nsource_profile = default\n" +
+		"[profile mfa]\nrole_arn = arn:aws:iam::123456789012:role/two\nsource_profile = default\nmfa_serial = arn:aws:iam::123456789012:mfa/dba\n"
+	if err := os.WriteFile(filepath.Join(b.home, ".aws", "config"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const question = "MFA code of arn:aws:iam::123456789012:mfa/dba (AWS profile mfa):"
+	s := newScreen(t, env, b.helper+" login mfa role")
+	s.wait(question)
+	for b.aws.Calls("AssumeRole") == 0 {
+		time.Sleep(20 * time.Millisecond)
+	}
+	time.Sleep(3 * time.Second) // role has its credentials by now
+	if shown := s.wait(question); strings.Contains(shown, "good until") {
+		t.Errorf("an answer would stand behind a result:\n%s", shown)
+	}
+	s.press("123456", "Enter")
+	s.wait("role: good until ", "mfa: good until ", "exit code 0")
+}
+
 // TestProgressBar: a bar on a terminal, and nothing of it afterwards.
 func TestProgressBar(t *testing.T) {
 	t.Parallel()
