@@ -55,6 +55,24 @@ func TestTimeoutOfProcess(t *testing.T) {
 	}
 }
 
+// TestPipeForToken: a pipe that nobody writes into, as the token of a web identity, holds a call up no longer than it may take.
+func TestPipeForToken(t *testing.T) {
+	home := newHome(t, "")
+	pipe := filepath.Join(home, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	setenv(t, "AWS_WEB_IDENTITY_TOKEN_FILE="+pipe, "AWS_ROLE_ARN=arn:aws:iam::123456789012:role/one")
+	ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
+	defer cancel()
+	if _, err := inTime(t, 5*time.Second, ctx, orders); !errors.Is(err, ErrTimeout) {
+		t.Errorf("got %v", err)
+	}
+	if f, err := os.OpenFile(pipe, os.O_RDWR, 0); err == nil { // lets the SDK's reader go
+		_ = f.Close()
+	}
+}
+
 func TestProcessError(t *testing.T) {
 	const noJSON = "credential_process: its output is not the JSON that the AWS SDK expects"
 	for _, tc := range []struct{ name, script, want string }{

@@ -183,8 +183,8 @@ func (s Source) key(files *profiles.Set) string {
 	}
 	if webIdentity != "" {
 		// Whose token it is matters; that it can't be read is the SDK's to say.
-		text, _ := os.ReadFile(webIdentity)
-		put(webIdentity, string(text))
+		text, _ := profiles.Read(webIdentity)
+		put(webIdentity, text)
 	}
 	for _, service := range endpointServices {
 		put(service, first("AWS_ENDPOINT_URL_"+service, "AWS_ENDPOINT_URL"))

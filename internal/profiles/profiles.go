@@ -75,7 +75,7 @@ const (
 // missing file is an empty one; the error is a [*FileError].
 func Load(f Files) (*Set, error) {
 	s := &Set{profiles: map[string]Profile{}, services: map[string]map[string]string{}}
-	text, err := read(f.Config)
+	text, err := Read(f.Config)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +100,7 @@ func Load(f Files) (*Set, error) {
 			s.add(name, sec.settings, f.Config)
 		}
 	}
-	if text, err = read(f.Credentials); err != nil {
+	if text, err = Read(f.Credentials); err != nil {
 		return nil, err
 	}
 	for _, sec := range parse(text) {
@@ -143,7 +143,9 @@ func (e *FileError) Unwrap() error { return e.Err }
 // ErrPipe is a pipe in a file's place: whoever reads it may wait for ever, and it gives its content once.
 var ErrPipe = errors.New("a pipe, and not a file")
 
-func read(file string) (string, error) {
+// Read gives the text of a file that the AWS configuration is in, or names; of one that isn't there it is empty. The error
+// is a [*FileError].
+func Read(file string) (string, error) {
 	if info, err := os.Stat(file); err == nil && info.Mode()&(fs.ModeNamedPipe|fs.ModeSocket) != 0 {
 		return "", &FileError{file, fmt.Errorf("%s: %w", file, ErrPipe)}
 	}
