@@ -1,57 +1,47 @@
-// Package app is the program: it tells what was asked for, wires the other packages together,
-// and owns the process: arguments, streams, exit codes and every word that a person reads. (What
-// package early has answered before main began never gets here.)
-//
-// In helper mode MySQL Shell reads stdout and stderr through one pipe, as one reply. So a
-// success prints the reply and nothing else, a failure prints one line, and both go out at the
-// end; nothing is ever printed on the way.
+// Package app is the program: it tells MySQL Shell's call from a person's, and owns the process:
+// arguments, streams, log and exit code. (What package early has answered before main began never gets
+// here.)
 package app
 
 import (
+	"context"
 	"fmt"
 	"os"
 
-	"mysql-secret-store-rds/internal/early"
+	"mysql-secret-store-rds/internal/about"
+	"mysql-secret-store-rds/internal/advice"
+	"mysql-secret-store-rds/internal/cli"
+	"mysql-secret-store-rds/internal/credentials"
+	"mysql-secret-store-rds/internal/password"
 	"mysql-secret-store-rds/internal/protocol"
+	"mysql-secret-store-rds/internal/shell"
+	"mysql-secret-store-rds/internal/term"
 )
 
-// Name is the program's name.
-const Name = "mysql-secret-store-rds"
-
-// Exit codes.
-const (
-	exitOK   = 0
-	exitFail = 1
-)
-
-// Main runs the program and gives its exit code: 0 for success, 1 for failure, or the exit code
-// of the helper that a call was passed on to.
+// Main runs the program and returns its exit code: 0 for success, 1 for failure, or the exit code of the
+// helper that a call was passed on to.
 func Main(args []string, stdin, stdout, stderr *os.File) int {
 	command, err := protocol.CheckArgs(args)
 	switch {
-	case err != nil:
-		return otherCall(err, args, stdin, stdout, stderr)
-	case command == "version":
-		fmt.Fprintln(stdout, early.Version()) // package early has answered, as a rule
-		return exitOK
+	case err != nil && len(args) > 0 && (term.Is(stdin) || cli.IsCommand(args[1:])):
+		return cli.Run(cli.Streams{
+			Args: args, Stdin: stdin, Stdout: stdout, Stderr: stderr, Log: openLog(), CatchStderr: catchStderr,
+		})
+	case err != nil: // a program's mistake gets the protocol's own words
+		fmt.Fprintln(stderr, err)
+		return 1
+	case command == "version": // package early has answered, as a rule
+		fmt.Fprintln(stdout, about.Version())
+		return 0
 	}
-	h := &helper{args: args, stdin: stdin, stdout: stdout, stderr: stderr, log: openLog()}
-	code, err := h.run(command)
+	h := &shell.Helper{
+		Argv0: args[0], Stdin: stdin, Stdout: stdout, Stderr: stderr, Log: openLog(),
+		Options: password.Options{Code: credentials.AskCode, Catch: catchStderr},
+	}
+	code, err := h.Run(context.Background(), command)
 	if err != nil {
-		fmt.Fprintln(stderr, oneLine(describe(err)))
-		return exitFail
+		fmt.Fprintln(stderr, term.Visible(advice.Of(err).OneLine()))
+		return 1
 	}
 	return code
-}
-
-// otherCall answers what is none of MySQL Shell's calls: a person's, or a program's mistake, which
-// gets the protocol's own words.
-func otherCall(mistake error, args []string, stdin, stdout, stderr *os.File) int {
-	c := &console{args: args, stdin: stdin, stdout: &output{File: stdout}, stderr: stderr}
-	root := c.root()
-	if len(args) > 0 && (isTerminal(stdin) || isCommand(root, args[1:])) {
-		return c.command(root)
-	}
-	fmt.Fprintln(stderr, mistake)
-	return exitFail
 }

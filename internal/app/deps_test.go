@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -15,71 +14,81 @@ import (
 	"testing"
 )
 
-// TestDependencies holds the direction of imports: cmd, then app, then the rest, then the nouns.
+// layers are the packages by what they may import: those of the lines above, and none of their own line
+// but for those in beside.
+var layers = []string{
+	"about testbed",
+	"advice disk secret server term testbed/fakehelper",
+	"cabundle cabundle/generate config delegate inventory profiles protocol stamp cache",
+	"sso credentials resolve",
+	"connect discover password setup doctor",
+	"early shell cli",
+	"app",
+}
+
+// beside says why a package imports one of its own layer.
+var beside = map[string]string{
+	"cache stamp":     "a kept token has the stamp of all that it depends on",
+	"stamp inventory": "part of that is the inventory",
+	"stamp profiles":  "and so are the AWS files",
+	"credentials sso": "one process refreshes a session's token",
+	"doctor discover": "it asks RDS about one server",
+	"doctor password": "it signs a token to try",
+	"shell early":     "which has read the request already",
+}
+
+// TestDependencies holds the direction of imports; see docs/architecture.md.
 func TestDependencies(t *testing.T) {
 	t.Parallel()
-	const module = "mysql-secret-store-rds/"
-	packages := listPackages(t, "./...")
-
-	// What each package may import of this module, and why that is right.
-	allowed := map[string]string{
-		"cmd/mysql-secret-store-rds":  "app",
-		"cmd/demo":                    "testbed", // the real program is run, not linked
-		"bench":                       "testbed",
-		"internal/app":                "*",                                                                                // it wires them
-		"internal/early":              "cache configfile identity inventory protocol serverurl",                           // and nothing that imports net/http
-		"internal/protocol":           "secret",                                                                           // the reply holds one
-		"internal/cache":              "private secret target",                                                            // keeps a token with its target
-		"internal/credentials":        "cache profiles secret",                                                            // a profile in, credentials out, kept between calls
-		"internal/token":              "credentials secret target",                                                        // target and credentials in, token out
-		"internal/resolve":            "config inventory serverurl target",                                                // URL, configuration and what was learned in, target out
-		"internal/config":             "configfile serverurl spelling",                                                    // endpoints are checked at load
-		"internal/inventory":          "private serverurl",                                                                // a private file of endpoints
-		"internal/discover":           "inventory paste private serverurl",                                                // AWS in, inventory out
-		"internal/doctor":             "cname credentials discover inventory paste resolve secret serverurl target token", // looks at all of it
-		"internal/setup":              "paste private",                                                                    // commands for a person; one setup at a time
-		"internal/connect":            "private",                                                                          // the most used servers are counted in a private file
-		"internal/cabundle":           "",
-		"internal/cabundle/generate":  "",
-		"internal/login":              "private",  // writes tokens for AWS's tools
-		"internal/profiles":           "spelling", // a profile that isn't there has a nearest one
-		"internal/testbed/fakehelper": "testbed",
-		"internal/testbed":            "serverurl", // shares no code with what it checks
-		"internal/configfile":         "", "internal/identity": "", "internal/serverurl": "", "internal/secret": "", "internal/private": "",
-		"internal/target": "", "internal/cname": "", "internal/paste": "", "internal/delegate": "", "internal/spelling": "",
+	const module = "mysql-secret-store-rds/internal/"
+	layer := map[string]int{}
+	for i, names := range layers {
+		for name := range strings.FieldsSeq(names) {
+			layer[name] = i
+		}
 	}
+	packages := listPackages(t, "./...")
+	used := map[string]bool{}
 	for _, p := range packages {
 		name, ours := strings.CutPrefix(p.ImportPath, module)
-		if !ours {
-			continue
+		own, known := layer[name]
+		if ours && !known {
+			t.Errorf("package %s has no layer", name)
 		}
-		list, known := allowed[name]
-		if !known {
-			t.Errorf("package %s is not in the table: what may it import?", name)
-		}
-		for _, imported := range p.Imports {
-			if i, ok := strings.CutPrefix(imported, module); ok && list != "*" && !slices.Contains(strings.Fields(list), path.Base(i)) {
-				t.Errorf("%s imports %s", name, i)
+		for _, path := range p.Imports {
+			imported, ok := strings.CutPrefix(path, module)
+			switch pair := name + " " + imported; {
+			case !ok || !ours || strings.HasPrefix(name, "testbed"):
+			case beside[pair] != "":
+				used[pair] = true
+			case layer[imported] >= own || imported == "testbed":
+				t.Errorf("%s imports %s, which is not below it", name, imported)
 			}
+		}
+	}
+	for pair := range beside {
+		if !used[pair] {
+			t.Errorf("nobody needs %q any more", pair)
 		}
 	}
 
 	// Who may use what, outside of the testbed.
+	const aws = "they are the doors to AWS"
 	owners := []struct{ prefix, owners, why string }{
-		{"github.com/aws/", "credentials token discover login doctor", "they are the doors to AWS"},
-		{"github.com/aws/aws-sdk-go-v2/aws", "credentials token discover login doctor app", "they are the doors to AWS; app hands its configuration from one to the other"},
+		{"github.com/aws/", "credentials password discover sso doctor", aws},
+		{"github.com/aws/aws-sdk-go-v2/aws", "credentials password discover sso doctor cli", aws + "; cli hands configurations from one to the other"},
 		{"github.com/go-sql-driver/", "doctor", "it alone logs in"},
 		{"github.com/goccy/go-yaml", "config", "it alone reads the configuration"},
-		{"github.com/gofrs/flock", "private", "it alone locks"},
-		{"github.com/sahilm/fuzzy", "app", "it alone has a picker"},
-		{"github.com/spf13/", "app", "it alone knows what a person types"},
-		{"golang.org/x/net", "cname", "it alone asks DNS"},
+		{"github.com/gofrs/flock", "disk", "it alone locks"},
+		{"github.com/sahilm/fuzzy", "term", "it alone has a picker"},
+		{"github.com/spf13/", "cli", "it alone knows what a person types"},
+		{"golang.org/x/net", "resolve", "it alone asks DNS"},
 		{"golang.org/x/sys", "setup", "it alone asks what it may write before it does"},
-		{"golang.org/x/term", "app", "it alone knows terminals"},
+		{"golang.org/x/term", "term", "it alone knows terminals"},
 	}
 	for _, p := range packages {
-		name := strings.TrimPrefix(p.ImportPath, module)
-		if !strings.HasPrefix(name, "internal/") || strings.HasPrefix(name, "internal/testbed") {
+		name, ours := strings.CutPrefix(p.ImportPath, module)
+		if !ours || strings.HasPrefix(name, "testbed") {
 			continue
 		}
 		for _, imported := range p.Imports {
@@ -90,18 +99,19 @@ func TestDependencies(t *testing.T) {
 					best = i
 				}
 			}
-			if best >= 0 && !slices.Contains(strings.Fields(owners[best].owners), path.Base(name)) {
+			if best >= 0 && !slices.Contains(strings.Fields(owners[best].owners), name) {
 				t.Errorf("%s imports %s: use %s, %s", name, imported, owners[best].owners, owners[best].why)
 			}
 		}
-		if slices.Contains(p.Imports, "os/exec") && !slices.Contains([]string{"delegate", "login", "connect", "setup", "credentials", "generate"}, path.Base(name)) {
-			t.Errorf("%s imports os/exec: only delegate, connect, login and setup run programs (credentials knows their errors)", name)
+		programs := []string{"delegate", "sso", "connect", "setup", "credentials", "cabundle/generate"}
+		if slices.Contains(p.Imports, "os/exec") && !slices.Contains(programs, name) {
+			t.Errorf("%s imports os/exec: only delegate, connect, sso and setup run programs (credentials knows their errors)", name)
 		}
 	}
 
 	// Package early has to be initialised before what is slow to be.
 	for _, p := range listPackages(t, "-deps", "./internal/early") {
-		for _, slow := range []string{"net/http", "crypto/tls", "github.com/aws/", "github.com/goccy/", "regexp", module + "internal/config/"} {
+		for _, slow := range []string{"net/http", "crypto/tls", "github.com/aws/", "github.com/goccy/", "regexp", module + "config/"} {
 			if strings.HasPrefix(p.ImportPath+"/", slow) {
 				t.Errorf("package early links %s, and would have to wait for it", p.ImportPath)
 			}
@@ -120,7 +130,7 @@ func TestDependencies(t *testing.T) {
 	}
 	for _, p := range listPackages(t, "-deps", "./cmd/mysql-secret-store-rds") {
 		for prefix, why := range forbidden {
-			if strings.HasPrefix(strings.TrimPrefix(p.ImportPath, module), prefix) {
+			if strings.HasPrefix(strings.TrimPrefix(p.ImportPath, "mysql-secret-store-rds/"), prefix) {
 				t.Errorf("the program links %s, which %s", p.ImportPath, why)
 			}
 		}

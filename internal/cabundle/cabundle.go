@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"mysql-secret-store-rds/internal/disk"
 )
 
 // README.md says where rds.pem comes from.
@@ -44,15 +46,14 @@ func Covers(partition, region string) bool {
 	return partition == "aws" && !strings.Contains(region, " ") && strings.Contains(bundle, "\n# Amazon RDS "+region+" Root CA ")
 }
 
-// Path is where the bundle is kept for other programs: rds-ca-bundle.pem in
-// os.UserConfigDir()/mysql-secret-store-rds. It isn't in the cache folder, as people name it in
+// Path returns where the bundle is kept for other programs: rds-ca-bundle.pem in [disk.ConfigDir]. It isn't in the cache folder, as people name it in
 // files of their own, which have to outlast a cleaned cache.
 func Path() (string, error) {
-	dir, err := os.UserConfigDir()
+	dir, err := disk.ConfigDir()
 	if err != nil {
 		return "", fmt.Errorf("no place for the certificate authorities: %w", err)
 	}
-	return filepath.Join(dir, "mysql-secret-store-rds", "rds-ca-bundle.pem"), nil
+	return filepath.Join(dir, "rds-ca-bundle.pem"), nil
 }
 
 // Write makes path a file with the bundle, all of it or nothing, that everybody may read, and its

@@ -16,13 +16,11 @@ import (
 	"strings"
 	"time"
 
-	"mysql-secret-store-rds/internal/private"
+	"mysql-secret-store-rds/internal/disk"
 	"mysql-secret-store-rds/internal/secret"
-	"mysql-secret-store-rds/internal/target"
+	"mysql-secret-store-rds/internal/server"
+	"mysql-secret-store-rds/internal/stamp"
 )
-
-// EnvDir names the folder in the environment.
-const EnvDir = "MYSQL_SECRET_STORE_RDS_CACHE_DIR"
 
 const (
 	// MaxAge is how long a token is handed out. RDS takes it for 15 minutes; the rest is for the
@@ -41,15 +39,14 @@ const (
 )
 
 // ErrAbsent is what the store says of something it doesn't have. A file that is there and not to be
-// trusted counts as absent: its error is a [private.UntrustedError].
-var ErrAbsent = private.ErrAbsent
+// trusted counts as absent: its error is a [disk.UntrustedError].
+var ErrAbsent = disk.ErrAbsent
 
 // Entry is what is kept for a Server URL.
 type Entry struct {
 	ServerURL string // letter for letter as MySQL Shell sent it
-	Target    target.Target
-	Config    string // the stamp of the configuration that gave the target
-	Identity  string // the AWS identity that signed
+	Target    server.Target
+	Stamp     stamp.Stamp // of all that it depends on
 	Hops      []string
 	Token     secret.Text
 	SignedAt  time.Time
@@ -61,17 +58,21 @@ type Entry struct {
 	Profile string
 }
 
-// Fresh says whether the token may be handed out at now. A token from the future is not fresh:
+// Fresh reports whether the token may be handed out at now. A token from the future is not fresh:
 // the clock was wrong then, or is now.
 func (e Entry) Fresh(now time.Time) bool {
 	return !e.SignedAt.After(now) && now.Before(e.FreshUntil())
 }
 
-// Answers says whether the entry can be handed out as it is: fresh, and made under this
-// configuration (by its stamp) and this AWS identity, so that the target and whoever signs for it
-// would come out the same.
-func (e Entry) Answers(config, identity string, now time.Time) bool {
-	return e.Fresh(now) && e.Config == config && e.Identity == identity
+// Answers reports whether the entry can be handed out as it is: it is fresh, and nothing that it
+// depends on has changed, so that target and signer would come out the same.
+func (e Entry) Answers(now stamp.Stamp, at time.Time) bool {
+	return e.Fresh(at) && e.Stamp.Holds(now)
+}
+
+// SignedFor reports whether the entry is what would be made now for a target that was resolved anew.
+func (e Entry) SignedFor(t server.Target, now stamp.Stamp, at time.Time) bool {
+	return e.Fresh(at) && e.Target == t && e.Stamp.SameSigner(now)
 }
 
 // FreshUntil is when the token stops being handed out.
@@ -87,9 +88,8 @@ func (e Entry) FreshUntil() time.Time {
 type file struct {
 	Version   int           `json:"version"`
 	ServerURL string        `json:"server_url"`
-	Target    target.Target `json:"target"`
-	Config    string        `json:"config"`
-	Identity  string        `json:"identity"`
+	Target    server.Target `json:"target"`
+	Stamp     stamp.Stamp   `json:"stamp"`
 	Hops      []string      `json:"hops,omitempty"`
 	SignedAt  time.Time     `json:"signed_at"`
 	Expires   time.Time     `json:"credentials_expire,omitzero"`
@@ -103,18 +103,17 @@ type file struct {
 // Store is a cache folder.
 type Store struct{ dir string }
 
-// Open gives the store in the folder called named (the value of [EnvDir]), or, when that is "",
-// in os.UserCacheDir()/mysql-secret-store-rds. It touches no file.
-func Open(named string) (Store, error) {
-	if named != "" {
-		return Store{named}, nil
-	}
-	dir, err := os.UserCacheDir()
+// Open returns the store in [disk.CacheDir]. It touches no file.
+func Open() (Store, error) {
+	dir, err := disk.CacheDir()
 	if err != nil {
 		return Store{}, fmt.Errorf("no place for the cache: %w", err)
 	}
-	return Store{filepath.Join(dir, "mysql-secret-store-rds")}, nil
+	return Store{dir}, nil
 }
+
+// In returns the store in a folder.
+func In(dir string) Store { return Store{dir} }
 
 // Dir is the folder.
 func (s Store) Dir() string { return s.dir }
@@ -131,23 +130,23 @@ func (s Store) Get(serverURL string) (Entry, error) {
 	}
 	e, err := read(s.path(serverURL, tokenExt))
 	if err == nil && e.ServerURL != serverURL {
-		return Entry{}, &private.UntrustedError{File: s.path(serverURL, tokenExt), Reason: "holds another Server URL"}
+		return Entry{}, &disk.UntrustedError{File: s.path(serverURL, tokenExt), Reason: "holds another Server URL"}
 	}
 	return e, err
 }
 
 // readJSON reads a file of the cache into v.
 func readJSON(path string, v any) error {
-	data, err := private.Read(path, maxBytes)
+	data, err := disk.Read(path, maxBytes)
 	if err == nil && json.Unmarshal(data, v) != nil {
-		return &private.UntrustedError{File: path, Reason: "damaged"}
+		return &disk.UntrustedError{File: path, Reason: "damaged"}
 	}
 	return err
 }
 
 func read(path string) (Entry, error) {
 	untrusted := func(reason string) (Entry, error) {
-		return Entry{}, &private.UntrustedError{File: path, Reason: reason}
+		return Entry{}, &disk.UntrustedError{File: path, Reason: reason}
 	}
 	var in file
 	if err := readJSON(path, &in); err != nil {
@@ -160,7 +159,7 @@ func read(path string) (Entry, error) {
 		return untrusted("incomplete")
 	}
 	return Entry{
-		ServerURL: in.ServerURL, Target: in.Target, Config: in.Config, Identity: in.Identity, Hops: in.Hops,
+		ServerURL: in.ServerURL, Target: in.Target, Stamp: in.Stamp, Hops: in.Hops,
 		Token: secret.New(in.Token), SignedAt: in.SignedAt, Expires: in.Expires, Source: in.Source,
 		Credentials: in.Credentials, Profile: in.Profile,
 	}, nil
@@ -169,14 +168,14 @@ func read(path string) (Entry, error) {
 // Put keeps an entry in place of the one for the same Server URL. The caller holds its [Store.Lock].
 func (s Store) Put(e Entry) error {
 	data, err := json.Marshal(file{
-		Version: version, ServerURL: e.ServerURL, Target: e.Target, Config: e.Config, Identity: e.Identity,
-		Hops: e.Hops, SignedAt: e.SignedAt, Expires: e.Expires, Source: e.Source,
+		Version: version, ServerURL: e.ServerURL, Target: e.Target, Stamp: e.Stamp, Hops: e.Hops,
+		SignedAt: e.SignedAt, Expires: e.Expires, Source: e.Source,
 		Credentials: e.Credentials, Profile: e.Profile, Token: e.Token.Reveal(),
 	})
 	if err != nil {
 		return err
 	}
-	return private.Write(s.path(e.ServerURL, tokenExt), data)
+	return disk.Write(s.path(e.ServerURL, tokenExt), data)
 }
 
 // Delete drops what is kept for a Server URL; found is false when that was nothing to be trusted.
@@ -195,7 +194,7 @@ func (s Store) Delete(serverURL string) (found bool, err error) {
 
 // remove deletes a file, and what a killed process may have left of its next version.
 func remove(path string) error {
-	_ = os.Remove(private.Temporary(path))
+	_ = os.Remove(disk.Temporary(path))
 	return os.Remove(path)
 }
 
@@ -239,7 +238,7 @@ func (s Store) Tokens() (entries []Entry, problems []error) {
 	problems = s.each(tokenExt, func(path string) error {
 		e, err := read(path)
 		if err == nil && path != s.path(e.ServerURL, tokenExt) {
-			return &private.UntrustedError{File: path, Reason: "holds another Server URL"}
+			return &disk.UntrustedError{File: path, Reason: "holds another Server URL"}
 		}
 		if err == nil {
 			entries = append(entries, e)
@@ -270,7 +269,7 @@ func (s Store) each(ext string, do func(path string) error) (problems []error) {
 	return problems
 }
 
-// Lock makes the caller the only process that signs for a Server URL; see [private.Lock].
+// Lock makes the caller the only process that signs for a Server URL; see [disk.Lock].
 func (s Store) Lock(ctx context.Context, serverURL string, ready func() bool) (unlock func(), err error) {
 	return s.lock(ctx, serverURL, maxWait, ready)
 }
@@ -279,8 +278,8 @@ func (s Store) lock(ctx context.Context, key string, patience time.Duration, rea
 	if s.dir == "" {
 		return nil, errors.New("no place for the cache")
 	}
-	if err := private.MakeDir(s.dir, isOurs); err != nil {
+	if err := disk.MakeDir(s.dir, isOurs); err != nil {
 		return nil, err
 	}
-	return private.Lock(ctx, s.path(key, lockExt), patience, ready)
+	return disk.Lock(ctx, s.path(key, lockExt), patience, ready)
 }

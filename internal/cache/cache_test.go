@@ -26,9 +26,10 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/google/go-cmp/cmp"
 
-	"mysql-secret-store-rds/internal/private"
+	"mysql-secret-store-rds/internal/disk"
 	"mysql-secret-store-rds/internal/secret"
-	"mysql-secret-store-rds/internal/target"
+	"mysql-secret-store-rds/internal/server"
+	"mysql-secret-store-rds/internal/stamp"
 )
 
 // envHolder makes the test binary a process that takes the lock in the folder of that name, says
@@ -61,11 +62,14 @@ var signedAt = time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.UTC)
 func testEntry() Entry {
 	return Entry{
 		ServerURL: ordersURL,
-		Target: target.Target{
+		Target: server.Target{
 			Host: "orders.cluster-abcdefghijkl.eu-west-1.rds.amazonaws.com", Port: 3306, User: "dba", Region: "eu-west-1",
 			Profile: "prod", RoleARN: "arn:aws:iam::123456789012:role/dba", ExternalID: "X1", RoleSessionName: "nightly",
 		},
-		Config: "1-0000abcd-10-17f", Identity: "0123456789abcdef",
+		Stamp: stamp.Stamp{
+			Config: "1-0000abcd-10-17f", Inventory: "none", Identity: "0123456789abcdef",
+			SignIns: []stamp.File{{Path: "/nowhere/session.json", State: "none"}},
+		},
 		Hops:  []string{"db.example.com", "orders.cluster-abcdefghijkl.eu-west-1.rds.amazonaws.com"},
 		Token: secret.New(token), SignedAt: signedAt, Expires: signedAt.Add(time.Hour), Source: "SharedConfigCredentials",
 	}
@@ -77,11 +81,8 @@ func never() bool { return false }
 
 func testStore(t *testing.T) Store {
 	t.Helper()
-	s, err := Open(filepath.Join(t.TempDir(), "cache"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := private.MakeDir(s.Dir(), isOurs); err != nil {
+	s := In(filepath.Join(t.TempDir(), "cache"))
+	if err := disk.MakeDir(s.Dir(), isOurs); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -94,7 +95,7 @@ func mustLock(t *testing.T, s Store) (unlock func()) {
 		if err == nil {
 			return unlock
 		}
-		if !errors.Is(err, private.ErrLetGo) {
+		if !errors.Is(err, disk.ErrLetGo) {
 			t.Error(err)
 			return func() {}
 		}
@@ -183,22 +184,34 @@ func TestFresh(t *testing.T) {
 
 func TestAnswers(t *testing.T) {
 	t.Parallel()
-	e := testEntry()
+	session := filepath.Join(t.TempDir(), "session.json")
+	kept := testEntry()
+	kept.Stamp.SignIns = stamp.Files(session) // none
 	for _, tc := range []struct {
 		name             string
-		config, identity string
-		now              time.Time
-		want             bool
+		change           func(e *Entry, now *stamp.Stamp)
+		at               time.Time
+		answers, forThis bool
 	}{
-		{"as it was", e.Config, e.Identity, signedAt, true},
-		{"other configuration", "1-0000abcd-10-180", e.Identity, signedAt, false},
-		{"other identity", e.Config, "fedcba9876543210", signedAt, false},
-		{"too old", e.Config, e.Identity, signedAt.Add(MaxAge), false},
+		{"as it was", func(*Entry, *stamp.Stamp) {}, signedAt, true, true},
+		{"other configuration", func(_ *Entry, now *stamp.Stamp) { now.Config = "1-0000abcd-10-180" }, signedAt, false, true},
+		{"other inventory", func(_ *Entry, now *stamp.Stamp) { now.Inventory = "17-80" }, signedAt, false, true},
+		{"other identity", func(_ *Entry, now *stamp.Stamp) { now.Identity = "fedcba9876543210" }, signedAt, false, false},
+		{"other sign-in", func(e *Entry, _ *stamp.Stamp) { e.Stamp.SignIns = []stamp.File{{Path: session, State: "17-80"}} }, signedAt, false, false},
+		{"too old", func(*Entry, *stamp.Stamp) {}, signedAt.Add(MaxAge), false, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			if got := e.Answers(tc.config, tc.identity, tc.now); got != tc.want {
-				t.Errorf("got %v", got)
+			e, now := kept, kept.Stamp
+			tc.change(&e, &now)
+			if got := e.Answers(now, tc.at); got != tc.answers {
+				t.Errorf("Answers: %v", got)
+			}
+			if got := e.SignedFor(e.Target, now, tc.at); got != tc.forThis {
+				t.Errorf("SignedFor: %v", got)
+			}
+			if e.SignedFor(server.Target{Host: "other"}, now, tc.at) {
+				t.Error("a token for another target")
 			}
 		})
 	}
@@ -356,7 +369,7 @@ func (u untrusted) check(t *testing.T) {
 	}
 	within(t, 20*time.Second, func() {
 		_, err := s.Get(ordersURL)
-		var refused *private.UntrustedError
+		var refused *disk.UntrustedError
 		switch {
 		case !errors.As(err, &refused):
 			t.Errorf("get: %v, want an UntrustedError", err)
@@ -585,7 +598,8 @@ func TestOpen(t *testing.T) {
 	t.Setenv("HOME", filepath.FromSlash("/home/dba"))
 	t.Setenv("XDG_CACHE_HOME", "")
 	t.Setenv("LocalAppData", filepath.FromSlash("/home/dba"))
-	s, err := Open("")
+	t.Setenv(disk.EnvCache, "")
+	s, err := Open()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -596,13 +610,14 @@ func TestOpen(t *testing.T) {
 	if want = filepath.Join(want, "mysql-secret-store-rds"); s.Dir() != want {
 		t.Errorf("got %s, want %s", s.Dir(), want)
 	}
-	if s, err := Open("named"); err != nil || s.Dir() != "named" {
+	t.Setenv(disk.EnvCache, "named")
+	if s, err := Open(); err != nil || s.Dir() != "named" {
 		t.Errorf("named: %q, %v", s.Dir(), err)
 	}
-	for _, name := range []string{"HOME", "LocalAppData"} {
+	for _, name := range []string{"HOME", "LocalAppData", disk.EnvCache} {
 		t.Setenv(name, "")
 	}
-	if _, err := Open(""); err == nil {
+	if _, err := Open(); err == nil {
 		t.Error("a cache without a home")
 	}
 }
@@ -737,8 +752,8 @@ func TestLockLetGo(t *testing.T) {
 		}
 		unlock()
 		for _, result := range results {
-			if unlock, err := result(); unlock != nil || !errors.Is(err, private.ErrLetGo) {
-				t.Fatalf("got a lock: %v, error %v; want private.ErrLetGo", unlock != nil, err)
+			if unlock, err := result(); unlock != nil || !errors.Is(err, disk.ErrLetGo) {
+				t.Fatalf("got a lock: %v, error %v; want disk.ErrLetGo", unlock != nil, err)
 			}
 		}
 		if left := names(t, s.Dir()); len(left) != 0 {
@@ -775,8 +790,8 @@ func TestLockPatience(t *testing.T) {
 		unlock := mustLock(t, s)
 		defer unlock()
 		start := time.Now()
-		if second, err := s.Lock(t.Context(), ordersURL, never); second != nil || !errors.Is(err, private.ErrLetGo) {
-			t.Errorf("got a lock: %v, error %v; want private.ErrLetGo", second != nil, err)
+		if second, err := s.Lock(t.Context(), ordersURL, never); second != nil || !errors.Is(err, disk.ErrLetGo) {
+			t.Errorf("got a lock: %v, error %v; want disk.ErrLetGo", second != nil, err)
 		}
 		if took := time.Since(start); took != maxWait {
 			t.Errorf("after %v, want %v", took, maxWait)
@@ -859,7 +874,7 @@ func TestOnlyWholeEntries(t *testing.T) {
 	s := testStore(t)
 	version := func(i int) Entry {
 		e := testEntry()
-		e.Identity = fmt.Sprint(i)
+		e.Stamp.Identity = fmt.Sprint(i)
 		e.Token = secret.New(strings.Repeat(fmt.Sprint(i%10), 1000+500*i))
 		e.SignedAt = signedAt.Add(time.Duration(i) * time.Second)
 		return e
@@ -872,7 +887,7 @@ func TestOnlyWholeEntries(t *testing.T) {
 			return
 		}
 		var i int
-		if _, err := fmt.Sscan(e.Identity, &i); err != nil {
+		if _, err := fmt.Sscan(e.Stamp.Identity, &i); err != nil {
 			t.Error(err)
 			return
 		}

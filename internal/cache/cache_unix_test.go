@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"mysql-secret-store-rds/internal/private"
+	"mysql-secret-store-rds/internal/disk"
 )
 
 func TestUntrustedFile(t *testing.T) {
@@ -184,7 +184,7 @@ func TestMakePrivate(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = os.Chmod(dir, 0o700) })
-			if err := private.MakeDir(dir, isOurs); err != nil {
+			if err := disk.MakeDir(dir, isOurs); err != nil {
 				t.Fatal(err)
 			}
 			if got := fileMode(t, dir); got != tc.want {
@@ -201,7 +201,7 @@ func TestMakePrivate(t *testing.T) {
 		if err := os.Symlink(filepath.Join(dir, "nowhere"), dir); err != nil {
 			t.Fatal(err)
 		}
-		if err := private.MakeDir(dir, isOurs); err == nil {
+		if err := disk.MakeDir(dir, isOurs); err == nil {
 			t.Error("no error")
 		}
 	})

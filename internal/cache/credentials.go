@@ -9,8 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"mysql-secret-store-rds/internal/private"
+	"mysql-secret-store-rds/internal/disk"
 	"mysql-secret-store-rds/internal/secret"
+	"mysql-secret-store-rds/internal/stamp"
 )
 
 // RenewBefore is how long before their end kept credentials are renewed.
@@ -26,29 +27,31 @@ type Credentials struct {
 	SessionToken secret.Text
 	ObtainedAt   time.Time
 	Expires      time.Time
-	Source       string // where they came from, in the SDK's words
-	AccountID    string // as far as the source says
+	Source       string       // where they came from, in the SDK's words
+	SignIns      []stamp.File // that they came from: an SSO session, a web identity
+	AccountID    string       // as far as the source says
 }
 
-// Usable says whether AWS still accepts the credentials at now. Those from the future are not: the
-// clock was wrong then, or is now.
+// Usable reports whether AWS still accepts the credentials at now. Those from the future are not: the
+// clock was wrong then, or is now. Nor are those of a sign-in that is over, or somebody else's by now.
 func (c Credentials) Usable(now time.Time) bool {
-	return !c.ObtainedAt.After(now) && now.Before(c.Expires)
+	return !c.ObtainedAt.After(now) && now.Before(c.Expires) && stamp.Unchanged(c.SignIns)
 }
 
 // credentialsFile is Credentials on disk.
 type credentialsFile struct {
-	Version      int       `json:"version"`
-	Key          string    `json:"key"`
-	Profile      string    `json:"profile,omitempty"`
-	Who          string    `json:"who,omitempty"`
-	AccessKeyID  string    `json:"access_key_id"`
-	Secret       string    `json:"secret_access_key"`
-	SessionToken string    `json:"session_token"`
-	ObtainedAt   time.Time `json:"obtained_at"`
-	Expires      time.Time `json:"expires"`
-	Source       string    `json:"source,omitempty"`
-	AccountID    string    `json:"account_id,omitempty"`
+	Version      int          `json:"version"`
+	Key          string       `json:"key"`
+	Profile      string       `json:"profile,omitempty"`
+	Who          string       `json:"who,omitempty"`
+	AccessKeyID  string       `json:"access_key_id"`
+	Secret       string       `json:"secret_access_key"`
+	SessionToken string       `json:"session_token"`
+	ObtainedAt   time.Time    `json:"obtained_at"`
+	Expires      time.Time    `json:"expires"`
+	Source       string       `json:"source,omitempty"`
+	AccountID    string       `json:"account_id,omitempty"`
+	SignIns      []stamp.File `json:"sign_ins,omitempty"`
 }
 
 // Credentials reads what is kept under a key, fresh or not. The error is an [ErrAbsent].
@@ -59,7 +62,7 @@ func (s Store) Credentials(key string) (Credentials, error) {
 	path := s.path(key, credentialsExt)
 	c, err := readCredentials(path)
 	if err == nil && c.Key != key {
-		return Credentials{}, &private.UntrustedError{File: path, Reason: "holds other credentials"}
+		return Credentials{}, &disk.UntrustedError{File: path, Reason: "holds other credentials"}
 	}
 	return c, err
 }
@@ -70,11 +73,12 @@ func readCredentials(path string) (Credentials, error) {
 		return Credentials{}, err
 	}
 	if in.Version != version || in.Key == "" || in.AccessKeyID == "" || in.Secret == "" || in.SessionToken == "" || in.Expires.IsZero() {
-		return Credentials{}, &private.UntrustedError{File: path, Reason: "incomplete, or of another version"}
+		return Credentials{}, &disk.UntrustedError{File: path, Reason: "incomplete, or of another version"}
 	}
 	return Credentials{
 		Key: in.Key, Profile: in.Profile, Who: in.Who, AccessKeyID: in.AccessKeyID, Secret: secret.New(in.Secret),
 		SessionToken: secret.New(in.SessionToken), ObtainedAt: in.ObtainedAt, Expires: in.Expires, Source: in.Source, AccountID: in.AccountID,
+		SignIns: in.SignIns,
 	}, nil
 }
 
@@ -87,11 +91,12 @@ func (s Store) PutCredentials(c Credentials) error {
 	data, err := json.Marshal(credentialsFile{
 		Version: version, Key: c.Key, Profile: c.Profile, Who: c.Who, AccessKeyID: c.AccessKeyID, Secret: c.Secret.Reveal(),
 		SessionToken: c.SessionToken.Reveal(), ObtainedAt: c.ObtainedAt, Expires: c.Expires, Source: c.Source, AccountID: c.AccountID,
+		SignIns: c.SignIns,
 	})
 	if err != nil {
 		return err
 	}
-	return private.Write(s.path(c.Key, credentialsExt), data)
+	return disk.Write(s.path(c.Key, credentialsExt), data)
 }
 
 // DeleteCredentials drops what is kept under a key. An error is credentials that are there and stay.
@@ -128,7 +133,7 @@ func (s Store) SetChecked(ctx context.Context, key string, at time.Time) error {
 		return err
 	}
 	defer unlock()
-	return private.Write(s.path(key, checkedExt), data)
+	return disk.Write(s.path(key, checkedExt), data)
 }
 
 // AllCredentials gives everything that is kept, fresh or not, ordered by profile. Files that are not
@@ -192,7 +197,7 @@ func (s Store) DropProfile(name string) (tokens, credentials int, err error) {
 }
 
 // LockCredentials makes the caller the only process that obtains the credentials of a key; see
-// [private.Lock].
+// [disk.Lock].
 func (s Store) LockCredentials(ctx context.Context, key string, patience time.Duration, ready func() bool) (unlock func(), err error) {
 	return s.lock(ctx, key, patience, ready)
 }

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"mysql-secret-store-rds/internal/secret"
-	"mysql-secret-store-rds/internal/target"
+	"mysql-secret-store-rds/internal/server"
 )
 
 // sample are credentials that were obtained a minute ago and are good for another hour.
@@ -178,7 +178,7 @@ func TestDropProfile(t *testing.T) {
 		mustPutCredentials(t, s, c)
 	}
 	for i, e := range []Entry{
-		{Target: target.Target{Profile: "prod"}}, {Profile: "prod"}, {Target: target.Target{Profile: "stage"}, Profile: "stage"},
+		{Target: server.Target{Profile: "prod"}}, {Profile: "prod"}, {Target: server.Target{Profile: "stage"}, Profile: "stage"},
 	} {
 		e.ServerURL, e.Token, e.SignedAt = fmt.Sprintf("dba@server%d", i), secret.New("t"), time.Now()
 		if err := s.Put(e); err != nil {

@@ -12,8 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"mysql-secret-store-rds/internal/configfile"
-	"mysql-secret-store-rds/internal/serverurl"
+	"mysql-secret-store-rds/internal/server"
 )
 
 // Credential says where a server's password comes from.
@@ -28,7 +27,7 @@ const (
 
 // Address is the endpoint that a token is signed for when it isn't the host of the URL.
 type Address struct {
-	Endpoint serverurl.Endpoint
+	Endpoint server.Endpoint
 	Port     int
 }
 
@@ -80,8 +79,9 @@ type Config struct {
 	Cache    bool
 	Timeout  time.Duration // for everything that one get does by itself
 
-	servers map[string]Entry // by serverKey
-	rules   []rule
+	servers  map[string]Entry // by serverKey
+	rules    []rule
+	sections []string // that the file has
 }
 
 // Error is a mistake in the configuration file.
@@ -101,9 +101,9 @@ func (e *Error) Error() string {
 // DefaultTimeout is how long a get may take: MySQL Shell itself would wait for ever.
 const DefaultTimeout = 20 * time.Second
 
-// Parse checks a file's content and gives the configuration; the error is an [*Error]. No content
-// means: default delegate, cache on, [DefaultTimeout].
-func Parse(f configfile.File) (*Config, error) { return parse(f.Path, f.Data) }
+// Parse checks the content of a file, nil when there is none, and returns the configuration; the error
+// is an [*Error]. No content means: default delegate, cache on, [DefaultTimeout].
+func Parse(file string, content []byte) (*Config, error) { return parse(file, content) }
 
 // Server gives the exact entry for a host and port. An entry for host:port is preferred to one
 // for the host alone, wherever they stand in the file.
@@ -118,7 +118,7 @@ func (c *Config) Server(host string, port int) (Entry, bool) {
 // Rule gives the first rule that matches a host and a database user, its groups expanded.
 // The error is an [*Error]: what a group expanded to made a field unusable.
 func (c *Config) Rule(host, user string) (Entry, bool, error) {
-	host = serverurl.NormalHost(host)
+	host = server.NormalHost(host)
 	for i := range c.rules {
 		r := &c.rules[i]
 		groups, ok := r.match(host, user)
@@ -187,7 +187,7 @@ func (r *rule) match(host, user string) (groups map[string]string, ok bool) {
 
 // serverKey is the one spelling of a host and port; port 0 stands for any.
 func serverKey(host string, port int) string {
-	host = serverurl.NormalHost(host)
+	host = server.NormalHost(host)
 	if addr, err := netip.ParseAddr(host); err == nil {
 		host = addr.String()
 	}
@@ -212,11 +212,11 @@ func splitHostPort(s string) (host string, port int, err error) {
 		if after[0] != ':' {
 			return "", 0, errors.New("text after the IPv6 address")
 		}
-		port, err := serverurl.ParsePort(after[1:])
+		port, err := server.ParsePort(after[1:])
 		return addr.String(), port, err
 	}
 	if i := strings.LastIndexByte(s, ':'); i >= 0 {
-		if port, err = serverurl.ParsePort(s[i+1:]); err != nil {
+		if port, err = server.ParsePort(s[i+1:]); err != nil {
 			return "", 0, err
 		}
 		host = s[:i]

@@ -11,14 +11,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"mysql-secret-store-rds/internal/configfile"
-	"mysql-secret-store-rds/internal/serverurl"
+	"mysql-secret-store-rds/internal/server"
 )
 
 const file = "dir/config.yaml"
 
 // inside lets cmp see all of a Config; patterns are compared by their text.
 var inside = cmp.Options{
+	cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".sections" }, cmp.Ignore()), // see TestAdd
 	cmp.AllowUnexported(Config{}, rule{}, rawField{}),
 	cmp.Comparer(func(a, b *regexp.Regexp) bool {
 		return (a == nil) == (b == nil) && (a == nil || a.String() == b.String())
@@ -34,9 +34,9 @@ func mustParse(t *testing.T, text string) *Config {
 	return c
 }
 
-func mustEndpoint(t *testing.T, host string) serverurl.Endpoint {
+func mustEndpoint(t *testing.T, host string) server.Endpoint {
 	t.Helper()
-	ep, ok := serverurl.ParseEndpoint(host)
+	ep, ok := server.ParseEndpoint(host)
 	if !ok {
 		t.Fatalf("%q is no endpoint", host)
 	}
@@ -697,7 +697,7 @@ func TestRuleExpansionToNothingIsLeftOut(t *testing.T) {
 
 func TestNoFile(t *testing.T) {
 	t.Parallel()
-	c, err := Parse(configfile.File{Path: file})
+	c, err := Parse(file, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -705,7 +705,7 @@ func TestNoFile(t *testing.T) {
 	if diff := cmp.Diff(want, c, inside); diff != "" {
 		t.Errorf("no file (-want +got):\n%s", diff)
 	}
-	if c, err = Parse(configfile.File{Path: file, Data: []byte{}}); err != nil || !c.Present {
+	if c, err = Parse(file, []byte{}); err != nil || !c.Present {
 		t.Errorf("an empty file: %+v, %v", c, err)
 	}
 }
@@ -752,7 +752,7 @@ func FuzzParse(f *testing.F) {
 			entries = append(entries, e)
 		}
 		for _, e := range entries {
-			if r := e.Region; r != "" && serverurl.Partition(r) == "" {
+			if r := e.Region; r != "" && server.Partition(r) == "" {
 				t.Fatalf("the region %q", r)
 			}
 			if a := e.Endpoint; (a.Port == 0) != (a.Endpoint.Host == "") || a.Port < 0 || a.Port > 65535 {

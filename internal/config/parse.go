@@ -16,8 +16,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
-	"mysql-secret-store-rds/internal/serverurl"
-	"mysql-secret-store-rds/internal/spelling"
+	"mysql-secret-store-rds/internal/advice"
+	"mysql-secret-store-rds/internal/server"
 )
 
 var (
@@ -212,7 +212,7 @@ func (r *reader) known(p pair, where string, allowed []string) error {
 		return nil
 	}
 	msg := fmt.Sprintf("unknown key %q%s; allowed: %s", p.key, where, strings.Join(allowed, ", "))
-	if near := spelling.Nearest(p.key, allowed); near != "" {
+	if near := advice.Nearest(p.key, allowed); near != "" {
 		msg += fmt.Sprintf(" (did you mean %s?)", near)
 	}
 	return r.errorAt(p.line, "%s", msg)
@@ -227,6 +227,7 @@ func (r *reader) config(root ast.Node, c *Config) error {
 		if err := r.known(p, "", topKeys); err != nil {
 			return err
 		}
+		c.sections = append(c.sections, p.key)
 		switch p.key {
 		case "servers":
 			err = r.servers(p, c)
@@ -503,7 +504,7 @@ func buildFields(file, name string, raw map[string]rawField, groups map[string]s
 		case "aws_profile":
 			f.Profile = text
 		case "region":
-			if serverurl.Partition(text) == "" {
+			if server.Partition(text) == "" {
 				return fail("%q is no AWS region; allowed: a name such as eu-west-1", text)
 			}
 			f.Region = text
@@ -512,13 +513,13 @@ func buildFields(file, name string, raw map[string]rawField, groups map[string]s
 			if err != nil {
 				return fail("%q: %v; allowed: host or host:port of an RDS or Aurora endpoint", text, err)
 			}
-			ep, ok := serverurl.ParseEndpoint(host)
+			ep, ok := server.ParseEndpoint(host)
 			if !ok {
 				return fail("%q is no RDS or Aurora endpoint, and RDS refuses tokens signed for other names; "+
 					"allowed: host or host:port such as orders.cluster-abcdefghijkl.eu-west-1.rds.amazonaws.com:3306", text)
 			}
 			if port == 0 {
-				port = serverurl.DefaultPort
+				port = server.DefaultPort
 			}
 			f.Endpoint = Address{ep, port}
 		case "user":

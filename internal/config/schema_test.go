@@ -10,8 +10,6 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
-
-	"mysql-secret-store-rds/internal/configfile"
 )
 
 func compileSchema(t *testing.T) *jsonschema.Schema {
@@ -94,7 +92,7 @@ func TestSchemaAgrees(t *testing.T) {
 		{"defaults: {ssl_ca: ca.pem}", false},
 		{"rules: [{host: '(?P<env>\\w+)-.*', role_arn: '${env}', region: '${env}', ssl_ca: '${env}/x'}]", true},
 	} {
-		_, err := Parse(configfile.File{Path: "config.yaml", Data: []byte(tc.text)})
+		_, err := Parse("config.yaml", []byte(tc.text))
 		if (err == nil) != tc.good {
 			t.Errorf("%s: the parser says %v", tc.text, err)
 		}

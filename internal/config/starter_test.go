@@ -12,8 +12,6 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/santhosh-tekuri/jsonschema/v6"
-
-	"mysql-secret-store-rds/internal/configfile"
 )
 
 // The starter is valid, for any delegate, and stays so when its comments become settings.
@@ -26,7 +24,7 @@ func TestStarter(t *testing.T) {
 			t.Errorf("editors don't find the schema:\n%s", text)
 		}
 		for _, text := range []string{text, setting.ReplaceAllString(text, "$1")} {
-			c, err := Parse(configfile.File{Path: "config.yaml", Data: []byte(text)})
+			c, err := Parse("config.yaml", []byte(text))
 			if err != nil {
 				t.Fatalf("%v\n%s", err, text)
 			}

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"mysql-secret-store-rds/internal/private"
+	"mysql-secret-store-rds/internal/disk"
 )
 
 // Uses counts how often connections to each host were opened.
@@ -20,7 +20,7 @@ const maxUses = 1 << 20
 // ReadUses reads the counts. None, and a file that can't be trusted, are no uses.
 func ReadUses(path string) Uses {
 	uses := Uses{}
-	data, err := private.Read(path, maxUses)
+	data, err := disk.Read(path, maxUses)
 	if err != nil || json.Unmarshal(data, &uses) != nil {
 		return Uses{}
 	}
@@ -32,8 +32,8 @@ func Count(ctx context.Context, path, host string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	lock := private.LockFile(path)
-	unlock, err := private.Lock(ctx, lock, time.Second, func() bool { return false })
+	lock := disk.LockFile(path)
+	unlock, err := disk.Lock(ctx, lock, time.Second, func() bool { return false })
 	if err != nil {
 		return err
 	}
@@ -47,5 +47,5 @@ func Count(ctx context.Context, path, host string) error {
 	if err != nil {
 		return err
 	}
-	return private.Write(path, data)
+	return disk.Write(path, data)
 }

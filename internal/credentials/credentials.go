@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"mysql-secret-store-rds/internal/cache"
 	"mysql-secret-store-rds/internal/profiles"
 	"mysql-secret-store-rds/internal/secret"
+	"mysql-secret-store-rds/internal/stamp"
 )
 
 // Source says whose credentials.
@@ -41,7 +41,9 @@ type Options struct {
 	Files func() (*profiles.Set, error) // the AWS configuration; nil reads it when it is needed
 	Log   *slog.Logger                  // nil logs nothing
 	Left  time.Duration                 // how long kept credentials must be good; 0: [cache.RenewBefore]
-	HTTP  config.HTTPClient             // shared by several providers; nil: one of its own
+	// Timeout is what the caller's contexts allow, for the words of [ErrTimeout].
+	Timeout time.Duration
+	HTTP    config.HTTPClient // shared by several providers; nil: one of its own
 }
 
 // Provider gives one source's credentials. It is an [aws.CredentialsProvider] that asks another one
@@ -56,7 +58,7 @@ type Provider struct {
 
 	key   string    // "" when nothing is kept about this source
 	keeps bool      // whether that is the credentials themselves
-	sso   string    // the file of the SSO session's token, if it has one
+	sso   string    // the file of the SSO session's token, or ""
 	only  *Provider // of the one profile that there is, for when there is nothing else
 	using *Provider // only, once it was needed
 
@@ -90,17 +92,14 @@ func (p *Provider) prepare() {
 			p.Log.Warn("AWS configuration not understood", "reason", p.err)
 			return
 		}
-		kind, profile := p.source.effective()
-		if kind == ofProfile && p.source.Unnamed() {
+		p.sso = p.source.ssoFile(p.set)
+		if kind, profile := p.source.effective(); kind == ofProfile && p.source.Unnamed() {
 			// One that says nothing but to ask the machine would ask it twice.
 			if names := p.set.Names(); len(names) == 1 && names[0] != profile && givesOwn(p.set.Kind(names[0])) {
 				other := p.source
 				other.Profile = names[0]
 				p.only = New(other, p.Options)
 			}
-		}
-		if kind == ofProfile {
-			p.sso, _ = p.set.SSOToken(profile)
 		}
 		if p.keeps = p.source.expires(p.set); p.keeps || p.source.sessionKeys(p.set) {
 			p.key = p.source.key(p.set)
@@ -109,6 +108,18 @@ func (p *Provider) prepare() {
 }
 
 func givesOwn(k profiles.Kind) bool { return k != profiles.None && k != profiles.CredentialSource }
+
+// SignIns returns the files of the sign-ins that the credentials of Retrieve came from: an SSO session,
+// a web identity, a console login.
+func (p *Provider) SignIns() []string {
+	if p.using != nil {
+		return p.using.SignIns()
+	}
+	if p.prepare(); p.set == nil {
+		return nil
+	}
+	return p.source.signIns(p.set)
+}
 
 // Key stands in the cache for the credentials that Retrieve gave; it is "" when nothing is kept about
 // them.
@@ -228,8 +239,19 @@ func (p *Provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 		p.using = p.only
 		return p.only.Retrieve(ctx)
 	}
-	return creds, p.unread(err)
+	return creds, p.failed(p.unread(err))
 }
+
+// failed adds whose credentials they are to an error of this package.
+func (p *Provider) failed(err error) error {
+	if _, already := errors.AsType[*Error](err); err == nil || already {
+		return err
+	}
+	return &Error{err, p.Whose(), p.Timeout}
+}
+
+// TimedOut returns the error of having waited too long for these credentials.
+func (p *Provider) TimedOut() error { return p.failed(ErrTimeout) }
 
 // fresh gives kept credentials that need no renewal.
 func (p *Provider) fresh() (aws.Credentials, bool) {
@@ -238,24 +260,16 @@ func (p *Provider) fresh() (aws.Credentials, bool) {
 	return toAWS(c), ok && c.Usable(time.Now().Add(p.Left))
 }
 
-// kept gives what is kept of the source, good or not. What came from an SSO session counts only as
-// long as the session is the one that it came from: logging out, or in as somebody else, ends it.
+// kept gives what is kept of the source, usable or not.
 func (p *Provider) kept() (cache.Credentials, bool) {
 	if !p.keeps {
 		return cache.Credentials{}, false
 	}
 	c, err := p.Store.Credentials(p.key)
-	if err != nil {
-		if err != cache.ErrAbsent {
-			p.Log.Warn("kept credentials not used", "reason", err)
-		}
-		return c, false
+	if err != nil && err != cache.ErrAbsent {
+		p.Log.Warn("kept credentials not used", "reason", err)
 	}
-	if p.sso != "" {
-		info, err := os.Stat(p.sso)
-		return c, err == nil && !info.ModTime().After(c.ObtainedAt)
-	}
-	return c, true
+	return c, err == nil
 }
 
 // renew obtains credentials, one process at a time for those that can be kept.
@@ -338,6 +352,7 @@ func (p *Provider) keep(ctx context.Context, c aws.Credentials, locked bool) {
 	err := p.Store.PutCredentials(cache.Credentials{
 		Key: p.key, Profile: p.Profile(), Who: who, AccessKeyID: c.AccessKeyID, Secret: secret.New(c.SecretAccessKey),
 		SessionToken: secret.New(c.SessionToken), ObtainedAt: time.Now(), Expires: c.Expires, Source: c.Source, AccountID: c.AccountID,
+		SignIns: stamp.Files(p.SignIns()...),
 	})
 	if err != nil {
 		p.Log.Warn("credentials not kept", "reason", err)

@@ -111,19 +111,19 @@ func (p *Provider) Check() error {
 		name = p.source.Profile
 	}
 	if p.err != nil || name == "" {
-		return p.err
+		return p.failed(p.err)
 	}
 	_, err := p.set.Chain(name)
-	return err
+	return p.failed(err)
 }
 
 // Explain turns what an SDK client that has these credentials says into this package's errors, one
 // line each and free of secrets.
 func (p *Provider) Explain(ctx context.Context, err error) error {
 	if wrong := p.clock.wrong(); wrong != nil {
-		return wrong
+		return p.failed(wrong)
 	}
-	return p.explain(ctx, err)
+	return p.failed(p.explain(ctx, err))
 }
 
 // unread gives, instead of an error that says that there is nothing, why it was not seen: the SDK takes a file that it can't

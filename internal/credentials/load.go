@@ -22,6 +22,8 @@ import (
 	"github.com/aws/smithy-go/logging"
 
 	"mysql-secret-store-rds/internal/profiles"
+	"mysql-secret-store-rds/internal/sso"
+	"mysql-secret-store-rds/internal/stamp"
 )
 
 const (
@@ -39,7 +41,7 @@ const (
 
 // obtain asks the SDK, which asks AWS.
 func (p *Provider) obtain(ctx context.Context) (aws.Credentials, error) {
-	defer p.lockSSO(ctx)()
+	defer p.lockRefresh(ctx)()
 	type result struct {
 		aws.Credentials
 		error
@@ -78,6 +80,23 @@ func (p *Provider) obtain(ctx context.Context) (aws.Credentials, error) {
 		*text = strings.Clone(*text) // as in detach
 	}
 	return c, nil
+}
+
+// lockRefresh keeps other processes from refreshing the token of the same SSO session; the result ends
+// it. A token that needs no refreshing needs no lock.
+func (p *Provider) lockRefresh(ctx context.Context) (unlock func()) {
+	none := func() {}
+	if p.sso == "" || !sso.NeedsRefresh(p.sso) {
+		return none
+	}
+	unlock, err := sso.LockRefresh(ctx, p.sso)
+	if err != nil {
+		p.Log.Warn("SSO session refreshed without the lock", "reason", err)
+	}
+	if unlock == nil {
+		return none
+	}
+	return unlock
 }
 
 // retrieve asks for a role's credentials for as long as it gives them.
@@ -127,7 +146,7 @@ func (p *Provider) Config(ctx context.Context) (aws.Config, error) {
 	p.prepare()
 	l, err := p.load(ctx, 0)
 	if err != nil {
-		return aws.Config{}, p.unread(p.explain(ctx, err))
+		return aws.Config{}, p.failed(p.unread(p.explain(ctx, err)))
 	}
 	if !l.process { // which would have ctx's limit
 		p.loaded.Store(l)
@@ -317,7 +336,7 @@ func spreadEndpointURL() error {
 	if url == "" {
 		return nil
 	}
-	for _, service := range endpointServices {
+	for _, service := range stamp.EndpointServices {
 		name := "AWS_ENDPOINT_URL_" + service
 		if _, set := os.LookupEnv(name); set {
 			continue

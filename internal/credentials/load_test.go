@@ -109,11 +109,11 @@ func TestUnread(t *testing.T) {
 	unread := &profiles.FileError{File: "/root/.aws/config", Err: errors.New("open /root/.aws/config: permission denied")}
 	files := func() (*profiles.Set, error) { return nil, unread }
 	for _, s := range []Source{{Region: "eu-west-1"}, {Profile: "prod", Region: "eu-west-1"}} {
-		if _, err := New(s, Options{Files: files}).Retrieve(t.Context()); err != unread {
+		if _, err := New(s, Options{Files: files}).Retrieve(t.Context()); !errors.Is(err, unread) {
 			t.Errorf("%+v: got %v", s, err)
 		}
 	}
-	if _, err := New(Source{Profile: "prod"}, Options{Files: files}).Config(t.Context()); err != unread {
+	if _, err := New(Source{Profile: "prod"}, Options{Files: files}).Config(t.Context()); !errors.Is(err, unread) {
 		t.Errorf("of Config: %v", err)
 	}
 	// What is found elsewhere does without.

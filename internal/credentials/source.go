@@ -1,15 +1,16 @@
 package credentials
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strconv"
 
+	"github.com/aws/aws-sdk-go-v2/credentials/logincreds"
+
 	"mysql-secret-store-rds/internal/profiles"
+	"mysql-secret-store-rds/internal/sso"
+	"mysql-secret-store-rds/internal/stamp"
 )
 
 // kind is where the SDK begins to look.
@@ -148,59 +149,75 @@ func (s Source) sessionKeys(files *profiles.Set) bool {
 // key stands for everything that defines the credentials, so that a profile that was edited, or another
 // account in the environment, never gets those from before.
 func (s Source) key(files *profiles.Set) string {
-	h := sha256.New()
-	put := func(values ...string) {
-		for _, v := range values {
-			_, _ = io.WriteString(h, strconv.Itoa(len(v))+":"+v) // a hash takes everything
-		}
-	}
-	env := func(names ...string) {
-		for _, name := range names {
-			put(name, os.Getenv(name))
-		}
-	}
+	sum := stamp.NewSum()
 	k, name := s.effective()
-	put("credentials 1", strconv.Itoa(int(k)), name, s.RoleARN, s.ExternalID, s.RoleSessionName)
-	webIdentity := os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE")
+	sum.Add("credentials 2", strconv.Itoa(int(k)), name, s.RoleARN, s.ExternalID, s.RoleSessionName)
 	switch k {
 	case ofEnvironmentKeys:
-		env(keyVariables...)
+		sum.Variables(stamp.Keys...)
 	case ofEnvironmentWebIdentity:
-		env("AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_WEB_IDENTITY_TOKEN_FILE")
+		sum.Variables(stamp.WebIdentity...)
 	default:
-		put(files.Hash(name))
+		sum.Add(files.Definition(name)...)
 		switch files.Kind(name) {
-		case profiles.WebIdentity:
-			chain, _ := files.Chain(name)
-			webIdentity = chain[len(chain)-1].Get("web_identity_token_file")
 		case profiles.CredentialSource, profiles.None:
-			env(keyVariables...)
-			env(machineVariables...)
-			webIdentity = ""
-		default:
-			webIdentity = ""
+			sum.Variables(stamp.Keys...)
+			sum.Variables(stamp.Machine...)
 		}
 	}
-	if webIdentity != "" {
+	if file := s.webIdentity(files); file != "" {
 		// Whose token it is matters; that it can't be read is the SDK's to say.
-		text, _ := profiles.Read(webIdentity)
-		put(webIdentity, text)
+		text, _ := profiles.Read(file)
+		sum.Add(file, text)
 	}
-	for _, service := range endpointServices {
-		put(service, first("AWS_ENDPOINT_URL_"+service, "AWS_ENDPOINT_URL"))
+	for _, service := range stamp.EndpointServices {
+		sum.Add(service, first("AWS_ENDPOINT_URL_"+service, "AWS_ENDPOINT_URL"))
 	}
-	env("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
-	return hex.EncodeToString(h.Sum(nil))
+	sum.Variables("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
+	return sum.String()
 }
 
-// Variables that choose credentials, besides the profile. Source: env_config.go of the AWS SDK for Go v2.
-var (
-	keyVariables     = []string{"AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_SESSION_TOKEN"}
-	machineVariables = []string{
-		"AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-		"AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-		"AWS_EC2_METADATA_DISABLED", "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+// webIdentity returns the file with the token of the web identity that the credentials are got with, or "".
+func (s Source) webIdentity(files *profiles.Set) string {
+	switch k, name := s.effective(); {
+	case k == ofEnvironmentWebIdentity:
+		return os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE")
+	case k == ofProfile && files.Kind(name) == profiles.WebIdentity:
+		return files.Setting(name, "web_identity_token_file")
 	}
-	// endpointServices give out credentials.
-	endpointServices = []string{"STS", "SSO", "SSO_OIDC", "SIGNIN"}
-)
+	return ""
+}
+
+// ssoFile returns the file with the token of the SSO session that the credentials are got with, or "".
+func (s Source) ssoFile(files *profiles.Set) string {
+	k, name := s.effective()
+	if session, ok := files.SSO(name); ok && k == ofProfile {
+		return sso.File(session)
+	}
+	return ""
+}
+
+// signIns returns the files of the sign-ins that the credentials come from: when one of them is
+// removed or replaced, somebody has logged out, or in as somebody else.
+func (s Source) signIns(files *profiles.Set) []string {
+	var list []string
+	add := func(file string) {
+		if file != "" {
+			list = append(list, file)
+		}
+	}
+	add(s.ssoFile(files))
+	add(s.webIdentity(files))
+	if k, name := s.effective(); k == ofProfile {
+		switch files.Kind(name) {
+		case profiles.ConsoleLogin:
+			session := files.Setting(name, "login_session")
+			if file, err := logincreds.StandardCachedTokenFilepath(session, os.Getenv("AWS_LOGIN_CACHE_DIRECTORY")); err == nil {
+				add(file)
+			}
+		case profiles.CredentialSource, profiles.None:
+			add(os.Getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"))
+		}
+	}
+	return list
+}

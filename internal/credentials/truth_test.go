@@ -35,10 +35,7 @@ func newWorld(t *testing.T, config, credentials string) world {
 	a, keys := startAWS(t)
 	keys.Add(testbed.Key{ID: "ASIAPASTED", Secret: pastedSecret, SessionToken: "pasted-token", Owner: "arn:aws:sts::" + account + ":assumed-role/pasted/dba"})
 	keys.Add(testbed.Key{ID: "AKIAMACHINE", Secret: machineSecret, Owner: "arn:aws:iam::" + account + ":user/machine"})
-	store, err := cache.Open(filepath.Join(home, "cache"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := cache.In(filepath.Join(home, "cache"))
 	w := world{a, keys, store, home}
 	w.write(t, ".aws/config", config)
 	w.write(t, ".aws/credentials", credentials)

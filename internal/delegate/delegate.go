@@ -15,6 +15,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"mysql-secret-store-rds/internal/advice"
 )
 
 // prefix is how every credential helper's file name begins.
@@ -35,6 +37,25 @@ func (e *MissingError) Error() string {
 		return "no other helper is configured (delegate: none)"
 	}
 	return e.Reason
+}
+
+// Error is a password that the other helper should take and can't.
+type Error struct {
+	Err        error
+	ConfigFile string // where another one can be chosen
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
+
+// Advice implements [advice.Adviser].
+func (e *Error) Advice() advice.Problem {
+	return advice.Problemf("passwords that aren't for RDS go to another helper, but %v", e.Err).With(e.Choose())
+}
+
+// Choose returns the action of choosing another helper.
+func (e *Error) Choose() advice.Action {
+	return advice.Say("choose one in %s: \"delegate: NAME\", \"delegate: /absolute/path\" or \"delegate: none\"", e.ConfigFile)
 }
 
 // Helper is another credential helper.

@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
 
-	"mysql-secret-store-rds/internal/paste"
+	"mysql-secret-store-rds/internal/advice"
 )
 
 // Profile is a profile of the user's AWS configuration.
@@ -247,7 +247,7 @@ func include(list *[]string, word string) {
 // noRegion is the problem of a profile that says no region.
 func noRegion(profile string) (text, run string) {
 	return "the profile has no region, and none was given",
-		fmt.Sprintf("mysql-secret-store-rds discover --profile %s --region REGION", paste.Word(profile))
+		fmt.Sprintf("mysql-secret-store-rds discover --profile %s --region REGION", advice.Word(profile))
 }
 
 // sorted gives the problems in the order of the profiles, those of no profile first.

@@ -25,7 +25,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mysql-secret-store-rds/internal/inventory"
-	"mysql-secret-store-rds/internal/serverurl"
+	"mysql-secret-store-rds/internal/server"
+	"mysql-secret-store-rds/internal/stamp"
 	"mysql-secret-store-rds/internal/testbed"
 )
 
@@ -257,17 +258,17 @@ func TestEveryKind(t *testing.T) {
 			Host: host("member", id, west), Port: 3306, Name: "member", Cluster: "orders", Engine: "aurora-mysql",
 			ResourceID: "db-2", IAM: true,
 		}),
-		cluster(inventory.Server{Host: host("orders", "cluster-"+id, west), Kind: serverurl.Writer, Name: "orders", Tags: tags}),
-		cluster(inventory.Server{Host: host("orders", "cluster-ro-"+id, west), Kind: serverurl.Reader, Name: "orders", Tags: tags}),
-		cluster(inventory.Server{Host: host("reports", "cluster-custom-"+id, west), Kind: serverurl.Custom, Name: "reports", Tags: tags}),
-		cluster(inventory.Server{Host: "world.global-zzzzzzzzzzzz.global.rds.amazonaws.com", Kind: serverurl.GlobalWriter,
+		cluster(inventory.Server{Host: host("orders", "cluster-"+id, west), Kind: server.Writer, Name: "orders", Tags: tags}),
+		cluster(inventory.Server{Host: host("orders", "cluster-ro-"+id, west), Kind: server.Reader, Name: "orders", Tags: tags}),
+		cluster(inventory.Server{Host: host("reports", "cluster-custom-"+id, west), Kind: server.Custom, Name: "reports", Tags: tags}),
+		cluster(inventory.Server{Host: "world.global-zzzzzzzzzzzz.global.rds.amazonaws.com", Kind: server.GlobalWriter,
 			Name: "world"}),
-		proxy(inventory.Server{Host: host("pool", "proxy-"+id, west), Kind: serverurl.Proxy, Name: "pool", ResourceID: "prx-1",
+		proxy(inventory.Server{Host: host("pool", "proxy-"+id, west), Kind: server.Proxy, Name: "pool", ResourceID: "prx-1",
 			IAM: true}),
-		proxy(inventory.Server{Host: host("scheme", "proxy-"+id, west), Kind: serverurl.Proxy, Name: "scheme",
+		proxy(inventory.Server{Host: host("scheme", "proxy-"+id, west), Kind: server.Proxy, Name: "scheme",
 			ResourceID: "prx-2", IAM: true}),
-		proxy(inventory.Server{Host: host("words", "proxy-"+id, west), Kind: serverurl.Proxy, Name: "words", ResourceID: "prx-3"}),
-		proxy(inventory.Server{Host: host("ro", "endpoint.proxy-"+id, west), Kind: serverurl.ProxyEndpoint, Name: "ro",
+		proxy(inventory.Server{Host: host("words", "proxy-"+id, west), Kind: server.Proxy, Name: "words", ResourceID: "prx-3"}),
+		proxy(inventory.Server{Host: host("ro", "endpoint.proxy-"+id, west), Kind: server.ProxyEndpoint, Name: "ro",
 			Cluster: "pool", ResourceID: "prx-1", IAM: true}),
 	} {
 		want[s.Host] = s
@@ -462,10 +463,10 @@ func TestProblems(t *testing.T) {
 	}
 
 	// Nothing found: the inventory stays as it is.
-	before := inventory.Stamp(w.in.Path)
+	before := stamp.Files(w.in.Path)[0]
 	w.Break(testbed.Fault{Account: one, Status: 403, Code: "AccessDenied"})
 	w.in.Regions = nil
-	if report := w.run(t); report.Found || report.Written || inventory.Stamp(w.in.Path) != before || report.Known != 1 {
+	if report := w.run(t); report.Found || report.Written || stamp.Files(w.in.Path)[0] != before || report.Known != 1 {
 		t.Errorf("%+v", report)
 	}
 	if report, err := Run(t.Context(), Input{Path: w.in.Path, Now: now}, w.deps); report.Found || err != nil {
@@ -526,7 +527,7 @@ func TestRegions(t *testing.T) {
 	})
 	for partition, list := range partitions {
 		for _, region := range list {
-			if serverurl.Partition(region) != partition {
+			if server.Partition(region) != partition {
 				t.Errorf("%s is not in %s", region, partition)
 			}
 		}

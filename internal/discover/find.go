@@ -8,14 +8,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 
 	"mysql-secret-store-rds/internal/inventory"
-	"mysql-secret-store-rds/internal/serverurl"
+	"mysql-secret-store-rds/internal/server"
 )
 
 // Find asks RDS about one endpoint: in its region, or in the given one if its name has none. The account is that of
 // cfg's credentials. Unlike in the inventory, the resource id of an instance in a cluster is the cluster's, which is the
 // one that rds-db:connect is allowed on (Aurora user guide, "Creating and using an IAM policy for IAM database access").
 // found is false when RDS has no such server there, or one that doesn't speak MySQL's protocol. Errors are the SDK's.
-func Find(ctx context.Context, cfg aws.Config, e serverurl.Endpoint, region, account string, now time.Time) (s inventory.Server, found bool, err error) {
+func Find(ctx context.Context, cfg aws.Config, e server.Endpoint, region, account string, now time.Time) (s inventory.Server, found bool, err error) {
 	if e.Region != "" {
 		region = e.Region
 	}
@@ -23,7 +23,7 @@ func Find(ctx context.Context, cfg aws.Config, e serverurl.Endpoint, region, acc
 	g := newGathered(&run{in: Input{Timeout: time.Minute, Now: now}}, &pair{account: account, partition: e.Partition, region: region})
 	g.only = e.Name
 	switch e.Kind {
-	case serverurl.Instance:
+	case server.Instance:
 		if err = g.readInstances(ctx, client); err == nil {
 			if s, _ = g.server(e.Host); s.Cluster != "" {
 				g.only = s.Cluster
@@ -32,21 +32,21 @@ func Find(ctx context.Context, cfg aws.Config, e serverurl.Endpoint, region, acc
 				return s, err == nil, err
 			}
 		}
-	case serverurl.Writer, serverurl.Reader:
+	case server.Writer, server.Reader:
 		err = g.readClusters(ctx, client)
-	case serverurl.Custom:
+	case server.Custom:
 		if err = g.readClusterEndpoints(ctx, client); err == nil && len(g.custom) > 0 {
 			g.only = g.custom[0].Cluster
 			err = g.readClusters(ctx, client)
 		}
-	case serverurl.Proxy:
+	case server.Proxy:
 		err = g.readProxies(ctx, client)
-	case serverurl.ProxyEndpoint:
+	case server.ProxyEndpoint:
 		if err = g.readProxyEndpoints(ctx, client); err == nil && len(g.extra) > 0 {
 			g.only = g.extra[0].Cluster
 			err = g.readProxies(ctx, client)
 		}
-	case serverurl.GlobalWriter:
+	case server.GlobalWriter:
 		return g.findGlobal(ctx, cfg, client, e.Host)
 	}
 	if isNotFound(err) {

@@ -8,15 +8,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mysql-secret-store-rds/internal/inventory"
-	"mysql-secret-store-rds/internal/serverurl"
+	"mysql-secret-store-rds/internal/server"
 	"mysql-secret-store-rds/internal/testbed"
 )
 
 const tail = "abcdefghijkl.eu-west-1.rds.amazonaws.com"
 
-func endpoint(t *testing.T, host string) serverurl.Endpoint {
+func endpoint(t *testing.T, host string) server.Endpoint {
 	t.Helper()
-	e, ok := serverurl.ParseEndpoint(host)
+	e, ok := server.ParseEndpoint(host)
 	if !ok {
 		t.Fatalf("%s is no endpoint", host)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
-	"mysql-secret-store-rds/internal/serverurl"
+	"mysql-secret-store-rds/internal/server"
 )
 
 // reach is a profile that AWS knows.
@@ -76,7 +76,7 @@ func (r *run) identity(ctx context.Context, p Profile) *reach {
 	case r.in.AllRegions:
 	case len(r.in.Regions) > 0:
 		for _, region := range r.in.Regions {
-			if in := serverurl.Partition(region); (in == a.partition || in == "") && !slices.Contains(a.regions, region) {
+			if in := server.Partition(region); (in == a.partition || in == "") && !slices.Contains(a.regions, region) {
 				a.regions = append(a.regions, region)
 			}
 		}
@@ -94,7 +94,7 @@ func (r *run) identity(ctx context.Context, p Profile) *reach {
 func homes(regions []string) []string {
 	var list []string
 	for _, region := range regions {
-		if of := partitions[serverurl.Partition(region)]; len(of) > 0 && !slices.Contains(list, of[0]) {
+		if of := partitions[server.Partition(region)]; len(of) > 0 && !slices.Contains(list, of[0]) {
 			list = append(list, of[0])
 		}
 	}

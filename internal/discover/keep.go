@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"mysql-secret-store-rds/internal/inventory"
-	"mysql-secret-store-rds/internal/serverurl"
+	"mysql-secret-store-rds/internal/server"
 )
 
 // patience is how long it waits for another discover that is writing.
@@ -133,7 +133,7 @@ func collect(pairs []*pair) []packed {
 func (p *pair) complete(g *inventory.Server) {
 	for _, one := range p.reading.servers {
 		s, err := unpack(one)
-		if err == nil && s.Kind == serverurl.Writer && s.Cluster == g.Cluster {
+		if err == nil && s.Kind == server.Writer && s.Cluster == g.Cluster {
 			inherit(g, s)
 			return
 		}
@@ -240,7 +240,7 @@ func (m *merging) servers(old iter.Seq2[inventory.Server, error], found []packed
 		found := found
 		give := func(s inventory.Server) bool {
 			m.known++
-			if s.Kind == serverurl.GlobalWriter {
+			if s.Kind == server.GlobalWriter {
 				s.ID = m.accounts[place(s.Account, s.Region)].ID
 			}
 			if s.ID == "" {
@@ -257,7 +257,7 @@ func (m *merging) servers(old iter.Seq2[inventory.Server, error], found []packed
 			case before == nil:
 				m.new++
 			default:
-				if s.Kind == serverurl.GlobalWriter && s.ResourceID == "" && s.Cluster == before.Cluster && s.Region == before.Region {
+				if s.Kind == server.GlobalWriter && s.ResourceID == "" && s.Cluster == before.Cluster && s.Region == before.Region {
 					inherit(&s, *before)
 				}
 				if !same(s, *before) {
@@ -301,7 +301,7 @@ func (m *merging) servers(old iter.Seq2[inventory.Server, error], found []packed
 func same(a, b inventory.Server) bool {
 	for _, s := range []*inventory.Server{&a, &b} {
 		s.Seen, s.Profile = time.Time{}, ""
-		if s.Kind == serverurl.GlobalWriter {
+		if s.Kind == server.GlobalWriter {
 			s.ID = ""
 		}
 	}

@@ -14,9 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rds/types"
 	"github.com/aws/smithy-go"
 
+	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/inventory"
-	"mysql-secret-store-rds/internal/paste"
-	"mysql-secret-store-rds/internal/serverurl"
+	"mysql-secret-store-rds/internal/server"
 )
 
 // reading is what one account said in one region.
@@ -128,7 +128,7 @@ func (r *run) close(ctx context.Context, p *pair) {
 		}
 		if isDisabled(f.err) && ctx.Err() == nil { // STS has just taken these credentials elsewhere
 			r.problems.add(by, p.account, p.region, "", "the region is not enabled in the account ("+code(f.err)+")",
-				"aws account enable-region --region-name "+paste.Word(p.region)+" --profile "+paste.Word(by), "disabled "+p.region)
+				"aws account enable-region --region-name "+advice.Word(p.region)+" --profile "+advice.Word(by), "disabled "+p.region)
 			continue
 		}
 		r.failed(ctx, by, p.account, p.region, name, f.err)
@@ -163,8 +163,8 @@ func (g *gathered) add(s inventory.Server) {
 		return // still being created
 	}
 	s.Account, s.Partition, s.Region, s.Seen = g.pair.account, g.pair.partition, g.pair.region, g.run.in.Now
-	e, ok := serverurl.ParseEndpoint(s.Host)
-	s.Host = serverurl.NormalHost(s.Host)
+	e, ok := server.ParseEndpoint(s.Host)
+	s.Host = server.NormalHost(s.Host)
 	if ok && e.Region == s.Region {
 		g.ids[e.ID] = true
 		s.Kind, s.ID = e.Kind, e.ID
@@ -247,7 +247,7 @@ func (g *gathered) readClusters(ctx context.Context, client *rds.Client) error {
 		for _, c := range page.DBClusters {
 			name := aws.ToString(c.DBClusterIdentifier)
 			s := inventory.Server{
-				Kind: serverurl.Writer, Name: name, Cluster: name,
+				Kind: server.Writer, Name: name, Cluster: name,
 				Host: aws.ToString(c.Endpoint), Port: int(aws.ToInt32(c.Port)),
 				Engine: aws.ToString(c.Engine), EngineVersion: aws.ToString(c.EngineVersion), Status: aws.ToString(c.Status),
 				ResourceID: aws.ToString(c.DbClusterResourceId), IAM: aws.ToBool(c.IAMDatabaseAuthenticationEnabled),
@@ -255,7 +255,7 @@ func (g *gathered) readClusters(ctx context.Context, client *rds.Client) error {
 			}
 			g.clusters[name] = s
 			g.add(s)
-			s.Kind, s.Host = serverurl.Reader, aws.ToString(c.ReaderEndpoint)
+			s.Kind, s.Host = server.Reader, aws.ToString(c.ReaderEndpoint)
 			g.add(s)
 		}
 	})
@@ -269,7 +269,7 @@ func (g *gathered) readClusterEndpoints(ctx context.Context, client *rds.Client)
 				continue // the cluster itself names its writer and reader
 			}
 			g.custom = append(g.custom, inventory.Server{
-				Kind: serverurl.Custom, Name: aws.ToString(e.DBClusterEndpointIdentifier),
+				Kind: server.Custom, Name: aws.ToString(e.DBClusterEndpointIdentifier),
 				Cluster: aws.ToString(e.DBClusterIdentifier), Host: aws.ToString(e.Endpoint), Status: aws.ToString(e.Status),
 			})
 		}
@@ -284,7 +284,7 @@ func (g *gathered) readInstances(ctx context.Context, client *rds.Client) error 
 				continue // still being created
 			}
 			g.add(inventory.Server{
-				Kind: serverurl.Instance, Name: aws.ToString(i.DBInstanceIdentifier), Cluster: aws.ToString(i.DBClusterIdentifier),
+				Kind: server.Instance, Name: aws.ToString(i.DBInstanceIdentifier), Cluster: aws.ToString(i.DBClusterIdentifier),
 				Host: aws.ToString(i.Endpoint.Address), Port: int(aws.ToInt32(i.Endpoint.Port)),
 				Engine: aws.ToString(i.Engine), EngineVersion: aws.ToString(i.EngineVersion), Status: aws.ToString(i.DBInstanceStatus),
 				ResourceID: aws.ToString(i.DbiResourceId), IAM: aws.ToBool(i.IAMDatabaseAuthenticationEnabled),
@@ -300,8 +300,8 @@ func (g *gathered) readProxies(ctx context.Context, client *rds.Client) error {
 		for _, p := range page.DBProxies {
 			arn := aws.ToString(p.DBProxyArn)
 			s := inventory.Server{
-				Kind: serverurl.Proxy, Name: aws.ToString(p.DBProxyName),
-				Host: aws.ToString(p.Endpoint), Port: serverurl.DefaultPort,
+				Kind: server.Proxy, Name: aws.ToString(p.DBProxyName),
+				Host: aws.ToString(p.Endpoint), Port: server.DefaultPort,
 				Engine: strings.ToLower(aws.ToString(p.EngineFamily)), Status: string(p.Status),
 				ResourceID: arn[strings.LastIndexByte(arn, ':')+1:],
 				IAM: aws.ToString(p.DefaultAuthScheme) == string(types.DefaultAuthSchemeIamAuth) ||
@@ -325,7 +325,7 @@ func (g *gathered) readProxyEndpoints(ctx context.Context, client *rds.Client) e
 				continue // the proxy's own
 			}
 			g.extra = append(g.extra, inventory.Server{
-				Kind: serverurl.ProxyEndpoint, Name: aws.ToString(e.DBProxyEndpointName), Cluster: aws.ToString(e.DBProxyName),
+				Kind: server.ProxyEndpoint, Name: aws.ToString(e.DBProxyEndpointName), Cluster: aws.ToString(e.DBProxyName),
 				Host: aws.ToString(e.Endpoint), Status: string(e.Status),
 			})
 		}
@@ -339,7 +339,7 @@ func (g *gathered) readGlobalClusters(ctx context.Context, client *rds.Client) e
 		for _, c := range page.GlobalClusters {
 			s := inventory.Server{
 				Account: g.pair.account, Partition: g.pair.partition, Region: g.pair.region, Seen: g.run.in.Now,
-				Kind: serverurl.GlobalWriter, Name: aws.ToString(c.GlobalClusterIdentifier), Host: aws.ToString(c.Endpoint),
+				Kind: server.GlobalWriter, Name: aws.ToString(c.GlobalClusterIdentifier), Host: aws.ToString(c.Endpoint),
 				Engine: aws.ToString(c.Engine), EngineVersion: aws.ToString(c.EngineVersion), Status: aws.ToString(c.Status),
 				Tags: tags(c.TagList),
 			}
@@ -349,7 +349,7 @@ func (g *gathered) readGlobalClusters(ctx context.Context, client *rds.Client) e
 					s.Region, s.Cluster = arn[3], arn[6]
 				}
 			}
-			if s.Host = serverurl.NormalHost(s.Host); s.Host != "" && isMySQL(s.Engine) {
+			if s.Host = server.NormalHost(s.Host); s.Host != "" && isMySQL(s.Engine) {
 				g.pair.reading.globals = append(g.pair.reading.globals, s)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/credentials"
 )
 
@@ -65,12 +66,7 @@ func unanswered(service string, patience time.Duration) string {
 	return fmt.Sprintf("%s did not answer within %v: check the network, a VPC endpoint, HTTPS_PROXY", service, patience)
 }
 
-func setClock() []string { return []string{"sudo timedatectl set-ntp true"} }
+func setClock() []string { return []string{credentials.SetClock.Text} }
 
-// described is the Describe of app, or the error's own text where there is none.
-func described(describe func(error) (string, []string), err error) (text string, do []string) {
-	if describe == nil {
-		return err.Error(), nil
-	}
-	return describe(err)
-}
+// described returns an error in words, and what to do about it.
+func described(err error) (text string, do []string) { return advice.Of(err).Split() }

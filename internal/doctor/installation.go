@@ -17,8 +17,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/credentials"
-	"mysql-secret-store-rds/internal/paste"
+	"mysql-secret-store-rds/internal/delegate"
 )
 
 // Shell is a MySQL Shell that was found.
@@ -39,8 +40,8 @@ type Installation struct {
 	Helper     string // its credentialStore.helper; "": not set
 	Variable   string // the environment variable that says so instead of the file, or ""
 
-	Delegate    string // the path of the other helper, or "" for none
-	DelegateErr error  // why it can't be used
+	Delegate    string          // the path of the other helper, or "" for none
+	DelegateErr *delegate.Error // why it can't be used
 
 	ConfigFile string
 	ConfigErr  error  // of reading it
@@ -48,7 +49,6 @@ type Installation struct {
 	CacheErr   error  // why there is no place for it
 
 	Provider *credentials.Provider // reaches STS, for the time; its credentials are not needed
-	Describe func(error) (text string, do []string)
 }
 
 // CheckInstallation checks what is common to all servers, in the order in which a person would set it up, and reports
@@ -74,7 +74,7 @@ func (in Installation) checkShells() []Finding {
 	for _, s := range in.Shells {
 		shell := Finding{"shell", OK, s.Path + ", " + s.Version, nil}
 		if s.Version == "" {
-			shell = Finding{"shell", Warn, s.Path + " doesn't tell its version: it can't be run, or is no MySQL Shell", []string{paste.Word(s.Path) + " --version"}}
+			shell = Finding{"shell", Warn, s.Path + " doesn't tell its version: it can't be run, or is no MySQL Shell", []string{advice.Word(s.Path) + " --version"}}
 		}
 		list = append(list, shell, in.checkHelper(s))
 	}
@@ -108,7 +108,7 @@ func (in Installation) checkHelper(s Shell) Finding {
 	case err != nil:
 		return Finding{name, Warn, fmt.Sprintf("can't tell whether %s is this build: %v", path, err), nil}
 	case !same && in.Version != nil && !strings.HasPrefix(in.Version(path), program+" "):
-		return Finding{name, Fail, path + " is not this program: look at it, and move it away", []string{"ls -l " + paste.Word(path)}}
+		return Finding{name, Fail, path + " is not this program: look at it, and move it away", []string{"ls -l " + advice.Word(path)}}
 	case !same:
 		return Finding{name, Warn, fmt.Sprintf("%s is another build than %s; setup replaces it where it is yours, and older", path, in.Binary), []string{setup}}
 	}
@@ -162,8 +162,8 @@ func (in Installation) checkDelegate() Finding {
 	case in.ConfigErr != nil:
 		return Finding{name, Warn, "not checked: the configuration can't be read", nil}
 	case in.DelegateErr != nil:
-		text, do := described(in.Describe, in.DelegateErr)
-		return Finding{name, Warn, "passwords that aren't for RDS are not kept: " + text, do}
+		return Finding{name, Warn, "passwords that aren't for RDS are not kept: " + in.DelegateErr.Error(),
+			[]string{in.DelegateErr.Choose().Text}}
 	case in.Delegate == "":
 		return Finding{name, OK, "none: passwords that aren't for RDS are not kept", nil}
 	}
@@ -173,7 +173,7 @@ func (in Installation) checkDelegate() Finding {
 func (in Installation) checkConfig() Finding {
 	const name = "configuration"
 	if in.ConfigErr != nil {
-		text, do := described(in.Describe, in.ConfigErr)
+		text, do := described(in.ConfigErr)
 		return Finding{name, Fail, text, do}
 	}
 	if _, err := os.Stat(in.ConfigFile); errors.Is(err, fs.ErrNotExist) {
@@ -210,7 +210,7 @@ func (in Installation) checkCache() Finding {
 		return Finding{name, OK, in.CacheDir + " will be made when there is something to keep", nil}
 	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
 		return Finding{name, Warn, fmt.Sprintf("%s is open to other users (mode %04o); its files are not", dir, info.Mode().Perm()),
-			[]string{"chmod 700 " + paste.Word(dir)}}
+			[]string{"chmod 700 " + advice.Word(dir)}}
 	}
 	return Finding{name, OK, dir + " is private and can be written", nil}
 }
@@ -227,7 +227,7 @@ func tryFile(dir string) error {
 // checkClock asks STS something without a signature, which it refuses with the time.
 func (in Installation) checkClock(ctx context.Context) Finding {
 	untold := func(err error) Finding {
-		text, _ := described(in.Describe, err)
+		text, _ := described(err)
 		return Finding{"clock", Warn, "can't tell: " + text, nil}
 	}
 	if in.Provider == nil {

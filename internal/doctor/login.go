@@ -14,10 +14,10 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
-	"mysql-secret-store-rds/internal/paste"
+	"mysql-secret-store-rds/internal/advice"
+	"mysql-secret-store-rds/internal/password"
 	"mysql-secret-store-rds/internal/secret"
-	"mysql-secret-store-rds/internal/serverurl"
-	"mysql-secret-store-rds/internal/token"
+	"mysql-secret-store-rds/internal/server"
 )
 
 // Errors of MySQL's servers (MySQL error reference).
@@ -87,7 +87,7 @@ func (v *visit) checkConnection(ctx context.Context, found bool) {
 	switch {
 	case v.Tunnel != "":
 		v.warn("tcp", fmt.Sprintf("can't tell: MySQL Shell connects through a tunnel (ssh: %s)", v.Tunnel),
-			program+" connect "+paste.Word(v.URL.String()))
+			program+" connect "+advice.Word(v.URL.String()))
 		skip("the server is behind a tunnel", "tls", "token")
 		return
 	case !found:
@@ -113,7 +113,7 @@ func (v *visit) checkConnection(ctx context.Context, found bool) {
 	case v.config == nil:
 		skip("there are no valid credentials to sign it with", "token")
 	case tok == nil:
-		text, do := described(v.Describe, unsigned)
+		text, do := v.described(unsigned)
 		v.fail("token", "none can be signed: "+text, do...)
 	default:
 		v.checkToken(ctx, a)
@@ -127,7 +127,7 @@ func (v *visit) sign(ctx context.Context) (*secret.Text, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, v.Patience)
 	defer cancel()
-	tok, err := token.Sign(ctx, v.t, v.Provider)
+	tok, err := password.Sign(ctx, v.t, v.Provider)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +148,7 @@ func (v *visit) checkTCP(ctx context.Context) bool {
 	if inTime.Err() != nil || isNet && timeout.Timeout() {
 		problem = fmt.Sprintf("no answer within %v: a security group may be in the way, or a VPN or tunnel is needed", tcpPatience)
 	}
-	if v.server != nil && v.server.Port != 0 && v.server.Port != v.URL.PortOrDefault() && serverurl.NormalHost(v.URL.Host) == v.t.Host {
+	if v.server != nil && v.server.Port != 0 && v.server.Port != v.URL.PortOrDefault() && server.NormalHost(v.URL.Host) == v.t.Host {
 		problem += fmt.Sprintf("; RDS says that the server's port is %d", v.server.Port)
 	}
 	v.fail("tcp", v.address()+" can't be reached: "+problem)
@@ -170,7 +170,7 @@ func (v *visit) checkTLS(a attempt) (ok bool) {
 		leaf := a.secured.PeerCertificates[0]
 		text := fmt.Sprintf("%s, certificate good until %s (%s)", tls.VersionName(a.secured.Version),
 			leaf.NotAfter.Format("2006-01-02"), v.authorities())
-		if host := serverurl.NormalHost(v.URL.Host); leaf.VerifyHostname(host) != nil {
+		if host := server.NormalHost(v.URL.Host); leaf.VerifyHostname(host) != nil {
 			text += fmt.Sprintf("; it is for %s, not for %s: clients need --ssl-mode=VERIFY_CA", v.t.Host, host)
 		}
 		v.ok(name, text)
@@ -260,7 +260,7 @@ func (v *visit) explainRefusal(ctx context.Context, name string) {
 	if !v.knowsIAM() {
 		may = append(may, "IAM authentication is not enabled on the server")
 	}
-	if addr, err := netip.ParseAddr(serverurl.NormalHost(v.URL.Host)); err == nil && addr.IsLoopback() {
+	if addr, err := netip.ParseAddr(server.NormalHost(v.URL.Host)); err == nil && addr.IsLoopback() {
 		may = append(may, "the tunnel at "+v.address()+" leads to another server than "+v.t.Host)
 	}
 	if len(may) == 0 {

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"strings"
 
+	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/inventory"
-	"mysql-secret-store-rds/internal/paste"
-	"mysql-secret-store-rds/internal/serverurl"
+	"mysql-secret-store-rds/internal/server"
 )
 
 // connectARN names what rds-db:connect has to be allowed on (RDS user guide, "Creating and using an IAM
@@ -67,33 +67,33 @@ func sqlText(s string) string {
 
 // findResource is the command that gives the id which rds-db:connect is allowed on, or "" where one command doesn't. Of s it
 // needs the region and, if it is known, the cluster.
-func findResource(ep serverurl.Endpoint, s inventory.Server, profile string) string {
+func findResource(ep server.Endpoint, s inventory.Server, profile string) string {
 	what, name, query := "", "", ""
 	switch {
-	case ep.Kind == serverurl.Proxy:
+	case ep.Kind == server.Proxy:
 		what, name, query = "db-proxies --db-proxy-name", ep.Name, "DBProxies[0].DBProxyArn"
-	case ep.Kind == serverurl.Writer, ep.Kind == serverurl.Reader:
+	case ep.Kind == server.Writer, ep.Kind == server.Reader:
 		what, name, query = "db-clusters --db-cluster-identifier", ep.Name, "DBClusters[0].DbClusterResourceId"
-	case ep.Kind == serverurl.Instance && s.Cluster != "":
+	case ep.Kind == server.Instance && s.Cluster != "":
 		what, name, query = "db-clusters --db-cluster-identifier", s.Cluster, "DBClusters[0].DbClusterResourceId"
-	case ep.Kind == serverurl.Instance: // whose name doesn't tell whether it is in a cluster
+	case ep.Kind == server.Instance: // whose name doesn't tell whether it is in a cluster
 		what, name, query = "db-instances --db-instance-identifier", ep.Name, "DBInstances[0].[DbiResourceId,DBClusterIdentifier]"
 	default:
 		return ""
 	}
-	command := fmt.Sprintf("aws rds describe-%s %s --query %s --output text --region %s", what, paste.Word(name), paste.Word(query), paste.Word(s.Region))
+	command := fmt.Sprintf("aws rds describe-%s %s --query %s --output text --region %s", what, advice.Word(name), advice.Word(query), advice.Word(s.Region))
 	if profile != "" {
-		command += " --profile " + paste.Word(profile)
+		command += " --profile " + advice.Word(profile)
 	}
 	return command
 }
 
 // whatItGives says which part of findResource's answer is the id.
-func whatItGives(ep serverurl.Endpoint, s inventory.Server) string {
+func whatItGives(ep server.Endpoint, s inventory.Server) string {
 	switch {
-	case ep.Kind == serverurl.Proxy:
+	case ep.Kind == server.Proxy:
 		return "the end of what the command gives, prx-…, for RESOURCE_ID"
-	case ep.Kind == serverurl.Instance && s.Cluster == "":
+	case ep.Kind == server.Instance && s.Cluster == "":
 		return "what the command gives for RESOURCE_ID, or, where it names a cluster, too, with that one's DbClusterResourceId"
 	}
 	return "what the command gives for RESOURCE_ID"
@@ -101,26 +101,26 @@ func whatItGives(ep serverurl.Endpoint, s inventory.Server) string {
 
 // enableIAM is the command that switches IAM authentication on. An instance in a cluster has the cluster's setting.
 func enableIAM(s inventory.Server, profile string) string {
-	where := " --region " + paste.Word(s.Region)
+	where := " --region " + advice.Word(s.Region)
 	if profile != "" {
-		where += " --profile " + paste.Word(profile)
+		where += " --profile " + advice.Word(profile)
 	}
 	switch s.Kind {
-	case serverurl.Proxy, serverurl.ProxyEndpoint:
+	case server.Proxy, server.ProxyEndpoint:
 		proxy := s.Name
-		if s.Kind == serverurl.ProxyEndpoint {
+		if s.Kind == server.ProxyEndpoint {
 			proxy = s.Cluster
 		}
-		proxy = " --db-proxy-name " + paste.Word(proxy) + where
+		proxy = " --db-proxy-name " + advice.Word(proxy) + where
 		// The list of secrets is set as a whole, so that it has to be read first.
 		return fmt.Sprintf("aws rds modify-db-proxy%s --auth \"$(aws rds describe-db-proxies%s "+
 			"--query 'DBProxies[0].Auth' --output json | sed 's/\"DISABLED\"/\"REQUIRED\"/')\"", proxy, proxy)
-	case serverurl.Instance:
+	case server.Instance:
 		if s.Cluster == "" {
-			return "aws rds modify-db-instance --db-instance-identifier " + paste.Word(s.Name) +
+			return "aws rds modify-db-instance --db-instance-identifier " + advice.Word(s.Name) +
 				" --enable-iam-database-authentication --apply-immediately" + where
 		}
 	}
-	return "aws rds modify-db-cluster --db-cluster-identifier " + paste.Word(s.Cluster) +
+	return "aws rds modify-db-cluster --db-cluster-identifier " + advice.Word(s.Cluster) +
 		" --enable-iam-database-authentication --apply-immediately" + where
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mysql-secret-store-rds/internal/inventory"
-	"mysql-secret-store-rds/internal/serverurl"
+	"mysql-secret-store-rds/internal/server"
 )
 
 func TestSQL(t *testing.T) {
@@ -34,15 +34,15 @@ func TestFindResource(t *testing.T) {
 	t.Parallel()
 	const by = " --output text --region eu-west-1 --profile prod"
 	for _, tc := range []struct {
-		ep      serverurl.Endpoint
+		ep      server.Endpoint
 		cluster string
 		want    string
 	}{
-		{serverurl.Endpoint{Name: "a"}, "", "aws rds describe-db-instances --db-instance-identifier a --query 'DBInstances[0].[DbiResourceId,DBClusterIdentifier]'" + by},
-		{serverurl.Endpoint{Name: "a"}, "c", "aws rds describe-db-clusters --db-cluster-identifier c --query 'DBClusters[0].DbClusterResourceId'" + by},
-		{serverurl.Endpoint{Name: "c", Kind: serverurl.Reader}, "", "aws rds describe-db-clusters --db-cluster-identifier c --query 'DBClusters[0].DbClusterResourceId'" + by},
-		{serverurl.Endpoint{Name: "p", Kind: serverurl.Proxy}, "", "aws rds describe-db-proxies --db-proxy-name p --query 'DBProxies[0].DBProxyArn'" + by},
-		{serverurl.Endpoint{Name: "x", Kind: serverurl.Custom}, "", ""},
+		{server.Endpoint{Name: "a"}, "", "aws rds describe-db-instances --db-instance-identifier a --query 'DBInstances[0].[DbiResourceId,DBClusterIdentifier]'" + by},
+		{server.Endpoint{Name: "a"}, "c", "aws rds describe-db-clusters --db-cluster-identifier c --query 'DBClusters[0].DbClusterResourceId'" + by},
+		{server.Endpoint{Name: "c", Kind: server.Reader}, "", "aws rds describe-db-clusters --db-cluster-identifier c --query 'DBClusters[0].DbClusterResourceId'" + by},
+		{server.Endpoint{Name: "p", Kind: server.Proxy}, "", "aws rds describe-db-proxies --db-proxy-name p --query 'DBProxies[0].DBProxyArn'" + by},
+		{server.Endpoint{Name: "x", Kind: server.Custom}, "", ""},
 	} {
 		if diff := cmp.Diff(tc.want, findResource(tc.ep, inventory.Server{Region: "eu-west-1", Cluster: tc.cluster}, "prod")); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
@@ -89,8 +89,8 @@ func TestEnableIAM(t *testing.T) {
 	}{
 		{inventory.Server{Name: "a"}, "", "aws rds modify-db-instance --db-instance-identifier a" + on},
 		{inventory.Server{Name: "a", Cluster: "c"}, "my profile", "aws rds modify-db-cluster --db-cluster-identifier c" + on + " --profile 'my profile'"},
-		{inventory.Server{Name: "w", Cluster: "c", Kind: serverurl.GlobalWriter}, "", "aws rds modify-db-cluster --db-cluster-identifier c" + on},
-		{inventory.Server{Name: "e", Cluster: "p", Kind: serverurl.ProxyEndpoint}, "", "aws rds modify-db-proxy --db-proxy-name p --region eu-west-1 --auth " +
+		{inventory.Server{Name: "w", Cluster: "c", Kind: server.GlobalWriter}, "", "aws rds modify-db-cluster --db-cluster-identifier c" + on},
+		{inventory.Server{Name: "e", Cluster: "p", Kind: server.ProxyEndpoint}, "", "aws rds modify-db-proxy --db-proxy-name p --region eu-west-1 --auth " +
 			`"$(aws rds describe-db-proxies --db-proxy-name p --region eu-west-1 --query 'DBProxies[0].Auth' --output json | sed 's/"DISABLED"/"REQUIRED"/')"`},
 	} {
 		tc.server.Region = "eu-west-1"

@@ -17,14 +17,14 @@ import (
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
-	"mysql-secret-store-rds/internal/cname"
+	"mysql-secret-store-rds/internal/advice"
+	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/credentials"
 	"mysql-secret-store-rds/internal/discover"
 	"mysql-secret-store-rds/internal/inventory"
-	"mysql-secret-store-rds/internal/paste"
+	"mysql-secret-store-rds/internal/password"
 	"mysql-secret-store-rds/internal/resolve"
-	"mysql-secret-store-rds/internal/serverurl"
-	"mysql-secret-store-rds/internal/target"
+	"mysql-secret-store-rds/internal/server"
 )
 
 // How long the steps may take.
@@ -36,11 +36,11 @@ const (
 
 // Server is a server to check, and what is known of it.
 type Server struct {
-	URL        serverurl.URL
+	URL        server.URL
 	Resolution resolve.Resolution    // of URL
 	Provider   *credentials.Provider // of the credentials that sign for Resolution.Target
 	Known      *inventory.Server     // what the inventory says of the endpoint; nil: nothing
-	ConfigFile string                // where settings belong
+	Config     *config.Config        // where settings belong
 
 	// CA are the authorities that its certificate may be of, and CAFile is what a person calls them. Without
 	// CAKnown, they don't include this server's: no connection is tried then.
@@ -56,15 +56,13 @@ type Server struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Lookup gives a host's aliases, the host first, and its addresses; nil: [Lookup].
 	Lookup func(ctx context.Context, host string) (hops, addrs []string, err error)
-	// Describe words an error of package credentials, with what to do about it; nil: its own text.
-	Describe func(error) (text string, do []string)
 }
 
 // visit is a check of a server under way.
 type visit struct {
 	Server
 	give   func(Finding)
-	t      target.Target
+	t      server.Target
 	config *aws.Config // with valid credentials, or nil
 	caller string      // their owner's ARN, if STS told it
 
@@ -106,8 +104,8 @@ func CheckServer(ctx context.Context, s Server, report func(Finding)) {
 	} else { // whatever else is right
 		other := v.URL
 		other.User = v.t.User
-		v.cause("target", fmt.Sprintf("%s (%s), and of no use to %s, as whom MySQL Shell logs in", text, s.Resolution.Source("user"), v.URL.User),
-			program+" connect "+paste.Word(other.String()))
+		v.cause("target", fmt.Sprintf("%s (%s), and of no use to %s, as whom MySQL Shell logs in", text, s.Resolution.UserBy, v.URL.User),
+			program+" connect "+advice.Word(other.String()))
 	}
 	found := v.checkName(ctx)
 	v.checkCredentials(ctx)
@@ -136,8 +134,8 @@ func Lookup(ctx context.Context, host string) (hops, addrs []string, err error) 
 	hops = []string{host}
 	// Real chains have one to three; a single word is no matter for DNS.
 	for name := host; len(hops) <= 8 && strings.Contains(name, "."); {
-		next, err := cname.Lookup(ctx, name)
-		if next = serverurl.NormalHost(next); err != nil || next == "" || slices.Contains(hops, next) {
+		next, err := resolve.LookupCNAME(ctx, name)
+		if next = server.NormalHost(next); err != nil || next == "" || slices.Contains(hops, next) {
 			break // the addresses matter, and may be in a file
 		}
 		hops = append(hops, next)
@@ -150,7 +148,7 @@ func Lookup(ctx context.Context, host string) (hops, addrs []string, err error) 
 // checkName says whether there is an address to connect to.
 func (v *visit) checkName(ctx context.Context) (found bool) {
 	const name = "name"
-	host := serverurl.NormalHost(v.URL.Host)
+	host := server.NormalHost(v.URL.Host)
 	if _, err := netip.ParseAddr(host); err == nil {
 		v.ok(name, host+" is an address")
 		return true
@@ -173,7 +171,7 @@ func (v *visit) checkName(ctx context.Context) (found bool) {
 		return false
 	}
 	other := slices.IndexFunc(hops, func(hop string) bool {
-		_, ok := serverurl.ParseEndpoint(hop)
+		_, ok := server.ParseEndpoint(hop)
 		return ok
 	})
 	if other >= 0 && !slices.Contains(hops, v.t.Host) {
@@ -199,18 +197,24 @@ func (v *visit) said(service string, err error) (text string, do []string) {
 	if api, ok := errors.AsType[*credentials.APIError](err); ok && api.Denied && strings.HasPrefix(api.Operation, service+" ") {
 		return fmt.Sprintf("%s:%s is not allowed", strings.ToLower(service), strings.TrimPrefix(api.Operation, service+" ")), nil
 	}
-	return described(v.Describe, err)
+	return v.described(err)
 }
 
 // setting is what to write into the configuration: into the entry that the server has, which one of its own would hide.
 func (v *visit) setting(key, value string) string {
-	for _, s := range v.Resolution.Steps {
-		if s.What == "entry" && s.Value == resolve.Matches {
-			return paste.SetIn(s.Source, fmt.Sprintf("%s: '%s'", key, value))
-		}
+	if entry := v.Resolution.Entry; entry.Name != "" {
+		return entry.Set(fmt.Sprintf("%s: '%s'", key, value)).Text
 	}
-	return paste.Setting(cmp.Or(v.ConfigFile, "config.yaml"), "servers",
-		fmt.Sprintf("'%s:%d': {%s: '%s'}", v.URL.Host, v.URL.PortOrDefault(), key, value))
+	return v.Config.Add("servers", fmt.Sprintf("'%s:%d': {%s: '%s'}", v.URL.Host, v.URL.PortOrDefault(), key, value)).Text
+}
+
+// described returns an error in words, and what to do about it. Where there are no credentials, the
+// account's id is part of that.
+func (v *visit) described(err error) (text string, do []string) {
+	if errors.Is(err, credentials.ErrNoCredentials) {
+		err = password.Failed(v.Resolution, v.Config, err)
+	}
+	return described(err)
 }
 
 // checkCredentials gets the credentials and asks STS whose they are, and what time it is.
@@ -222,7 +226,7 @@ func (v *visit) checkCredentials(ctx context.Context) {
 			v.checkClock(clock.Ahead)
 			return
 		}
-		text, do := described(v.Describe, err)
+		text, do := v.described(err)
 		v.fail(name, text, do...)
 	}
 	inTime, cancel := context.WithTimeout(ctx, v.Patience)
@@ -306,7 +310,7 @@ func (v *visit) checkServer(ctx context.Context) {
 		case v.Known == nil || v.Known.Account == v.account:
 			v.absent = true
 			v.cause(name, fmt.Sprintf("RDS has no MySQL or MariaDB server %s in account %s: it is gone, of another engine, or the credentials are another account's",
-				v.t.Host, cmp.Or(v.account, "(not known)")), program+" explain "+paste.Word(v.URL.String()))
+				v.t.Host, cmp.Or(v.account, "(not known)")), program+" explain "+advice.Word(v.URL.String()))
 			return
 		default:
 			why = "the credentials are of another account"
@@ -329,10 +333,10 @@ func (v *visit) checkServer(ctx context.Context) {
 	}
 	if s.Port != 0 && s.Port != v.t.Port {
 		wrong = append(wrong, fmt.Sprintf("the token is for port %d, and the server's is %d", v.t.Port, s.Port))
-		if serverurl.NormalHost(v.URL.Host) == v.t.Host {
+		if server.NormalHost(v.URL.Host) == v.t.Host {
 			right := v.URL
 			right.Port = s.Port
-			do = append(do, program+" connect "+paste.Word(right.String()))
+			do = append(do, program+" connect "+advice.Word(right.String()))
 		} else {
 			do = append(do, v.setting("endpoint", fmt.Sprintf("%s:%d", v.t.Host, s.Port)))
 		}
@@ -410,7 +414,7 @@ func (v *visit) checkPermission(ctx context.Context) {
 // resource is the id that permissions name, or "": for an instance in a cluster it is the cluster's, which the
 // inventory doesn't have.
 func (v *visit) resource() string {
-	if s := v.server; v.fresh || s.Kind != serverurl.Instance || s.Cluster == "" {
+	if s := v.server; v.fresh || s.Kind != server.Instance || s.Cluster == "" {
 		return s.ResourceID
 	}
 	return ""
@@ -419,7 +423,7 @@ func (v *visit) resource() string {
 // isProxy says whether the server is an RDS Proxy, which has users of its own.
 func (v *visit) isProxy() bool {
 	kind := v.Resolution.Endpoint.Kind
-	return kind == serverurl.Proxy || kind == serverurl.ProxyEndpoint
+	return kind == server.Proxy || kind == server.ProxyEndpoint
 }
 
 // knowsIAM says whether it is known if the server takes tokens.
@@ -462,5 +466,5 @@ func (v *visit) profile() string { return cmp.Or(v.Provider.Profile(), v.t.Profi
 
 // address is where to connect to.
 func (v *visit) address() string {
-	return net.JoinHostPort(serverurl.NormalHost(v.URL.Host), strconv.Itoa(v.URL.PortOrDefault()))
+	return net.JoinHostPort(server.NormalHost(v.URL.Host), strconv.Itoa(v.URL.PortOrDefault()))
 }

@@ -19,11 +19,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mysql-secret-store-rds/internal/cache"
+	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/credentials"
 	"mysql-secret-store-rds/internal/inventory"
 	"mysql-secret-store-rds/internal/resolve"
-	"mysql-secret-store-rds/internal/serverurl"
-	"mysql-secret-store-rds/internal/target"
+	"mysql-secret-store-rds/internal/server"
 	"mysql-secret-store-rds/internal/testbed"
 )
 
@@ -145,7 +145,7 @@ func newWard(t *testing.T) *ward {
 	w.CA = x509.NewCertPool()
 	w.CA.AppendCertsFromPEM(w.rds.CAPEM)
 	w.CAFile, w.CAKnown = "ca.pem", true
-	w.ConfigFile = "config.yaml"
+	w.Config = &config.Config{File: "config.yaml"}
 	w.Dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, network, w.rds.Addr)
 	}
@@ -159,14 +159,14 @@ func newWard(t *testing.T) *ward {
 
 // to makes host the server to visit.
 func (w *ward) to(host string) {
-	e, ok := serverurl.ParseEndpoint(host)
+	e, ok := server.ParseEndpoint(host)
 	if !ok {
 		panic("no endpoint: " + host)
 	}
-	w.URL = serverurl.URL{User: "dba", Host: host, Port: 3306}
+	w.URL = server.URL{User: "dba", Host: host, Port: 3306}
 	w.Resolution = resolve.Resolution{
 		Outcome: resolve.ToToken, Endpoint: e,
-		Target: target.Target{Host: host, Port: 3306, User: "dba", Region: e.Region, Profile: w.Resolution.Target.Profile},
+		Target: server.Target{Host: host, Port: 3306, User: "dba", Region: e.Region, Profile: w.Resolution.Target.Profile},
 	}
 }
 
@@ -299,12 +299,13 @@ func TestCauses(t *testing.T) {
 			"warn token: not checked: there are no valid credentials to sign it with",
 		}, nil},
 		{"expired credentials", func(w *ward) { w.sign("stale"); w.know(func(*inventory.Server) {}) }, []string{
-			`fail credentials: the session keys of AWS profile "stale" have expired; HOME/.aws/config, where they are, was written just now`,
+			`fail credentials: the session keys of AWS profile "stale" have expired; HOME/.aws/config, where they are, was written just now: ` +
+				`write new ones there, or use a profile that renews by itself`,
 			"warn permission: not checked: there are no valid credentials",
 			"warn token: not checked: there are no valid credentials to sign it with",
 		}, nil},
 		{"unknown keys", func(w *ward) { w.sign("unknown") }, []string{
-			"fail credentials: STS GetCallerIdentity: InvalidClientTokenId: The security token included in the request is invalid.",
+			"fail credentials: STS GetCallerIdentity: InvalidClientTokenId: The security token included in the request is invalid. (profile \"unknown\")",
 			"warn server: nothing is known about it: there are no credentials to ask RDS with",
 			"warn permission: not checked: there are no valid credentials",
 			"warn iam: can't tell whether IAM authentication is enabled: nothing is known about the server",
@@ -315,14 +316,16 @@ func TestCauses(t *testing.T) {
 			w.know(func(*inventory.Server) {})
 			w.rds.SetSkew(time.Hour)
 		}, []string{
-			"warn credentials: there are some, but STS couldn't be asked whose: STS GetCallerIdentity: Throttling: Rate exceeded",
+			"warn credentials: there are some, but STS couldn't be asked whose: AWS has too many calls just now " +
+				`(STS GetCallerIdentity: Throttling: Rate exceeded, profile "prod"); wait a moment, and try again`,
 			"warn permission: can't tell whether rds-db:connect is allowed on arn:aws:rds-db:eu-west-1:123456789012:dbuser:db-ORDERS/dba: STS couldn't be asked who it is for",
 			"fail token: refused (1045): perhaps the credentials are not valid, or this machine's clock is wrong: STS couldn't be asked; " +
 				"or rds-db:connect is not allowed on " + ordersID,
 		}, nil},
 		{"the clock", func(w *ward) { w.aws.Skew = -10 * time.Minute; w.rds.SetSkew(-10 * time.Minute) }, []string{
 			"fail clock: 10m0s ahead of AWS's, which refuses what is signed more than 5 minutes off",
-			"fail token: none can be signed: this machine's clock is 10m0s ahead of AWS's, which refuses what is signed more than 5 minutes off",
+			"fail token: none can be signed: this machine's clock is 10m0s ahead of AWS's, which refuses what is signed more than 5 minutes off: " +
+				"set this machine's clock",
 		}, map[string][]string{"clock": {"sudo timedatectl set-ntp true"}}},
 		{"the clock of temporary credentials", func(w *ward) { w.sign("role"); w.aws.Skew = 10 * time.Minute }, []string{
 			"warn credentials: of no use until this machine's clock is right",
@@ -363,14 +366,14 @@ func TestCauses(t *testing.T) {
 		}}},
 		{"a token for another user", func(w *ward) {
 			w.Resolution.Target.User = "signer"
-			w.Resolution.Steps = []resolve.Step{{What: "user", Value: "signer", Source: "servers: orders (config.yaml:3)"}}
+			w.Resolution.UserBy = "servers: orders (config.yaml:3)"
 		}, []string{
 			"fail target: a token for signer at " + orders + ":3306 in eu-west-1 (servers: orders (config.yaml:3)), and of no use to dba, as whom MySQL Shell logs in",
 			"fail token: refused (1045): a token for signer at " + orders + ":3306 in eu-west-1 (servers: orders (config.yaml:3)), and of no use to dba, as whom MySQL Shell logs in",
 		}, map[string][]string{"target": {"mysql-secret-store-rds connect signer@" + orders + ":3306"}}},
 		{"another region, by the server's own entry", func(w *ward) {
 			w.Resolution.Target.Region = "us-east-1"
-			w.Resolution.Steps = []resolve.Step{{What: "entry", Value: resolve.Matches, Source: "servers: orders (config.yaml:3)"}}
+			w.Resolution.Entry = config.Where{File: "config.yaml", Line: 3, Name: "servers: orders"}
 		}, []string{
 			"fail server: the token is for region us-east-1, and the server is in eu-west-1",
 			"fail token: refused (1045): the token is for region us-east-1, and the server is in eu-west-1",
@@ -526,10 +529,7 @@ func TestCauses(t *testing.T) {
 func TestClockOfKeptCredentials(t *testing.T) {
 	w := newWard(t)
 	w.sign("role")
-	store, err := cache.Open(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := cache.In(t.TempDir())
 	w.Provider = credentials.New(credentials.Source{Profile: "role", Region: "eu-west-1"}, credentials.Options{Store: store})
 	if _, err := w.Provider.Retrieve(t.Context()); err != nil {
 		t.Fatal(err)
@@ -666,7 +666,7 @@ func TestCheckToken(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			var got []Finding
-			v := &visit{t: target.Target{User: "dba"}, give: func(f Finding) { got = append(got, f) }}
+			v := &visit{t: server.Target{User: "dba"}, give: func(f Finding) { got = append(got, f) }}
 			v.checkToken(t.Context(), tc.attempt)
 			if diff := cmp.Diff([]Finding{tc.want}, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)

@@ -12,15 +12,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"mysql-secret-store-rds/internal/cache"
-	"mysql-secret-store-rds/internal/configfile"
-	"mysql-secret-store-rds/internal/identity"
+	"mysql-secret-store-rds/internal/disk"
+	"mysql-secret-store-rds/internal/inventory"
 	"mysql-secret-store-rds/internal/secret"
+	"mysql-secret-store-rds/internal/stamp"
 	"mysql-secret-store-rds/internal/testbed"
 )
 
@@ -166,23 +166,10 @@ func TestReplyNotWritten(t *testing.T) {
 	}
 }
 
-func TestInput(t *testing.T) {
-	if got, err := Input(strings.NewReader("abc")); err != nil || string(got) != "abc" {
-		t.Errorf("got %q, %v", got, err)
-	}
-	if _, err := Input(iotest.ErrReader(os.ErrClosed)); !errors.Is(err, os.ErrClosed) {
-		t.Errorf("got %v", err)
-	}
-	t.Cleanup(func() { taken, input, inputErr = false, nil, nil })
-	taken, input, inputErr = true, []byte("kept"), os.ErrDeadlineExceeded
-	if got, err := Input(strings.NewReader("abc")); string(got) != "kept" || !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("got %q, %v", got, err)
-	}
-}
-
 // A world is what answer looks at: a home with a cache in it.
 type world struct {
 	home, config string
+	session      string // the file of the sign-in that the token came from
 	kept         cache.Store
 	entry        cache.Entry
 }
@@ -198,23 +185,25 @@ func newWorld(t *testing.T) *world {
 	}
 	w.config = filepath.Join(w.home, "config.yaml")
 	for name, value := range map[string]string{
-		"HOME": w.home, "USERPROFILE": w.home,
+		"HOME": w.home, "USERPROFILE": w.home, "XDG_CONFIG_HOME": "", "AppData": w.home,
 		"AWS_CONFIG_FILE": filepath.Join(w.home, "aws-config"), "AWS_SHARED_CREDENTIALS_FILE": filepath.Join(w.home, "aws-credentials"),
-		configfile.Env: w.config, cache.EnvDir: filepath.Join(w.home, "cache"),
+		stamp.EnvConfig: w.config, disk.EnvCache: filepath.Join(w.home, "cache"),
 	} {
 		t.Setenv(name, value)
 	}
 	w.write(t, w.config, "cache: true\n")
 	w.write(t, filepath.Join(w.home, "aws-config"), "[default]\n")
-	file, err := configfile.Read(w.config)
+	file, err := stamp.ReadConfig()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.kept, err = cache.Open(filepath.Join(w.home, "cache")); err != nil {
-		t.Fatal(err)
-	}
+	w.session = filepath.Join(w.home, "session.json")
+	w.write(t, w.session, "{}")
+	w.kept = cache.In(filepath.Join(w.home, "cache"))
+	now := stamp.Now(file)
+	now.SignIns = stamp.Files(w.session)
 	w.entry = cache.Entry{
-		ServerURL: ordersURL, Config: Stamp(file), Identity: identity.Current(),
+		ServerURL: ordersURL, Stamp: now,
 		Token: secret.New("the-token<&>"), SignedAt: time.Now().Add(-time.Minute),
 	}
 	w.put(t)
@@ -250,6 +239,15 @@ func (w *world) cacheFile(t *testing.T) string {
 	return files[0]
 }
 
+// ask is answer as init calls it.
+func ask(input []byte) ([]byte, bool) {
+	file, err := stamp.ReadConfig()
+	if err != nil {
+		return nil, false
+	}
+	return answer(input, file)
+}
+
 func TestAnswer(t *testing.T) {
 	newWorld(t)
 	want := `{"SecretType":"password","SecretID":"` + ordersURL + `","ServerURL":"` + ordersURL + `","Secret":"the-token<&>"}`
@@ -258,7 +256,7 @@ func TestAnswer(t *testing.T) {
 		`{"SecretType":"password","SecretID":"` + ordersURL + `"}`,
 		` {"X":[{}],"ServerURL":"` + ordersURL + `","SecretID":"other","SecretType":"password"}` + "\n",
 	} {
-		if reply, ok := answer([]byte(input)); !ok || string(reply) != want {
+		if reply, ok := ask([]byte(input)); !ok || string(reply) != want {
 			t.Errorf("%s: %v, %s", input, ok, reply)
 		}
 	}
@@ -294,12 +292,12 @@ func TestAnswerDeclinesRequests(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if reply, ok := answer([]byte(req)); ok || reply != nil {
+			if reply, ok := ask([]byte(req)); ok || reply != nil {
 				t.Errorf("got %s", reply)
 			}
 		})
 	}
-	if _, ok := answer([]byte(request)); !ok {
+	if _, ok := ask([]byte(request)); !ok {
 		t.Error("none of this should have touched the entry")
 	}
 }
@@ -337,7 +335,7 @@ func TestAnswerDeclinesWorlds(t *testing.T) {
 		}},
 		{"another configuration", func(t *testing.T, w *world) { w.write(t, w.config, "cache: false\n") }},
 		{"no configuration any more", func(t *testing.T, w *world) {
-			t.Setenv(configfile.Env, "")
+			t.Setenv(stamp.EnvConfig, "")
 		}},
 		{"a configuration that is missing", func(t *testing.T, w *world) {
 			if err := os.Remove(w.config); err != nil {
@@ -345,34 +343,39 @@ func TestAnswerDeclinesWorlds(t *testing.T) {
 			}
 		}},
 		{"a configuration that can't be read", func(t *testing.T, w *world) {
-			t.Setenv(configfile.Env, w.home)
+			t.Setenv(stamp.EnvConfig, w.home)
 		}},
 		{"another identity", func(t *testing.T, w *world) { t.Setenv("AWS_PROFILE", "other") }},
 		{"changed AWS files", func(t *testing.T, w *world) {
 			w.write(t, filepath.Join(w.home, "aws-config"), "[default]\nregion = eu-west-1\n")
 		}},
-		{"another cache", func(t *testing.T, w *world) { t.Setenv(cache.EnvDir, filepath.Join(w.home, "none")) }},
+		{"a sign-in that is over", func(t *testing.T, w *world) {
+			if err := os.Remove(w.session); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"another sign-in", func(t *testing.T, w *world) { w.write(t, w.session, `{"other":1}`) }},
+		{"an inventory", func(t *testing.T, w *world) {
+			path, err := inventory.Path()
+			if err == nil {
+				err = os.MkdirAll(filepath.Dir(path), 0o700)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.write(t, path, "")
+		}},
+		{"another cache", func(t *testing.T, w *world) { t.Setenv(disk.EnvCache, filepath.Join(w.home, "none")) }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newWorld(t)
-			if _, ok := answer([]byte(request)); !ok {
+			if _, ok := ask([]byte(request)); !ok {
 				t.Fatal("no answer before the change either")
 			}
 			tc.change(t, w)
-			if reply, ok := answer([]byte(request)); ok || reply != nil {
+			if reply, ok := ask([]byte(request)); ok || reply != nil {
 				t.Errorf("got %s", reply)
 			}
 		})
-	}
-}
-
-func TestVersion(t *testing.T) {
-	t.Cleanup(func() { commit = "" })
-	if got := Version(); !regexp.MustCompile(`^mysql-secret-store-rds \d+\.\d+\.\d+ \(commit [^()]+\)$`).MatchString(got) {
-		t.Errorf("got %q", got)
-	}
-	commit = "0123abc"
-	if got, want := Version(), "mysql-secret-store-rds "+version+" (commit 0123abc)"; got != want {
-		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"os"
 	"strconv"
 
-	"mysql-secret-store-rds/internal/private"
-	"mysql-secret-store-rds/internal/serverurl"
+	"mysql-secret-store-rds/internal/disk"
+	"mysql-secret-store-rds/internal/server"
 )
 
 // The file: a line with its name and version; one line for each record, which is a key, a checksum
@@ -51,7 +51,7 @@ type Inventory struct {
 // Open opens the inventory at path and reads its first and last line. The error is [ErrAbsent] or
 // an [*UntrustedError].
 func Open(path string) (*Inventory, error) {
-	f, err := private.Open(path)
+	f, err := disk.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +164,7 @@ func (inv *Inventory) find(key string) ([]byte, error) {
 // Server gives the record of a host, in any letter case and with or without a final dot, with its
 // account's profile; false when there is none. An error is an [*UntrustedError].
 func (inv *Inventory) Server(host string) (Server, bool, error) {
-	host = serverurl.NormalHost(host)
+	host = server.NormalHost(host)
 	data, err := inv.find(serverKey(host))
 	if data == nil || err != nil {
 		return Server{}, false, err

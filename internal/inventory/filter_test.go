@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"mysql-secret-store-rds/internal/serverurl"
+	"mysql-secret-store-rds/internal/server"
 )
 
 func TestFilter(t *testing.T) {
@@ -16,7 +16,7 @@ func TestFilter(t *testing.T) {
 		{Host: "old.x", Name: "old", Account: "1", Region: "r", Seen: seen.Add(-time.Hour), Engine: "mysql", Profile: "team/Prod"},
 		{Host: "d.x", Name: "b", Account: "2", Region: "a", Seen: seen, Status: "available", Tags: map[string]string{"Env": "Prod"}},
 		{Host: "c.x", Name: "a", Account: "2", Region: "a", Seen: seen, Cluster: "orders"},
-		{Host: "b.x", Name: "z", Account: "1", Region: "b", Seen: seen, Engine: "mariadb", EngineVersion: "11.4", Kind: serverurl.Reader},
+		{Host: "b.x", Name: "z", Account: "1", Region: "b", Seen: seen, Engine: "mariadb", EngineVersion: "11.4", Kind: server.Reader},
 		{Host: "a.x", Name: "z", Account: "1", Region: "b", Seen: seen, Engine: "mysql"},
 	}
 	for _, tc := range []struct{ words, want string }{

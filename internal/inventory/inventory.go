@@ -5,43 +5,42 @@ package inventory
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
-	"mysql-secret-store-rds/internal/private"
-	"mysql-secret-store-rds/internal/serverurl"
+	"mysql-secret-store-rds/internal/disk"
+	"mysql-secret-store-rds/internal/server"
 )
 
 // ErrAbsent is what reading says when there is no inventory.
-var ErrAbsent = private.ErrAbsent
+var ErrAbsent = disk.ErrAbsent
 
 // UntrustedError is an inventory that counts as absent although it is there: others may use it, it
 // is of another version, or damaged. It is an [ErrAbsent], too.
-type UntrustedError = private.UntrustedError
+type UntrustedError = disk.UntrustedError
 
 // Server is one endpoint of a MySQL-family server, as RDS described it.
 type Server struct {
-	Host            string                 `json:"host,omitempty"` // as serverurl.ParseEndpoint normalises it
-	Port            int                    `json:"port,omitempty"`
-	Kind            serverurl.EndpointKind `json:"-"`                 // as text in JSON: "kind"
-	Name            string                 `json:"name,omitempty"`    // of the instance, cluster, endpoint or proxy
-	Cluster         string                 `json:"cluster,omitempty"` // an instance's; for a proxy's endpoint, the proxy
-	Engine          string                 `json:"engine,omitempty"`
-	EngineVersion   string                 `json:"engine_version,omitempty"`
-	Status          string                 `json:"status,omitempty"`
-	ResourceID      string                 `json:"resource_id,omitempty"` // db-…, cluster-… or prx-…, for rds-db:connect
-	IAM             bool                   `json:"-"`                     // IAM authentication is on; for a proxy, accepted; "iam" in JSON, unless Partial
-	MasterUser      string                 `json:"master_user,omitempty"`
-	MasterSecretARN string                 `json:"master_secret_arn,omitempty"`
-	Tags            map[string]string      `json:"tags,omitempty"`
-	Account         string                 `json:"account,omitempty"` // its number
-	Region          string                 `json:"region,omitempty"`  // for a global writer, its writer's
-	Partition       string                 `json:"partition,omitempty"`
-	ID              string                 `json:"id,omitempty"`      // of its account and region; "" where none is known
-	Profile         string                 `json:"profile,omitempty"` // the account's preferred one
-	Seen            time.Time              `json:"seen,omitzero"`     // when RDS last listed it
+	Host            string              `json:"host,omitempty"` // as server.ParseEndpoint normalises it
+	Port            int                 `json:"port,omitempty"`
+	Kind            server.EndpointKind `json:"-"`                 // as text in JSON: "kind"
+	Name            string              `json:"name,omitempty"`    // of the instance, cluster, endpoint or proxy
+	Cluster         string              `json:"cluster,omitempty"` // an instance's; for a proxy's endpoint, the proxy
+	Engine          string              `json:"engine,omitempty"`
+	EngineVersion   string              `json:"engine_version,omitempty"`
+	Status          string              `json:"status,omitempty"`
+	ResourceID      string              `json:"resource_id,omitempty"` // db-…, cluster-… or prx-…, for rds-db:connect
+	IAM             bool                `json:"-"`                     // IAM authentication is on; for a proxy, accepted; "iam" in JSON, unless Partial
+	MasterUser      string              `json:"master_user,omitempty"`
+	MasterSecretARN string              `json:"master_secret_arn,omitempty"`
+	Tags            map[string]string   `json:"tags,omitempty"`
+	Account         string              `json:"account,omitempty"` // its number
+	Region          string              `json:"region,omitempty"`  // for a global writer, its writer's
+	Partition       string              `json:"partition,omitempty"`
+	ID              string              `json:"id,omitempty"`      // of its account and region; "" where none is known
+	Profile         string              `json:"profile,omitempty"` // the account's preferred one
+	Seen            time.Time           `json:"seen,omitzero"`     // when RDS last listed it
 }
 
 // Account is one account in one region, by the id that both have in host names.
@@ -59,9 +58,9 @@ type Account struct {
 
 // kinds are the words for a server's kind in JSON.
 var kinds = [...]string{
-	serverurl.Instance: "instance", serverurl.Writer: "writer", serverurl.Reader: "reader", serverurl.Custom: "custom",
-	serverurl.Proxy: "proxy", serverurl.ProxyEndpoint: "proxy-endpoint", serverurl.ShardGroup: "shard-group",
-	serverurl.GlobalWriter: "global-writer",
+	server.Instance: "instance", server.Writer: "writer", server.Reader: "reader", server.Custom: "custom",
+	server.Proxy: "proxy", server.ProxyEndpoint: "proxy-endpoint", server.ShardGroup: "shard-group",
+	server.GlobalWriter: "global-writer",
 }
 
 type (
@@ -86,7 +85,7 @@ func (s *Server) encoded() (encoded, error) {
 
 // Partial is a global writer of whose cluster nothing is known, as the cluster's region hasn't been read: neither
 // its port nor whether it takes tokens.
-func (s Server) Partial() bool { return s.Kind == serverurl.GlobalWriter && s.ResourceID == "" }
+func (s Server) Partial() bool { return s.Kind == server.GlobalWriter && s.ResourceID == "" }
 
 // MarshalJSON writes the kind as a word.
 func (s Server) MarshalJSON() ([]byte, error) {
@@ -107,25 +106,15 @@ func (s *Server) UnmarshalJSON(data []byte) error {
 	if kind < 0 {
 		return fmt.Errorf("no endpoint kind %q", e.Kind)
 	}
-	s.Kind = serverurl.EndpointKind(kind)
+	s.Kind = server.EndpointKind(kind)
 	return nil
 }
 
-// Path is the user's inventory: inventory.txt in os.UserConfigDir()/mysql-secret-store-rds.
+// Path returns where the user's inventory is: inventory.txt in [disk.ConfigDir].
 func Path() (string, error) {
-	dir, err := os.UserConfigDir()
+	dir, err := disk.ConfigDir()
 	if err != nil {
 		return "", fmt.Errorf("no place for the inventory: %w", err)
 	}
-	return filepath.Join(dir, "mysql-secret-store-rds", "inventory.txt"), nil
-}
-
-// Stamp stands for the inventory's content: as long as it stays, so does what the inventory says.
-// It doesn't open the file.
-func Stamp(path string) string {
-	info, err := os.Stat(path)
-	if err != nil {
-		return "none"
-	}
-	return fmt.Sprintf("%d-%x-%x", version, info.Size(), info.ModTime().UnixNano())
+	return filepath.Join(dir, "inventory.txt"), nil
 }

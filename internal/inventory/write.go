@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"mysql-secret-store-rds/internal/private"
+	"mysql-secret-store-rds/internal/disk"
 )
 
 // Lock makes the caller the only process that changes the inventory at path, until unlock is
@@ -24,11 +24,11 @@ func Lock(ctx context.Context, path string) (unlock func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("lock inventory: %w", err)
 	}
-	lock := private.LockFile(path)
+	lock := disk.LockFile(path)
 	for {
-		unlock, err := private.Lock(ctx, lock, time.Minute, func() bool { return false })
+		unlock, err := disk.Lock(ctx, lock, time.Minute, func() bool { return false })
 		// Another one that has come and gone changes nothing here: what it wrote is merged.
-		if errors.Is(err, private.ErrLetGo) {
+		if errors.Is(err, disk.ErrLetGo) {
 			continue
 		}
 		if err != nil {
@@ -46,7 +46,7 @@ func Write(path string, accounts []Account, servers iter.Seq2[Server, error]) er
 	slices.SortFunc(accounts, func(a, b Account) int {
 		return strings.Compare(accountKey(a.ID, a.Region), accountKey(b.ID, b.Region))
 	})
-	err := private.WriteFrom(path, func(w io.Writer) error {
+	err := disk.WriteFrom(path, func(w io.Writer) error {
 		out := writer{w: bufio.NewWriterSize(w, 64<<10)}
 		_, _ = out.w.WriteString(header) // Flush gives the error
 		for _, a := range accounts {

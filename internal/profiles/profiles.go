@@ -3,23 +3,19 @@
 package profiles
 
 import (
-	"crypto/sha1"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
-	"os/user"
 	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
-	"mysql-secret-store-rds/internal/spelling"
+	"mysql-secret-store-rds/internal/advice"
+	"mysql-secret-store-rds/internal/disk"
 )
 
 // Files are the files of the AWS configuration.
@@ -27,7 +23,7 @@ type Files struct{ Config, Credentials string }
 
 // Default gives the files that the SDK reads: those of the environment, else those in ~/.aws.
 func Default() Files {
-	dir := filepath.Join(home(), ".aws")
+	dir := filepath.Join(disk.Home(), ".aws")
 	f := Files{os.Getenv("AWS_CONFIG_FILE"), os.Getenv("AWS_SHARED_CREDENTIALS_FILE")}
 	if f.Config == "" {
 		f.Config = filepath.Join(dir, "config")
@@ -36,17 +32,6 @@ func Default() Files {
 		f.Credentials = filepath.Join(dir, "credentials")
 	}
 	return f
-}
-
-// home is the user's home folder, found as the SDK does.
-func home() string {
-	if dir, err := os.UserHomeDir(); err == nil {
-		return dir
-	}
-	if u, err := user.Current(); err == nil {
-		return u.HomeDir
-	}
-	return ""
 }
 
 // Set is all profiles of an AWS configuration. It doesn't change.
@@ -139,6 +124,11 @@ type FileError struct {
 
 func (e *FileError) Error() string { return "read the AWS configuration: " + e.Err.Error() }
 func (e *FileError) Unwrap() error { return e.Err }
+
+// Advice implements [advice.Adviser].
+func (e *FileError) Advice() advice.Problem {
+	return advice.Problemf("%s", e.Error()).With(advice.Run("ls -l " + advice.Word(e.File)))
+}
 
 // ErrPipe is a pipe in a file's place: whoever reads it may wait for ever, and it gives its content once.
 var ErrPipe = errors.New("a pipe, and not a file")
@@ -233,7 +223,7 @@ func (s *Set) Nearest(name string) string {
 			return n
 		}
 	}
-	if near := spelling.Nearest(name, s.names); near != "" {
+	if near := advice.Nearest(name, s.names); near != "" {
 		return near
 	}
 	var parts []string
@@ -260,6 +250,11 @@ func (e *MissingError) Error() string {
 		return fmt.Sprintf("the AWS configuration has no profile %q, which is the source_profile of %q", e.Profile, e.UsedBy)
 	}
 	return fmt.Sprintf("the AWS configuration has no profile %q", e.Profile)
+}
+
+// Advice implements [advice.Adviser].
+func (e *MissingError) Advice() advice.Problem {
+	return advice.Problemf("%s%s", e.Error(), advice.DidYouMean(e.Nearest)).With(advice.Run("aws configure list-profiles"))
 }
 
 // Chain gives a profile, its source_profile, and so on to the one whose own credentials the first role
@@ -310,11 +305,10 @@ const (
 
 // Kind says how the last profile of a chain gets its credentials; [None] also for a profile that isn't there.
 func (s *Set) Kind(name string) Kind {
-	chain, err := s.Chain(name)
-	if err != nil {
+	p, ok := s.last(name)
+	if !ok {
 		return None
 	}
-	p := chain[len(chain)-1]
 	has := func(setting string) bool { return p.Get(setting) != "" }
 	switch {
 	case hasKeys(p) && has(keyToken):
@@ -337,46 +331,71 @@ func (s *Set) Kind(name string) Kind {
 	return None
 }
 
-// SSOToken gives the file that the SDK and the AWS CLI keep the token of a profile's SSO session in; false when the
-// profile has none. It is named after the session, or the start URL.
-func (s *Set) SSOToken(name string) (file string, ok bool) {
-	kind := s.Kind(name)
-	if kind != SSO && kind != LegacySSO {
-		return "", false
-	}
-	chain, err := s.Chain(name)
-	if err != nil {
-		return "", false
-	}
-	last := chain[len(chain)-1]
-	key := last.Get("sso_session")
-	if kind == LegacySSO {
-		key = last.Get("sso_start_url")
-	}
-	sum := sha1.Sum([]byte(key))
-	return filepath.Join(home(), ".aws", "sso", "cache", hex.EncodeToString(sum[:])+".json"), true
+// SSOSession is a session of IAM Identity Center (AWS SDKs and Tools reference guide, "IAM Identity
+// Center credential provider").
+type SSOSession struct {
+	Name     string // of the sso-session section; "" for a profile that has the settings itself
+	StartURL string
+	Region   string
+	Scopes   []string // that the session asks for; none means the default
 }
 
-// Hash stands for everything in the files that defines a profile's credentials: its settings, those
-// of its sources, their sso-sessions and services. Neither order nor comments change it.
-func (s *Set) Hash(name string) string {
-	h := sha256.New()
-	put := func(v string) { _, _ = io.WriteString(h, strconv.Itoa(len(v))+":"+v) } // a hash takes everything
+// SSO returns the session that a profile's credentials come from; false when they come from none.
+func (s *Set) SSO(name string) (session SSOSession, ok bool) {
+	kind := s.Kind(name)
+	if kind != SSO && kind != LegacySSO {
+		return SSOSession{}, false
+	}
+	last, _ := s.last(name) // which has a kind
+	if kind == LegacySSO {
+		return SSOSession{StartURL: last.Get("sso_start_url"), Region: last.Get("sso_region")}, true
+	}
+	session = SSOSession{
+		Name: last.Get("sso_session"), StartURL: last.Session["sso_start_url"], Region: last.Session["sso_region"],
+	}
+	for scope := range strings.SplitSeq(last.Session["sso_registration_scopes"], ",") {
+		if scope = strings.TrimSpace(scope); scope != "" {
+			session.Scopes = append(session.Scopes, scope)
+		}
+	}
+	return session, true
+}
+
+// Setting returns a setting of the last profile of a chain, whose own credentials are used; "" when
+// there is none.
+func (s *Set) Setting(name, setting string) string {
+	last, _ := s.last(name)
+	return last.Get(setting)
+}
+
+// last returns the last profile of a chain.
+func (s *Set) last(name string) (Profile, bool) {
+	chain, err := s.Chain(name)
+	if err != nil {
+		return Profile{}, false
+	}
+	return chain[len(chain)-1], true
+}
+
+// Definition returns everything in the files that defines a profile's credentials, in a fixed order:
+// its settings, those of its sources, their sso-sessions and services. Neither order nor comments
+// change it.
+func (s *Set) Definition(name string) []string {
+	var all []string
 	settings := func(m map[string]string) {
-		put(strconv.Itoa(len(m)))
+		all = append(all, strconv.Itoa(len(m)))
 		for _, k := range slices.Sorted(maps.Keys(m)) {
-			put(k)
-			put(m[k])
+			all = append(all, k, m[k])
 		}
 	}
 	chain, err := s.Chain(name)
 	if err != nil {
-		put(err.Error())
+		all = append(all, err.Error())
 	}
 	for _, p := range chain {
 		settings(p.Settings)
 		settings(p.Session)
 		settings(s.services[p.Get("services")])
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	return all
 }

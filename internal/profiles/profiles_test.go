@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -243,8 +242,8 @@ func FuzzLoad(f *testing.F) {
 		for _, name := range append(candidates(files), s.Names()...) {
 			agree(t, s, files, name)
 			s.Kind(name)
-			s.SSOToken(name)
-			s.Hash(name)
+			s.SSO(name)
+			s.Definition(name)
 		}
 	})
 }
@@ -464,30 +463,21 @@ func TestKind(t *testing.T) {
 	}
 }
 
-// The SDK and the AWS CLI have to find the file, too.
-func TestSSOToken(t *testing.T) {
-	home := t.TempDir()
-	for _, name := range []string{"HOME", "USERPROFILE"} {
-		t.Setenv(name, home)
-	}
+func TestSSO(t *testing.T) {
+	t.Parallel()
 	s := load(t, everything, "")
-	for name, key := range map[string]string{
-		"sso": "corp", "both-sso": "corp", "legacy": "https://legacy", "role": "corp", "legacy-role": "https://legacy", "keys": "", "none": "", "orphan": "", "gone": "",
+	for name, want := range map[string]string{
+		"sso": "corp", "both-sso": "corp", "legacy": "https://legacy", "role": "corp", "legacy-role": "https://legacy",
+		"keys": "", "none": "", "orphan": "", "gone": "",
 	} {
-		want := ""
-		if key != "" {
-			var err error
-			if want, err = ssocreds.StandardCachedTokenFilepath(key); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if got, ok := s.SSOToken(name); got != want || ok != (key != "") {
-			t.Errorf("%s: %q, want %q", name, got, want)
+		got, ok := s.SSO(name)
+		if got.Name != want && got.StartURL != want || ok != (want != "") {
+			t.Errorf("%s: %+v, want %q", name, got, want)
 		}
 	}
 }
 
-func TestHash(t *testing.T) {
+func TestDefinition(t *testing.T) {
 	t.Parallel()
 	const text = `
 [profile role]
@@ -506,7 +496,9 @@ sts =
 [profile other]
 region = eu-west-1
 `
-	hash := func(config, credentials string) string { return load(t, config, credentials).Hash("role") }
+	hash := func(config, credentials string) string {
+		return strings.Join(load(t, config, credentials).Definition("role"), "\x00")
+	}
 	before := hash(text, "")
 	for name, now := range map[string]string{
 		"order":         hash("[sso-session corp]\nsso_region = eu-west-1\n[profile role]\nexternal_id = x\nsource_profile = sso\nrole_arn = r\n"+text, ""),
@@ -515,7 +507,7 @@ region = eu-west-1
 		"another file":  hash(strings.Replace(text, "external_id = x\n", "", 1), "[role]\nexternal_id = x\n"),
 	} {
 		if now != before {
-			t.Errorf("%s: another hash", name)
+			t.Errorf("%s: another definition", name)
 		}
 	}
 	seen := map[string]string{before: "unchanged"}
@@ -560,6 +552,6 @@ func BenchmarkLoad(b *testing.B) {
 		if err != nil || len(s.Names()) != 2001 {
 			b.Fatal(err)
 		}
-		s.Hash("p1999")
+		s.Definition("p1999")
 	}
 }

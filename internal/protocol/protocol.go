@@ -11,7 +11,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"mysql-secret-store-rds/internal/about"
 	"mysql-secret-store-rds/internal/secret"
+	"mysql-secret-store-rds/internal/server"
 )
 
 // Commands are the words a helper is called with, in the order of Oracle's usage line.
@@ -31,7 +33,7 @@ const ErrNotFound Message = "Could not find the secret"
 // CheckArgs takes the arguments of the process, argv[0] included, and gives the command, or the
 // error that Oracle's helpers answer with.
 func CheckArgs(argv []string) (string, error) {
-	name := "mysql-secret-store-rds"
+	name := about.Name
 	if len(argv) > 0 {
 		name = argv[0]
 	}
@@ -91,6 +93,16 @@ func DecodeRequest(command string, input []byte) (Request, error) {
 		r.Secret = secret.New(s)
 	}
 	return r, nil
+}
+
+// Server returns the Server URL, when the request is about the password of a database server with a host
+// name, which may be ours. Everything else belongs to another helper.
+func (r Request) Server() (server.URL, bool) {
+	if r.Type != TypePassword || !r.IDIsText {
+		return server.URL{}, false
+	}
+	u, err := server.Parse(r.ID)
+	return u, err == nil && u.Kind == server.TCP
 }
 
 // idName is the member that holds the ID: ServerURL, or else SecretID.

@@ -4,17 +4,17 @@
 package resolve
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
 
+	"mysql-secret-store-rds/internal/about"
+	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/inventory"
-	"mysql-secret-store-rds/internal/serverurl"
-	"mysql-secret-store-rds/internal/target"
+	"mysql-secret-store-rds/internal/server"
 )
 
 // Step is one decision on the way: what was decided, and by what.
@@ -37,11 +37,20 @@ const (
 type Resolution struct {
 	Outcome  Outcome
 	Reason   string        // why not ToToken, for a person
-	Target   target.Target // when ToToken
+	Target   server.Target // when ToToken
 	Client   Client        // when ToToken
-	Endpoint serverurl.Endpoint
+	Endpoint server.Endpoint
 	Hops     []string // the CNAMEs that were followed, the first name included
-	Steps    []Step
+
+	Entry     config.Where // of the server's entry or rule; its zero value when there is none
+	UserBy    string       // who chose the target's user, for a person
+	ProfileBy string       // who chose its AWS profile; "" when nobody did
+	Learned   bool         // discover's findings chose the profile
+	// Login is whom to log in as, where the Server URL names nobody: the user that tokens are made for,
+	// else db_user; "" when the configuration names neither.
+	Login string
+
+	Steps []Step // all of it, for a person
 }
 
 // Client is what the configuration says of connecting; no token depends on it.
@@ -52,16 +61,6 @@ type Client struct {
 	SSLCA  string
 }
 
-// Source gives the source of the last step called what, or "".
-func (r Resolution) Source(what string) string {
-	for i := len(r.Steps) - 1; i >= 0; i-- {
-		if r.Steps[i].What == what {
-			return r.Steps[i].Source
-		}
-	}
-	return ""
-}
-
 // Error is a Server URL that is ours and for which something is missing.
 type Error struct {
 	Msg  string // what is wrong
@@ -69,6 +68,11 @@ type Error struct {
 }
 
 func (e *Error) Error() string { return e.Msg + ": " + e.Hint }
+
+// Advice implements [advice.Adviser].
+func (e *Error) Advice() advice.Problem {
+	return advice.Problemf("%s", e.Msg).With(advice.Say("%s", e.Hint))
+}
 
 // CNAME gives the one name that host is an alias of, or "" when it is none.
 type CNAME func(ctx context.Context, host string) (string, error)
@@ -79,23 +83,15 @@ type Known interface {
 	Account(id, region string) (inventory.Account, bool, error)
 }
 
-// Matches is the value of the step "entry" when the configuration has one for the server.
-const Matches = "matches"
-
-// FromInventory begins the source of a step that discover's findings decided.
-const FromInventory = "inventory: "
-
-// lookupFailed is the value of a step for DNS servers that could not be asked.
-const lookupFailed = "look-up failed"
-
 // maxHops bounds a chain of aliases; real ones have one to three.
 const maxHops = 8
 
-// URL resolves a Server URL by the configuration and by what is known, which may be nil. It looks names up with cname only where the
-// issue can't be settled without: a host that the configuration names and that is neither an RDS
-// name, an address nor a single label, and a global writer without a region. An error is an
-// [*Error] or a [*config.Error]; the Resolution then holds the steps up to it.
-func URL(ctx context.Context, u serverurl.URL, cfg *config.Config, known Known, cname CNAME) (Resolution, error) {
+// URL resolves a Server URL, whose user may be missing, by the configuration and by what is known, which
+// may be nil. It looks names up with cname only where the issue can't be settled without: a host that
+// the configuration names and that is neither an RDS name, an address nor a single label, and a global
+// writer without a region. An error is an [*Error] or a [*config.Error]; the Resolution then holds the
+// steps up to it.
+func URL(ctx context.Context, u server.URL, cfg *config.Config, known Known, cname CNAME) (Resolution, error) {
 	r := &resolver{ctx: ctx, url: u, cfg: cfg, known: known, cname: cname}
 	err := r.run()
 	return r.Resolution, err
@@ -104,13 +100,19 @@ func URL(ctx context.Context, u serverurl.URL, cfg *config.Config, known Known, 
 type resolver struct {
 	Resolution
 	ctx   context.Context
-	url   serverurl.URL
+	url   server.URL
 	cfg   *config.Config
 	known Known
 	cname CNAME
+
+	host   string // of the URL, normalised
+	entry  config.Entry
+	exact  bool // it is one of servers, and not a rule
+	layers []layer
+	dns    look
 }
 
-// layer is one place that may say what the entry leaves out.
+// layer is one place that may say something about a server; of several the first counts.
 type layer struct {
 	config.Fields
 	source string
@@ -118,8 +120,25 @@ type layer struct {
 
 func ofEntry(e config.Entry) layer { return layer{e.Fields, e.Where.String()} }
 
+// look is what came of following a name's aliases.
+type look struct {
+	said string // why they lead to no RDS name, for a person; "" when they do, or nobody asked
+	err  error  // DNS servers that couldn't be asked
+}
+
 func (r *resolver) step(what, value, source string) {
 	r.Steps = append(r.Steps, Step{what, value, source})
+}
+
+// pick takes a field from the first layer that has it.
+func (r *resolver) pick(what string, field func(config.Fields) string) (value, source string) {
+	for _, l := range r.layers {
+		if v := field(l.Fields); v != "" {
+			r.step(what, v, l.source)
+			return v, l.source
+		}
+	}
+	return "", ""
 }
 
 func (r *resolver) leave(o config.Credential, reason string) {
@@ -131,109 +150,130 @@ func (r *resolver) leave(o config.Credential, reason string) {
 }
 
 func (r *resolver) run() error {
-	u := r.url
-	if u.Kind != serverurl.TCP {
-		r.leave(config.Delegate, u.Kind.String()+", no host name of a database server")
+	if r.url.Kind != server.TCP {
+		r.leave(config.Delegate, r.url.Kind.String()+", no host name of a database server")
 		return nil
 	}
-	host := serverurl.NormalHost(u.Host)
+	if err := r.findEntry(); err != nil {
+		return err
+	}
+	defer func() { r.Login = r.login() }()
+	if c := r.entry.Credential; c == config.Delegate || c == config.None {
+		r.leave(c, r.entry.Where.String())
+		return nil
+	}
+	port, ours := r.findEndpoint()
+	if !ours {
+		return r.notRDS()
+	}
+	known, account := r.learned()
+	if port == 0 {
+		port = r.defaultPort(known)
+	}
+	r.layers = []layer{ofEntry(r.entry), ofEntry(r.cfg.Accounts[r.Endpoint.ID]), known.layer, account, ofEntry(r.cfg.Defaults)}
+	if c, source := r.credential(); c != "" && c != config.IAM {
+		r.leave(c, source)
+		return nil
+	}
+	t, err := r.target(port)
+	if err != nil {
+		return err
+	}
+	r.Outcome, r.Target, r.Client = ToToken, t, r.client()
+	r.Learned = r.ProfileBy != "" && (r.ProfileBy == known.source || r.ProfileBy == account.source)
+	return nil
+}
 
-	entry, exact := r.cfg.Server(host, u.PortOrDefault())
-	found := exact
-	if !exact {
+// findEntry finds what the configuration has for the server.
+func (r *resolver) findEntry() error {
+	r.host = server.NormalHost(r.url.Host)
+	found := false
+	if r.entry, r.exact = r.cfg.Server(r.host, r.url.PortOrDefault()); !r.exact {
 		var err error
-		if entry, found, err = r.cfg.Rule(host, u.User); err != nil {
+		if r.entry, found, err = r.cfg.Rule(r.host, r.url.User); err != nil {
 			return err
 		}
 	}
+	r.Entry = r.entry.Where
 	switch {
-	case found:
-		r.step("entry", Matches, entry.Where.String())
+	case r.exact || found:
+		r.step("entry", "matches", r.Entry.String())
 	case r.cfg.Present:
 		r.step("entry", "none", "no server and no rule matches")
 	default:
 		r.step("entry", "none", "no configuration file")
 	}
-	if c := entry.Credential; c == config.Delegate || c == config.None {
-		r.leave(c, entry.Where.String())
-		return nil
+	id := r.entry.Endpoint.Endpoint.ID
+	if ep, ok := server.ParseEndpoint(r.host); ok && id == "" {
+		id = ep.ID
 	}
+	r.layers = []layer{ofEntry(r.entry), ofEntry(r.cfg.Accounts[id]), ofEntry(r.cfg.Defaults)}
+	return nil
+}
 
-	port, ours := r.findEndpoint(host, entry, found)
-	if !ours {
-		return r.notRDS(host, entry, exact, found)
-	}
+// found reports whether the configuration has an entry or a rule for the server.
+func (r *resolver) found() bool { return r.Entry != config.Where{} }
 
-	// What the entry leaves out comes from the account, then from what discover learned, then from the defaults.
-	server, account := r.learned()
-	if port == 0 {
-		port = r.defaultPort(server)
+// credential returns what the layers say of where the password comes from, and who says so.
+func (r *resolver) credential() (c config.Credential, source string) {
+	for _, l := range r.layers {
+		if l.Credential != "" {
+			return l.Credential, l.source
+		}
 	}
-	layers := []layer{ofEntry(entry), ofEntry(r.cfg.Accounts[r.Endpoint.ID]), server.layer, account, ofEntry(r.cfg.Defaults)}
-	pick := func(what string, field func(config.Fields) string) string {
-		for _, l := range layers {
+	return "", ""
+}
+
+// login returns whom to log in as where the Server URL names nobody.
+func (r *resolver) login() string {
+	for _, field := range []func(config.Fields) string{
+		func(f config.Fields) string { return f.User },
+		func(f config.Fields) string { return f.DBUser },
+	} {
+		for _, l := range r.layers {
 			if v := field(l.Fields); v != "" {
-				r.step(what, v, l.source)
 				return v
 			}
 		}
-		return ""
 	}
-	for _, l := range layers {
-		if c := l.Credential; c != "" {
-			if c != config.IAM {
-				r.leave(c, l.source)
-				return nil
-			}
-			break
-		}
-	}
+	return ""
+}
 
-	t := target.Target{Host: r.Endpoint.Host, Port: port}
-	var err error
-	if t.Region, err = r.region(entry, exact, pick); err != nil {
-		return err
+// target puts together what the token is made for.
+func (r *resolver) target(port int) (t server.Target, err error) {
+	t = server.Target{Host: r.Endpoint.Host, Port: port}
+	if t.Region, err = r.region(); err != nil {
+		return t, err
 	}
-	if t.User = pick("user", func(f config.Fields) string { return f.User }); t.User == "" {
-		t.User = u.User
-		r.step("user", t.User, "the Server URL")
+	if t.User, r.UserBy = r.pick("user", func(f config.Fields) string { return f.User }); t.User == "" {
+		t.User, r.UserBy = r.url.User, "the Server URL"
+		if t.User == "" {
+			t.User = r.login()
+		}
+		r.step("user", t.User, r.UserBy)
 	}
-	t.Profile = pick("aws_profile", func(f config.Fields) string { return f.Profile })
-	t.RoleARN = pick("role_arn", func(f config.Fields) string { return f.RoleARN })
+	t.Profile, r.ProfileBy = r.pick("aws_profile", func(f config.Fields) string { return f.Profile })
+	t.RoleARN, _ = r.pick("role_arn", func(f config.Fields) string { return f.RoleARN })
 	if t.RoleARN != "" {
-		t.ExternalID = pick("external_id", func(f config.Fields) string { return f.ExternalID })
-		t.RoleSessionName = pick("role_session_name", func(f config.Fields) string { return f.RoleSessionName })
+		t.ExternalID, _ = r.pick("external_id", func(f config.Fields) string { return f.ExternalID })
+		t.RoleSessionName, _ = r.pick("role_session_name", func(f config.Fields) string { return f.RoleSessionName })
 	}
-	r.Client.SSH = pick("ssh", func(f config.Fields) string { return f.SSH })
-	r.Client.Schema = pick("schema", func(f config.Fields) string { return f.Schema })
-	r.Client.SSLCA = pick("ssl_ca", func(f config.Fields) string { return f.SSLCA })
-	for _, l := range layers {
+	return t, nil
+}
+
+// client puts together what the configuration says of connecting.
+func (r *resolver) client() (c Client) {
+	c.SSH, _ = r.pick("ssh", func(f config.Fields) string { return f.SSH })
+	c.Schema, _ = r.pick("schema", func(f config.Fields) string { return f.Schema })
+	c.SSLCA, _ = r.pick("ssl_ca", func(f config.Fields) string { return f.SSLCA })
+	for _, l := range r.layers {
 		if len(l.Args) > 0 {
-			r.Client.Args = l.Args
+			c.Args = l.Args
 			r.step("mysqlsh_args", strings.Join(l.Args, " "), l.source)
 			break
 		}
 	}
-	r.Outcome, r.Target = ToToken, t
-	return nil
-}
-
-// User gives the database user for a server whose Server URL would name none, or "": the one that tokens are made for
-// whoever asks, else the db_user of an entry, its account or the defaults. The error is a [*config.Error].
-func User(host string, port int, cfg *config.Config) (string, error) {
-	entry, ok := cfg.Server(host, port)
-	if !ok {
-		var err error
-		if entry, _, err = cfg.Rule(host, ""); err != nil {
-			return "", err
-		}
-	}
-	id := entry.Endpoint.Endpoint.ID
-	if ep, ok := serverurl.ParseEndpoint(host); ok && id == "" {
-		id = ep.ID
-	}
-	account := cfg.Accounts[id]
-	return cmp.Or(entry.User, account.User, cfg.Defaults.User, entry.DBUser, account.DBUser, cfg.Defaults.DBUser), nil
+	return c
 }
 
 // learnedServer is a server of the inventory.
@@ -244,23 +284,23 @@ type learnedServer struct {
 
 // learned gives what discover learned of the endpoint, and of its account and region. An inventory that
 // can't be used counts as none, and a step says why.
-func (r *resolver) learned() (server learnedServer, account layer) {
+func (r *resolver) learned() (known learnedServer, account layer) {
 	if r.known == nil {
-		return server, account
+		return known, account
 	}
 	ep := r.Endpoint
 	s, ok, err := r.known.Server(ep.Host)
 	if err == nil && ok {
-		server.source = fmt.Sprintf(FromInventory+"server %s (account %s, seen %s)", s.Name, s.Account, s.Seen.Local().Format("2006-01-02 15:04"))
-		server.Profile, server.port = s.Profile, s.Port
+		known.source = fmt.Sprintf("inventory: server %s (account %s, seen %s)", s.Name, s.Account, s.Seen.Local().Format("2006-01-02 15:04"))
+		known.Profile, known.port = s.Profile, s.Port
 		if ep.Region == "" {
-			server.Region = s.Region
+			known.Region = s.Region
 		}
 	}
 	if err == nil && ep.Region != "" {
 		var a inventory.Account
 		if a, ok, err = r.known.Account(ep.ID, ep.Region); err == nil && ok {
-			account.source = fmt.Sprintf(FromInventory+"id %s (account %s)", a.ID, a.Number)
+			account.source = fmt.Sprintf("inventory: id %s (account %s)", a.ID, a.Number)
 			account.Profile = a.Profile
 		}
 	}
@@ -268,32 +308,32 @@ func (r *resolver) learned() (server learnedServer, account layer) {
 		r.step("inventory", "not used", err.Error())
 		return learnedServer{}, layer{}
 	}
-	return server, account
+	return known, account
 }
 
 // defaultPort is the port of a Server URL that names none.
-func (r *resolver) defaultPort(server learnedServer) int {
-	if server.port != 0 && server.port != serverurl.DefaultPort {
-		r.step("port", strconv.Itoa(server.port), server.source)
-		return server.port
+func (r *resolver) defaultPort(known learnedServer) int {
+	if known.port != 0 && known.port != server.DefaultPort {
+		r.step("port", strconv.Itoa(known.port), known.source)
+		return known.port
 	}
-	r.step("port", strconv.Itoa(serverurl.DefaultPort), "the Server URL names none")
-	return serverurl.DefaultPort
+	r.step("port", strconv.Itoa(server.DefaultPort), "the Server URL names none")
+	return server.DefaultPort
 }
 
-// findEndpoint gives the port to sign for, or 0 when nothing names one, and sets r.Endpoint; ours is false
-// when the host leads to no RDS name.
-func (r *resolver) findEndpoint(host string, entry config.Entry, found bool) (port int, ours bool) {
-	if a := entry.Endpoint; a.Port != 0 {
+// findEndpoint returns the port to sign for, or 0 when nothing names one, and sets r.Endpoint; ours is
+// false when the host leads to no RDS name.
+func (r *resolver) findEndpoint() (port int, ours bool) {
+	if a := r.entry.Endpoint; a.Port != 0 {
 		r.Endpoint = a.Endpoint
-		r.step("endpoint", a.Endpoint.Host, entry.Where.String())
-		r.step("port", strconv.Itoa(a.Port), entry.Where.String())
+		r.step("endpoint", a.Endpoint.Host, r.Entry.String())
+		r.step("port", strconv.Itoa(a.Port), r.Entry.String())
 		return a.Port, true
 	}
-	ep, ok := serverurl.ParseEndpoint(r.url.Host)
+	ep, ok := server.ParseEndpoint(r.url.Host)
 	source := "the host name"
-	if !ok && found && mayBeAlias(host) {
-		ep, ok = r.follow(host)
+	if !ok && r.found() && mayBeAlias(r.host) {
+		ep, ok = r.follow(r.host)
 		source = "DNS: " + strings.Join(r.Hops, " is an alias of ")
 	}
 	if !ok {
@@ -307,7 +347,7 @@ func (r *resolver) findEndpoint(host string, entry config.Entry, found bool) (po
 	return r.url.Port, true
 }
 
-// mayBeAlias holds for names that a look-up can tell something about.
+// mayBeAlias reports whether a look-up can tell something about a name.
 func mayBeAlias(host string) bool {
 	_, err := netip.ParseAddr(host)
 	return err != nil && strings.Contains(host, ".")
@@ -315,76 +355,78 @@ func mayBeAlias(host string) bool {
 
 // follow goes from alias to alias until the first RDS name that differs from host. RDS wants the
 // token signed for that one: what lies behind it (an EC2 name, often) it doesn't know.
-func (r *resolver) follow(host string) (serverurl.Endpoint, bool) {
+func (r *resolver) follow(host string) (server.Endpoint, bool) {
 	r.Hops = []string{host}
 	for name := host; len(r.Hops) <= maxHops; {
 		next, err := r.cname(r.ctx, name)
 		if err != nil {
-			r.step("dns", lookupFailed, err.Error())
-			return serverurl.Endpoint{}, false
+			r.dns = look{said: "look-up failed, " + err.Error(), err: err}
+			r.step("dns", "look-up failed", err.Error())
+			return server.Endpoint{}, false
 		}
-		next = serverurl.NormalHost(next)
+		next = server.NormalHost(next)
 		if next == "" {
 			end := ", which is none"
 			if len(r.Hops) == 1 {
 				end = " is no alias"
 			}
-			r.step("dns", "no RDS name", strings.Join(r.Hops, " is an alias of ")+end)
-			return serverurl.Endpoint{}, false
+			return r.noEndpoint(strings.Join(r.Hops, " is an alias of ") + end)
 		}
 		r.Hops = append(r.Hops, next)
-		if ep, ok := serverurl.ParseEndpoint(next); ok {
+		if ep, ok := server.ParseEndpoint(next); ok {
 			return ep, true
 		}
 		name = next
 	}
-	r.step("dns", "no RDS name", fmt.Sprintf("after %d aliases", maxHops))
-	return serverurl.Endpoint{}, false
+	return r.noEndpoint(fmt.Sprintf("after %d aliases", maxHops))
+}
+
+// noEndpoint ends follow where the aliases lead to no RDS name.
+func (r *resolver) noEndpoint(why string) (server.Endpoint, bool) {
+	r.dns = look{said: why}
+	r.step("dns", "no RDS name", why)
+	return server.Endpoint{}, false
 }
 
 // notRDS settles a host that leads to no RDS name.
-func (r *resolver) notRDS(host string, entry config.Entry, exact, found bool) error {
-	if !found {
+func (r *resolver) notRDS() error {
+	if !r.found() {
 		r.leave(config.Delegate, "no RDS or Aurora host name, and not in the configuration")
 		return nil
 	}
-	if c := r.cfg.Defaults.Credential; entry.Credential == "" && (c == config.Delegate || c == config.None) {
+	if c := r.cfg.Defaults.Credential; r.entry.Credential == "" && (c == config.Delegate || c == config.None) {
 		r.leave(c, r.cfg.Defaults.Where.String())
 		return nil
 	}
 	why := "is no RDS or Aurora endpoint"
-	last := r.Steps[len(r.Steps)-1]
-	if last.What == "dns" {
-		said := last.Source
-		if last.Value == lookupFailed {
-			said = lookupFailed + ", " + said
-		}
-		why += " (DNS: " + said + ")"
+	if r.dns.said != "" {
+		why += " (DNS: " + r.dns.said + ")"
 	}
-	if !exact {
-		r.leave(config.Delegate, host+" "+why)
+	if !r.exact {
+		r.leave(config.Delegate, r.host+" "+why)
 		return nil
 	}
-	if last.Value == lookupFailed {
+	if r.dns.err != nil {
 		return &Error{
-			Msg:  fmt.Sprintf("%s names no endpoint, and DNS could not be asked what %s is an alias of: %s", entry.Where, host, last.Source),
+			Msg:  fmt.Sprintf("%s names no endpoint, and DNS could not be asked what %s is an alias of: %v", r.Entry, r.host, r.dns.err),
 			Hint: fmt.Sprintf("try again, or add to that entry in %s: \"endpoint: NAME.ID.REGION.rds.amazonaws.com:3306\"", r.cfg.File),
 		}
 	}
 	return &Error{
-		Msg: fmt.Sprintf("%s %s, and %s names no endpoint", host, why, entry.Where),
+		Msg: fmt.Sprintf("%s %s, and %s names no endpoint", r.host, why, r.Entry),
 		Hint: fmt.Sprintf("add to that entry in %s: \"endpoint: NAME.ID.REGION.rds.amazonaws.com:3306\", "+
 			"or \"credential: delegate\" if its password is kept by the other helper", r.cfg.File),
 	}
 }
 
-func (r *resolver) region(entry config.Entry, exact bool, pick func(string, func(config.Fields) string) string) (string, error) {
+// region returns the region to sign for, and follows a global writer's alias where nothing else tells.
+func (r *resolver) region() (string, error) {
 	ep := r.Endpoint
-	if entry.Region == "" && ep.Region != "" {
+	if r.entry.Region == "" && ep.Region != "" {
 		r.step("region", ep.Region, "the endpoint's name")
 		return ep.Region, nil
 	}
-	if region := pick("region", func(f config.Fields) string { return f.Region }); region != "" {
+	if region, _ := r.pick("region", func(f config.Fields) string { return f.Region }); region != "" {
 		return region, nil
 	}
 	// A global writer: its alias is the cluster that is the writer now.
@@ -396,10 +438,10 @@ func (r *resolver) region(entry config.Entry, exact bool, pick func(string, func
 		}
 		return writer.Region, nil
 	}
-	hint := fmt.Sprintf("add to %s, under \"servers:\": \"%s: {region: REGION}\" with the writer's region; or run: mysql-secret-store-rds discover",
-		r.cfg.File, r.url.Host)
-	if exact {
-		hint = fmt.Sprintf("add to the entry %s: \"region: REGION\" with the writer's region", entry.Where)
+	hint := fmt.Sprintf("add to %s, under \"servers:\": \"%s: {region: REGION}\" with the writer's region; or run: %s discover",
+		r.cfg.File, r.url.Host, about.Name)
+	if r.exact {
+		hint = fmt.Sprintf("add to the entry %s: \"region: REGION\" with the writer's region", r.Entry)
 	}
 	return "", &Error{
 		Msg:  fmt.Sprintf("the global endpoint %s names no region, and DNS doesn't tell it", ep.Host),

@@ -4,17 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"mysql-secret-store-rds/internal/config"
-	"mysql-secret-store-rds/internal/configfile"
-	"mysql-secret-store-rds/internal/serverurl"
-	"mysql-secret-store-rds/internal/target"
+	"mysql-secret-store-rds/internal/server"
 )
 
 // dns answers from a table of aliases; a name that leads to "!" fails. It counts the questions.
@@ -34,24 +31,16 @@ func (d *dns) cname(_ context.Context, host string) (string, error) {
 // parse reads text as the configuration file config.yaml.
 func parse(t *testing.T, text string) *config.Config {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "config.yaml")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	src, err := configfile.Read(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := config.Parse(src)
+	c, err := config.Parse("/home/dba/config.yaml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
 }
 
-func mustURL(t *testing.T, s string) serverurl.URL {
+func mustURL(t *testing.T, s string) server.URL {
 	t.Helper()
-	u, err := serverurl.Parse(s)
+	u, err := server.Parse(s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,13 +69,13 @@ func TestTarget(t *testing.T) {
 		url     string
 		config  string
 		aliases map[string]string
-		want    target.Target
+		want    server.Target
 		asked   []string
 		sources map[string]string // by step
 	}{
 		{
 			name: "no configuration", url: "Dba@" + shop,
-			want: target.Target{Host: shop, Port: 3306, User: "Dba", Region: "us-east-1"},
+			want: server.Target{Host: shop, Port: 3306, User: "Dba", Region: "us-east-1"},
 			sources: map[string]string{
 				"endpoint": "the host name", "port": "the Server URL names none",
 				"region": "the endpoint's name", "user": "the Server URL", "aws_profile": "", "role_arn": "",
@@ -94,7 +83,7 @@ func TestTarget(t *testing.T) {
 		},
 		{
 			name: "letter case, dot and port", url: "dba@Shop.ABCDEFGHIJKL.US-EAST-1.rds.amazonaws.com.:3307",
-			want:    target.Target{Host: shop, Port: 3307, User: "dba", Region: "us-east-1"},
+			want:    server.Target{Host: shop, Port: 3307, User: "dba", Region: "us-east-1"},
 			sources: map[string]string{"port": "the Server URL"},
 		},
 		{
@@ -106,7 +95,7 @@ accounts:
   abcdefghijkl: {aws_profile: account, user: account, role_session_name: account, role_arn: 'arn:aws:iam::1:role/account'}
 defaults: {aws_profile: default, user: default, role_session_name: default, role_arn: 'arn:aws:iam::1:role/default', external_id: default}
 `,
-			want: target.Target{
+			want: server.Target{
 				Host: orders, Port: 3306, User: "account", Region: "eu-west-1",
 				Profile: "entry", RoleARN: "arn:aws:iam::1:role/account", ExternalID: "default", RoleSessionName: "entry",
 			},
@@ -126,7 +115,7 @@ accounts:
   abcdefghijkl: {aws_profile: a, user: a, region: us-west-1, role_arn: 'arn:aws:iam::1:role/a', external_id: a, role_session_name: aa, credential: delegate}
 defaults: {aws_profile: d, user: d, region: us-east-2, role_arn: 'arn:aws:iam::1:role/d', external_id: d, role_session_name: dd, credential: none}
 `,
-			want: target.Target{
+			want: server.Target{
 				Host: shop, Port: 3308, User: "e", Region: "us-west-2",
 				Profile: "e", RoleARN: "arn:aws:iam::1:role/e", ExternalID: "e", RoleSessionName: "ee",
 			},
@@ -138,7 +127,7 @@ accounts:
   abcdefghijkl: {aws_profile: a, user: a, region: us-west-1, role_arn: 'arn:aws:iam::1:role/a', external_id: a, role_session_name: aa, credential: iam}
 defaults: {aws_profile: d, user: d, region: us-east-2, role_arn: 'arn:aws:iam::1:role/d', external_id: d, role_session_name: dd, credential: none}
 `,
-			want: target.Target{
+			want: server.Target{
 				Host: orders, Port: 3306, User: "a", Region: "eu-west-1",
 				Profile: "a", RoleARN: "arn:aws:iam::1:role/a", ExternalID: "a", RoleSessionName: "aa",
 			},
@@ -150,7 +139,7 @@ defaults: {aws_profile: d, user: d, region: us-east-2, role_arn: 'arn:aws:iam::1
 accounts: {another: {aws_profile: a, user: a, credential: none}}
 defaults: {aws_profile: d, user: d, region: us-east-2, role_arn: 'arn:aws:iam::1:role/d', external_id: d, role_session_name: dd, credential: iam}
 `,
-			want: target.Target{
+			want: server.Target{
 				Host: orders, Port: 3306, User: "d", Region: "eu-west-1",
 				Profile: "d", RoleARN: "arn:aws:iam::1:role/d", ExternalID: "d", RoleSessionName: "dd",
 			},
@@ -159,7 +148,7 @@ defaults: {aws_profile: d, user: d, region: us-east-2, role_arn: 'arn:aws:iam::1
 		{
 			name: "no role, nothing for a role", url: "u@" + shop,
 			config: "defaults: {external_id: x, role_session_name: xx}",
-			want:   target.Target{Host: shop, Port: 3306, User: "u", Region: "us-east-1"},
+			want:   server.Target{Host: shop, Port: 3306, User: "u", Region: "us-east-1"},
 		},
 		{
 			name: "exact entry before rule", url: "u@" + shop,
@@ -172,13 +161,13 @@ rules:
 servers:
   ` + shop + `: {user: entry}
 `,
-			want:    target.Target{Host: shop, Port: 3306, User: "entry", Region: "us-east-1"},
+			want:    server.Target{Host: shop, Port: 3306, User: "entry", Region: "us-east-1"},
 			sources: map[string]string{"entry": "servers: " + shop + " (config.yaml:8)"},
 		},
 		{
 			name: "no port in the URL means 3306 in the configuration", url: "u@h",
 			config: "servers: {'h:3306': {endpoint: '" + orders + ":3307'}, h: {endpoint: " + shop + "}}",
-			want:   target.Target{Host: orders, Port: 3307, User: "u", Region: "eu-west-1"},
+			want:   server.Target{Host: orders, Port: 3307, User: "u", Region: "eu-west-1"},
 		},
 		{
 			name: "rule with groups", url: "Root@Orders-Prod.abc.eu-west-1.rds.amazonaws.com",
@@ -190,13 +179,13 @@ rules:
     user: '(?P<who>.*)'
     aws_profile: '${env}-${who}'
 `,
-			want:    target.Target{Host: "orders-prod.abc.eu-west-1.rds.amazonaws.com", Port: 3306, User: "Root", Region: "eu-west-1", Profile: "prod-Root"},
+			want:    server.Target{Host: "orders-prod.abc.eu-west-1.rds.amazonaws.com", Port: 3306, User: "Root", Region: "eu-west-1", Profile: "prod-Root"},
 			sources: map[string]string{"entry": "rule 2 (config.yaml:5)", "aws_profile": "rule 2 (config.yaml:5)"},
 		},
 		{
 			name: "tunnel", url: "u@127.0.0.1:13306",
 			config: "servers: {'127.0.0.1:13306': {endpoint: '" + orders + ":3307', aws_profile: p}}",
-			want:   target.Target{Host: orders, Port: 3307, User: "u", Region: "eu-west-1", Profile: "p"},
+			want:   server.Target{Host: orders, Port: 3307, User: "u", Region: "eu-west-1", Profile: "p"},
 			sources: map[string]string{
 				"endpoint": "servers: 127.0.0.1:13306 (config.yaml:1)", "port": "servers: 127.0.0.1:13306 (config.yaml:1)",
 				"region": "the endpoint's name",
@@ -205,7 +194,7 @@ rules:
 		{
 			name: "tunnel, the account is the endpoint's", url: "u@[::1]:13306",
 			config: "servers: {'[::1]:13306': {endpoint: " + orders + "}}\naccounts: {abcdefghijkl: p}",
-			want:   target.Target{Host: orders, Port: 3306, User: "u", Region: "eu-west-1", Profile: "p"},
+			want:   server.Target{Host: orders, Port: 3306, User: "u", Region: "eu-west-1", Profile: "p"},
 		},
 		{
 			name: "rule with an endpoint", url: "u@tunnel-orders:13306",
@@ -214,14 +203,14 @@ rules:
   - host: 'tunnel-(?P<n>.*)'
     endpoint: '${n}.abc.eu-west-1.rds.amazonaws.com:3307'
 `,
-			want: target.Target{Host: "orders.abc.eu-west-1.rds.amazonaws.com", Port: 3307, User: "u", Region: "eu-west-1"},
+			want: server.Target{Host: "orders.abc.eu-west-1.rds.amazonaws.com", Port: 3307, User: "u", Region: "eu-west-1"},
 		},
 
 		{
 			name: "alias", url: "u@DB.example.com:3307",
 			config:  "servers: {db.example.com: {aws_profile: p}}",
 			aliases: map[string]string{"db.example.com": "Orders.cluster-abcdefghijkl.eu-west-1.RDS.amazonaws.com."},
-			want:    target.Target{Host: orders, Port: 3307, User: "u", Region: "eu-west-1", Profile: "p"},
+			want:    server.Target{Host: orders, Port: 3307, User: "u", Region: "eu-west-1", Profile: "p"},
 			asked:   []string{"db.example.com"},
 			sources: map[string]string{
 				"endpoint": "DNS: db.example.com is an alias of " + orders, "port": "the Server URL", "region": "the endpoint's name",
@@ -235,57 +224,57 @@ rules:
 				"db.example.com": "a.example.com.", "a.example.com": "B.example.net.", "b.example.net": shop + ".",
 				shop: "ec2-1-2-3-4.compute-1.amazonaws.com.", "ec2-1-2-3-4.compute-1.amazonaws.com": orders,
 			},
-			want:    target.Target{Host: shop, Port: 3306, User: "u", Region: "us-east-1", Profile: "p"},
+			want:    server.Target{Host: shop, Port: 3306, User: "u", Region: "us-east-1", Profile: "p"},
 			asked:   []string{"db.example.com", "a.example.com", "b.example.net"},
 			sources: map[string]string{"endpoint": "DNS: db.example.com is an alias of a.example.com is an alias of b.example.net is an alias of " + shop},
 		},
 		{
 			name: "longest chain", url: "u@h0.test", config: "servers: {h0.test: {}}",
 			aliases: chain(8, shop),
-			want:    target.Target{Host: shop, Port: 3306, User: "u", Region: "us-east-1"},
+			want:    server.Target{Host: shop, Port: 3306, User: "u", Region: "us-east-1"},
 			asked:   []string{"h0.test", "h1.test", "h2.test", "h3.test", "h4.test", "h5.test", "h6.test", "h7.test"},
 		},
 		{
 			name: "no look-up of an RDS name in the configuration", url: "u@" + shop,
 			config:  "servers: {" + shop + ": {aws_profile: p}}",
 			aliases: map[string]string{shop: orders},
-			want:    target.Target{Host: shop, Port: 3306, User: "u", Region: "us-east-1", Profile: "p"},
+			want:    server.Target{Host: shop, Port: 3306, User: "u", Region: "us-east-1", Profile: "p"},
 		},
 		{
 			name: "no look-up beside an endpoint", url: "u@db.example.com",
 			config:  "servers: {db.example.com: {endpoint: " + shop + "}}",
 			aliases: map[string]string{"db.example.com": orders},
-			want:    target.Target{Host: shop, Port: 3306, User: "u", Region: "us-east-1"},
+			want:    server.Target{Host: shop, Port: 3306, User: "u", Region: "us-east-1"},
 		},
 
 		{
 			name: "global writer, region of the entry", url: "u@" + global,
 			config:  "servers: {" + global + ": {region: eu-west-3}}\naccounts: {abcdefghijkl: {region: us-west-1}}",
-			want:    target.Target{Host: global, Port: 3306, User: "u", Region: "eu-west-3"},
+			want:    server.Target{Host: global, Port: 3306, User: "u", Region: "eu-west-3"},
 			sources: map[string]string{"region": "servers: " + global + " (config.yaml:1)"},
 		},
 		{
 			name: "global writer, region of the account", url: "u@" + global,
 			config:  "accounts: {abcdefghijkl: {region: us-west-1}}\ndefaults: {region: us-west-2}",
-			want:    target.Target{Host: global, Port: 3306, User: "u", Region: "us-west-1"},
+			want:    server.Target{Host: global, Port: 3306, User: "u", Region: "us-west-1"},
 			sources: map[string]string{"region": "accounts: abcdefghijkl (config.yaml:1)"},
 		},
 		{
 			name: "global writer, region of the defaults", url: "u@" + global, config: "defaults: {region: us-west-2}",
-			want:    target.Target{Host: global, Port: 3306, User: "u", Region: "us-west-2"},
+			want:    server.Target{Host: global, Port: 3306, User: "u", Region: "us-west-2"},
 			sources: map[string]string{"region": "defaults (config.yaml:1)"},
 		},
 		{
 			name: "global writer, region of DNS", url: "u@" + global,
 			aliases: map[string]string{global: orders + "."},
-			want:    target.Target{Host: global, Port: 3306, User: "u", Region: "eu-west-1"},
+			want:    server.Target{Host: global, Port: 3306, User: "u", Region: "eu-west-1"},
 			asked:   []string{global},
 			sources: map[string]string{"region": "DNS: " + global + " is an alias of " + orders, "endpoint": "the host name"},
 		},
 		{
 			name: "alias of a global writer", url: "u@db.example.com", config: "servers: {db.example.com: {}}",
 			aliases: map[string]string{"db.example.com": global, global: orders},
-			want:    target.Target{Host: global, Port: 3306, User: "u", Region: "eu-west-1"},
+			want:    server.Target{Host: global, Port: 3306, User: "u", Region: "eu-west-1"},
 			asked:   []string{"db.example.com", global},
 			sources: map[string]string{"endpoint": "DNS: db.example.com is an alias of " + global},
 		},
@@ -293,7 +282,7 @@ rules:
 			name: "tunnel to a global writer", url: "u@127.0.0.1:13306",
 			config:  "servers: {'127.0.0.1:13306': {endpoint: " + global + "}}",
 			aliases: map[string]string{global: orders},
-			want:    target.Target{Host: global, Port: 3306, User: "u", Region: "eu-west-1"},
+			want:    server.Target{Host: global, Port: 3306, User: "u", Region: "eu-west-1"},
 			asked:   []string{global},
 		},
 	}
@@ -318,7 +307,7 @@ rules:
 				t.Errorf("look-ups (-want +got):\n%s", diff)
 			}
 			for what, source := range tt.sources {
-				if got := r.Source(what); got != source {
+				if got := sourceOf(r, what); got != source {
 					t.Errorf("the source of %s is %q, want %q", what, got, source)
 				}
 			}
@@ -459,7 +448,7 @@ func TestLeave(t *testing.T) {
 			if r.Outcome != tt.outcome || r.Reason != tt.reason {
 				t.Errorf("outcome %v, %q; want %v, %q", r.Outcome, r.Reason, tt.outcome, tt.reason)
 			}
-			if diff := cmp.Diff(target.Target{}, r.Target); diff != "" {
+			if diff := cmp.Diff(server.Target{}, r.Target); diff != "" {
 				t.Errorf("a target (-want +got):\n%s", diff)
 			}
 			if diff := cmp.Diff(tt.asked, d.asked); diff != "" {
@@ -610,13 +599,60 @@ func TestHops(t *testing.T) {
 	}
 }
 
-func TestSource(t *testing.T) {
-	t.Parallel()
-	r := Resolution{Steps: []Step{{"user", "a", "first"}, {"port", "1", "p"}, {"user", "b", "last"}}}
-	for what, want := range map[string]string{"user": "last", "port": "p", "region": ""} {
-		if got := r.Source(what); got != want {
-			t.Errorf("Source(%q) = %q, want %q", what, got, want)
+// sourceOf gives the source of the last step called what.
+func sourceOf(r Resolution, what string) string {
+	for _, s := range slices.Backward(r.Steps) {
+		if s.What == what {
+			return s.Source
 		}
+	}
+	return ""
+}
+
+// TestDecisions: what was decided is there without reading the steps.
+func TestDecisions(t *testing.T) {
+	t.Parallel()
+	c := parse(t, "accounts: {abcdefghijkl: prod}\nservers:\n  db.example.com: {endpoint: "+orders+", user: admin}\n")
+	r, err := URL(t.Context(), mustURL(t, "u@db.example.com"), c, nil, (&dns{}).cname)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const entry = "servers: db.example.com (config.yaml:3)"
+	if r.Entry.String() != entry || r.UserBy != entry || r.ProfileBy != "accounts: abcdefghijkl (config.yaml:1)" || r.Learned || r.Login != "admin" {
+		t.Errorf("%+v", r)
+	}
+	r, err = URL(t.Context(), mustURL(t, "u@"+orders), parse(t, ""), nil, (&dns{}).cname)
+	if err != nil || r.Entry.Name != "" || r.UserBy != "the Server URL" || r.ProfileBy != "" || r.Login != "" {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// TestLogin: one order of precedence for whom to log in as, whatever leads to the endpoint.
+func TestLogin(t *testing.T) {
+	t.Parallel()
+	alias := map[string]string{"db.example.com": orders}
+	for name, tc := range map[string]struct{ url, config, want string }{
+		"nobody":                       {"@" + orders, "", ""},
+		"an account's, by the name":    {"@" + orders, "accounts: {abcdefghijkl: {db_user: a}}\ndefaults: {db_user: d}", "a"},
+		"an account's, by an endpoint": {"@127.0.0.1:13306", "accounts: {abcdefghijkl: {db_user: a}}\nservers:\n  127.0.0.1:13306: {endpoint: " + orders + "}", "a"},
+		"an account's, by an alias":    {"@db.example.com", "accounts: {abcdefghijkl: {db_user: a}}\nservers: {db.example.com: {}}", "a"},
+		"whom tokens are for, by an alias": {
+			"@db.example.com", "accounts: {abcdefghijkl: {user: t}}\nservers: {db.example.com: {db_user: x}}", "t",
+		},
+		"the entry's":               {"@" + orders, "accounts: {abcdefghijkl: {db_user: a}}\nservers: {" + orders + ": {db_user: e}}", "e"},
+		"the defaults'":             {"@" + orders, "accounts: {other: {db_user: a}}\ndefaults: {db_user: d}", "d"},
+		"of the other helper":       {"@" + orders, "servers: {" + orders + ": {db_user: e, credential: delegate}}", "e"},
+		"of somebody else's server": {"@mysql.example.com", "defaults: {db_user: d}", "d"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			u := mustURL(t, "x"+tc.url)
+			u.User = ""
+			r, err := URL(t.Context(), u, parse(t, tc.config), nil, (&dns{aliases: alias}).cname)
+			if err != nil || r.Login != tc.want {
+				t.Errorf("%q, %v, want %q", r.Login, err, tc.want)
+			}
+		})
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"mysql-secret-store-rds/internal/private"
+	"mysql-secret-store-rds/internal/disk"
 )
 
 // Apply does what is open, tells each step's end, and notes what Undo needs. It goes on after a step that fails, and gives
@@ -52,11 +52,11 @@ func lock(file string) (unlock func(), err error) {
 		return func() {}, nil
 	}
 	for end := time.Now().Add(patience); ; {
-		unlock, err = private.Lock(context.Background(), file, time.Until(end), func() bool { return false })
+		unlock, err = disk.Lock(context.Background(), file, time.Until(end), func() bool { return false })
 		switch {
 		case err == nil:
 			return unlock, nil
-		case !errors.Is(err, private.ErrLetGo): // there are file systems without locks
+		case !errors.Is(err, disk.ErrLetGo): // there are file systems without locks
 			return func() {}, nil
 		case time.Now().After(end):
 			return nil, fmt.Errorf("another setup is at work, and holds %s", file)

@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"mysql-secret-store-rds/internal/paste"
+	"mysql-secret-store-rds/internal/advice"
 )
 
 // link puts a link to this program into a Shell's folder, or a copy where there are no links. It mends a link that leads
@@ -142,7 +142,7 @@ func (in Input) unlink(path string, list []written) Step {
 		}
 	case wasCopy && !sys.Writable(filepath.Dir(path)):
 		s.What = "copy " + sys.Binary + " to " + path + ", as there was a copy before setup"
-		s.Needs = "sudo install -m 755 " + paste.Word(sys.Binary) + " " + paste.Word(path)
+		s.Needs = "sudo install -m 755 " + advice.Word(sys.Binary) + " " + advice.Word(path)
 	case wasCopy:
 		s.What = "copy " + sys.Binary + " to " + path + ", as there was a copy before setup"
 		s.do = func(st *state) error { return st.undone(path, sys.place(path, sys.Binary, true)) }

@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"time"
 
-	"mysql-secret-store-rds/internal/paste"
+	"mysql-secret-store-rds/internal/advice"
 )
 
 // stable gives the path of a program that its next upgrade leaves alone: Homebrew's opt/<formula> leads to the version in
@@ -159,9 +159,9 @@ func (s System) placeByHand(path string, anothers bool) (target, command string)
 	if s.Binary == target || !anothers {
 		return s.Binary, linkByHand(s.Binary, path)
 	}
-	install := "sudo install -m 755 " + paste.Word(s.Binary) + " " + paste.Word(target)
+	install := "sudo install -m 755 " + advice.Word(s.Binary) + " " + advice.Word(target)
 	if s.GOOS == "darwin" { // which doesn't come with that folder
-		install = "sudo mkdir -p " + paste.Word(filepath.Dir(target)) + " && " + install
+		install = "sudo mkdir -p " + advice.Word(filepath.Dir(target)) + " && " + install
 	}
 	if path == target {
 		return target, install
@@ -173,7 +173,7 @@ func (s System) placeByHand(path string, anothers bool) (target, command string)
 }
 
 func linkByHand(to, path string) string {
-	return "sudo ln -sfn " + paste.Word(to) + " " + paste.Word(path)
+	return "sudo ln -sfn " + advice.Word(to) + " " + advice.Word(path)
 }
 
 // removeByHand is what a person has to type to remove a file.
@@ -184,7 +184,7 @@ func (s System) removeByHand(path string) string {
 	case s.GOOS == "windows":
 		return fmt.Sprintf(`as Administrator: del "%s"`, path)
 	case s.Writable(filepath.Dir(path)):
-		return "rm " + paste.Word(path)
+		return "rm " + advice.Word(path)
 	}
-	return "sudo rm " + paste.Word(path)
+	return "sudo rm " + advice.Word(path)
 }

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"mysql-secret-store-rds/internal/paste"
+	"mysql-secret-store-rds/internal/advice"
 )
 
 // System is the machine as setup sees it. Tests make their own.
@@ -215,7 +215,7 @@ func (s System) completions() []completion {
 			if rc == filepath.Join(s.Home, ".zshrc") {
 				rc = "~/.zshrc"
 			}
-			note = "write into " + rc + ", before compinit: fpath+=(" + paste.Word(dir) + ")"
+			note = "write into " + rc + ", before compinit: fpath+=(" + advice.Word(dir) + ")"
 		}
 		list = append(list, completion{"zsh", filepath.Join(dir, "_"+Name), note})
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
 
-	"mysql-secret-store-rds/internal/private"
+	"mysql-secret-store-rds/internal/disk"
 )
 
 // tree gives all there is in the bench's machine: modes, what links lead to, texts.
@@ -382,7 +382,7 @@ func TestLock(t *testing.T) {
 	b.put(lock, "", 0o600)
 	b.done(Make(b.Input))
 	b.want(lock, "-")
-	unlock, err := private.Lock(t.Context(), b.path(lock), 0, func() bool { return false })
+	unlock, err := disk.Lock(t.Context(), b.path(lock), 0, func() bool { return false })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"mysql-secret-store-rds/internal/serverurl"
+	"mysql-secret-store-rds/internal/server"
 )
 
 // Servers is what RDS has in an account and region. Where AWS fills in what isn't said, so does the
@@ -240,7 +240,7 @@ func (a *AWS) rds(w io.Writer, operation string, form url.Values, at place) *fai
 
 // arn is what is given, or made from the place and the rest of it.
 func (at place) arn(given, rest string) string {
-	partition := cmp.Or(serverurl.Partition(at.region), "aws")
+	partition := cmp.Or(server.Partition(at.region), "aws")
 	return cmp.Or(given, "arn:"+partition+":rds:"+at.region+":"+at.account+":"+rest)
 }
 
@@ -371,7 +371,7 @@ func (e ProxyEndpoint) write(x xmlOut, at place) {
 
 func (g GlobalCluster) write(x xmlOut, at place) {
 	x.text("GlobalClusterIdentifier", g.Identifier)
-	x.text("GlobalClusterArn", "arn:"+cmp.Or(serverurl.Partition(at.region), "aws")+":rds::"+at.account+":global-cluster:"+g.Identifier)
+	x.text("GlobalClusterArn", "arn:"+cmp.Or(server.Partition(at.region), "aws")+":rds::"+at.account+":global-cluster:"+g.Identifier)
 	x.text("GlobalClusterResourceId", g.ResourceID)
 	x.text("Engine", g.Engine)
 	x.text("EngineVersion", g.EngineVersion)

@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/google/go-cmp/cmp"
 
-	"mysql-secret-store-rds/internal/serverurl"
+	"mysql-secret-store-rds/internal/server"
 )
 
 // All that a fleet says it has is found with the SDK, through the profiles that it gives out.
@@ -80,7 +80,7 @@ func TestFleet(t *testing.T) {
 	ids := map[string]bool{}
 	for e := range f.Endpoints() {
 		said[e] = true
-		parsed, ok := serverurl.ParseEndpoint(e.Host)
+		parsed, ok := server.ParseEndpoint(e.Host)
 		if !ok || parsed.Region != e.Region || len(parsed.ID) != 12 {
 			t.Errorf("%s: %+v, %v", e.Host, parsed, ok)
 		}

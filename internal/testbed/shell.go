@@ -16,7 +16,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
-	"mysql-secret-store-rds/internal/serverurl"
+	"mysql-secret-store-rds/internal/server"
 )
 
 // Shell calls a credential helper in MySQL Shell's manner (protocol: mysqlshdk/libs/
@@ -152,7 +152,7 @@ func (s Shell) Get(ctx context.Context, url string) (string, error) {
 // it, and after "access denied" (1045) erase it. It never gets twice. The network is replaced:
 // every name leads to the server.
 func (s Shell) Login(ctx context.Context, url string, to *RDS) (*sql.DB, error) {
-	u, err := serverurl.Parse(url)
+	u, err := server.Parse(url)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,168 @@
+package cli
+
+import (
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mysql-secret-store-rds/internal/about"
+	"mysql-secret-store-rds/internal/advice"
+	"mysql-secret-store-rds/internal/cache"
+	"mysql-secret-store-rds/internal/term"
+)
+
+func (c *console) cacheCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "cache <list|clear>",
+		Short: "show or clear what is kept: tokens and temporary AWS credentials",
+		Long:  "Shows what is kept between calls, for whom and how long it is good, or clears it. No secret is shown.",
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(_ *cobra.Command, args []string) error {
+			p := advice.Problemf("cache takes list or clear").With(advice.Ours("cache", "list"), advice.Ours("cache", "clear"))
+			if len(args) > 0 {
+				if near := advice.Nearest(args[0], []string{"list", "clear"}); near != "" {
+					p = advice.Problemf("%q is neither list nor clear; did you mean %s?", args[0], near).With(advice.Run(about.Name + " cache " + near))
+				}
+			}
+			return p
+		},
+	}
+	var asJSON bool
+	list := &cobra.Command{
+		Use:   "list",
+		Short: "show what is kept",
+		Long:  "Shows the tokens and credentials that are kept: for whom, whose, and how long they are good. No secret is shown.",
+		Args:  noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			store, err := cache.Open()
+			if err != nil {
+				return err
+			}
+			tokens, problems := store.Tokens()
+			kept, more := store.AllCredentials()
+			for _, p := range append(problems, more...) {
+				warn(c.stderr, "not used: "+p.Error())
+			}
+			if asJSON {
+				return printJSON(c.stdout, listing(tokens, kept))
+			}
+			c.printCache(store.Dir(), tokens, kept, time.Now())
+			return nil
+		},
+	}
+	list.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	clearAll := &cobra.Command{
+		Use:   "clear",
+		Short: "drop everything that is kept",
+		Long:  "Drops all tokens and credentials that are kept. The next connections ask AWS again.",
+		Args:  noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			store, err := cache.Open()
+			if err != nil {
+				return err
+			}
+			d, err := dropAll(store)
+			switch {
+			case err != nil:
+				return err
+			case asJSON:
+				return printJSON(c.stdout, d)
+			}
+			fmt.Fprintln(c.stdout, d)
+			return nil
+		},
+	}
+	clearAll.Flags().BoolVar(&asJSON, "json", false, "print how much was dropped as JSON")
+	for _, sub := range []*cobra.Command{list, clearAll} {
+		sub.DisableFlagsInUseLine = true
+		cmd.AddCommand(sub)
+	}
+	return cmd
+}
+
+// dropped is how much was dropped of the cache.
+type dropped struct {
+	Tokens      int `json:"tokens"`
+	Credentials int `json:"credentials"` // sets of them
+}
+
+// dropAll clears the cache.
+func dropAll(store cache.Store) (dropped, error) {
+	tokens, _ := store.Tokens()
+	kept, _ := store.AllCredentials()
+	return dropped{len(tokens), len(kept)}, store.Clear()
+}
+
+func (d dropped) String() string {
+	return fmt.Sprintf("%s and %s dropped", count(d.Tokens, "token"), count(d.Credentials, "set of credentials", "sets of credentials"))
+}
+
+// listing is what cache list --json prints.
+func listing(tokens []cache.Entry, kept []cache.Credentials) any {
+	type token struct {
+		ServerURL  string    `json:"server_url"`
+		Host       string    `json:"host"`
+		Port       int       `json:"port"`
+		User       string    `json:"user"`
+		Region     string    `json:"region"`
+		Profile    string    `json:"aws_profile,omitempty"`
+		RoleARN    string    `json:"role_arn,omitempty"`
+		FreshUntil time.Time `json:"fresh_until"`
+	}
+	type credentials struct {
+		Profile string    `json:"aws_profile,omitempty"`
+		Who     string    `json:"who,omitempty"`
+		Account string    `json:"account,omitempty"`
+		Source  string    `json:"source"`
+		Expires time.Time `json:"expires"`
+	}
+	out := struct {
+		Tokens      []token       `json:"tokens"`
+		Credentials []credentials `json:"credentials"`
+	}{[]token{}, []credentials{}}
+	for _, e := range tokens {
+		t := e.Target
+		out.Tokens = append(out.Tokens, token{e.ServerURL, t.Host, t.Port, t.User, t.Region, e.Profile, t.RoleARN, e.FreshUntil()})
+	}
+	for _, k := range kept {
+		out.Credentials = append(out.Credentials, credentials{k.Profile, k.Who, k.AccountID, k.Source, k.Expires})
+	}
+	return out
+}
+
+func (c *console) printCache(dir string, tokens []cache.Entry, kept []cache.Credentials, now time.Time) {
+	fmt.Fprintf(c.stdout, "%s: %s, %s\n", dir, count(len(tokens), "token"), count(len(kept), "set of credentials", "sets of credentials"))
+	if len(tokens)+len(kept) == 0 {
+		return
+	}
+	table := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "\nKIND\tFOR\tPROFILE\tGOOD")
+	for _, e := range tokens {
+		fmt.Fprintf(table, "token\t%s\t%s\t%s\n", term.Visible(e.ServerURL), term.Visible(dash(e.Profile)), goodFor(e.FreshUntil(), now))
+	}
+	for _, k := range kept {
+		fmt.Fprintf(table, "credentials\t%s\t%s\t%s\n", term.Visible(dash(k.Who)), term.Visible(dash(k.Profile)), goodFor(k.Expires, now))
+	}
+	_ = table.Flush()
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// goodFor says how long something is good.
+func goodFor(until, now time.Time) string {
+	left := until.Sub(now)
+	if left <= 0 {
+		return "no more"
+	}
+	if left < time.Minute {
+		return left.Round(time.Second).String()
+	}
+	return fmt.Sprintf("%dm", int(left.Minutes()))
+}

@@ -1,0 +1,152 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"mysql-secret-store-rds/internal/advice"
+	"mysql-secret-store-rds/internal/inventory"
+	"mysql-secret-store-rds/internal/server"
+)
+
+var completionShells = []string{"bash", "zsh", "fish", "powershell"}
+
+func (c *console) completionCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "completion <bash|zsh|fish|powershell>",
+		Short: "print a script that completes commands, flags and servers",
+		Long: `Prints a script for your shell that completes the commands, their flags, and the servers that discover found.
+
+  bash        source <(mysql-secret-store-rds completion bash)
+  zsh         source <(mysql-secret-store-rds completion zsh)
+  fish        mysql-secret-store-rds completion fish | source
+  powershell  mysql-secret-store-rds completion powershell | Out-String | Invoke-Expression`,
+		ValidArgs: completionShells,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 || !slices.Contains(completionShells, args[0]) {
+				p := advice.Problemf("completion takes one of %s", strings.Join(completionShells, ", ")).With(advice.Ours("completion", "bash"))
+				if len(args) == 1 {
+					if near := advice.Nearest(args[0], completionShells); near != "" {
+						p.Text += fmt.Sprintf("; did you mean %s?", near)
+						p.Do = []advice.Action{advice.Ours("completion", near)}
+					}
+				}
+				return p
+			}
+			text, err := completionScript(root, args[0])
+			if err == nil {
+				_, err = c.stdout.WriteString(text)
+			}
+			return err
+		},
+	}
+}
+
+// completionScript is the script for one of completionShells.
+func completionScript(root *cobra.Command, shell string) (string, error) {
+	var b strings.Builder
+	var err error
+	switch shell {
+	case "bash":
+		if err = root.GenBashCompletionV2(&b, true); err == nil {
+			b.WriteString(bashWords)
+		}
+	case "zsh":
+		err = root.GenZshCompletion(&b)
+	case "fish":
+		err = root.GenFishCompletion(&b, true)
+	case "powershell":
+		err = root.GenPowerShellCompletionWithDesc(&b)
+	}
+	return b.String(), err
+}
+
+// completeServers completes a Server URL from what discover found, for commands that want its user.
+func completeServers(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	return completeServer(cmd, args, typed, true)
+}
+
+// completeHosts is completeServers for a command that finds the user by itself: a host alone is enough.
+func completeHosts(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	return completeServer(cmd, args, typed, false)
+}
+
+func completeServer(cmd *cobra.Command, args []string, typed string, wantsUser bool) ([]string, cobra.ShellCompDirective) {
+	if dash := cmd.ArgsLenAtDash(); dash >= 0 && dash < len(args) { // cobra itself ends the arguments with a "--"
+		return nil, cobra.ShellCompDirectiveDefault // mysqlsh's own arguments, such as a script
+	}
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	servers, err := knownServers()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	user := func(server.URL) string { return userName() }
+	if cfg, err := readConfig(); err == nil {
+		user = func(u server.URL) string { return loginName(u, cfg) }
+	}
+	return matchServers(servers, typed, wantsUser, user), cobra.ShellCompDirectiveNoFileComp
+}
+
+// matchServers completes what was typed of a Server URL, user@host:port, from the known servers. Where
+// no user was typed, user says whose it is, or, unless that is wanted, hosts alone are completed, with
+// their port once a colon was typed.
+func matchServers(servers []inventory.Server, typed string, wantsUser bool, user func(server.URL) string) []string {
+	name, rest, named := strings.Cut(typed, "@")
+	if !named {
+		name, rest = "", typed
+	}
+	rest = strings.ToLower(rest)
+	var matches []string
+	for _, s := range servers {
+		u := server.URL{Kind: server.TCP, Host: s.Host, Port: cmp.Or(s.Port, server.DefaultPort)}
+		address := strings.TrimPrefix(u.String(), "@")
+		fits := strings.HasPrefix(address, rest)
+		switch {
+		case name != "" && fits:
+			matches = append(matches, name+"@"+address)
+		case name != "":
+		case named && !fits:
+		case named || wantsUser:
+			u.User = user(u)
+			if whole := u.String(); fits || strings.HasPrefix(whole, typed) {
+				matches = append(matches, whole)
+			}
+		case fits && strings.Contains(rest, ":"):
+			matches = append(matches, address)
+		case fits:
+			matches = append(matches, s.Host)
+		}
+	}
+	return matches
+}
+
+// completeProfiles completes the names of AWS profiles that weren't given yet. It asks AWS nothing.
+func completeProfiles(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	set, err := loadProfiles()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var matches []string
+	for _, name := range set.Names() {
+		if strings.HasPrefix(name, typed) && !slices.Contains(args, name) {
+			matches = append(matches, name)
+		}
+	}
+	return matches, cobra.ShellCompDirectiveNoFileComp
+}
+
+// noFiles makes commands and flags that say nothing about it complete no file names, but for those that name a program.
+func noFiles(root *cobra.Command) {
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
+	for _, cmd := range root.Commands() {
+		if cmd.Flags().Lookup("shell") != nil {
+			_ = cmd.RegisterFlagCompletionFunc("shell", cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault))
+		}
+	}
+}

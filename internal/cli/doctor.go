@@ -1,0 +1,288 @@
+package cli
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"mysql-secret-store-rds/internal/about"
+	"mysql-secret-store-rds/internal/advice"
+	"mysql-secret-store-rds/internal/cabundle"
+	"mysql-secret-store-rds/internal/cache"
+	"mysql-secret-store-rds/internal/config"
+	"mysql-secret-store-rds/internal/credentials"
+	"mysql-secret-store-rds/internal/delegate"
+	"mysql-secret-store-rds/internal/doctor"
+	"mysql-secret-store-rds/internal/inventory"
+	"mysql-secret-store-rds/internal/password"
+	"mysql-secret-store-rds/internal/resolve"
+	"mysql-secret-store-rds/internal/server"
+	"mysql-secret-store-rds/internal/setup"
+	"mysql-secret-store-rds/internal/stamp"
+	"mysql-secret-store-rds/internal/term"
+)
+
+func (c *console) doctorCommand() *cobra.Command {
+	var asJSON bool
+	var shells []string
+	cmd := &cobra.Command{
+		Use:   "doctor [user@host:port]",
+		Short: "find out what is wrong with the installation, or with a server",
+		Long: `Checks the installation: MySQL Shell, this helper beside it, the Shell's option, the other helper, the configuration, the cache, the clock.
+With a Server URL it also goes the whole way to that server: its name, the AWS credentials and whose they are, the permission rds-db:connect, IAM
+authentication, TCP, TLS, and a login with a token; where that is refused, it says which of the known causes it is.
+
+Each line is ok, warn (something to know, or that can't be told) or fail; below it stands what to type, or to paste, to mend it. It asks AWS, DNS and the
+server, and changes nothing.
+Exit codes: 0 when nothing failed, 1 when something did.`,
+		Example:           "  mysql-secret-store-rds doctor\n  mysql-secret-store-rds doctor dba@orders.cluster-abcdefghijkl.eu-west-1.rds.amazonaws.com:3306",
+		ValidArgsFunction: completeServers,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			found := &findings{w: c.stdout, asJSON: asJSON, colour: colours(c.stdout.File)}
+			if len(args) > 1 {
+				return advice.Problemf("doctor takes one server at most").With(advice.Run(cmd.CommandPath() + " user@host:port"))
+			}
+			if len(args) == 1 && args[0] == "" {
+				return advice.Problemf("the server's name is empty").With(advice.Run(cmd.CommandPath() + " user@host:port"))
+			}
+			if err := c.doctor(cmd.Context(), shells, strings.Join(args, ""), found); err != nil {
+				return err
+			}
+			return found.end()
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	cmd.Flags().StringArrayVar(&shells, "shell", nil, shellFlag)
+	return cmd
+}
+
+const shellFlag = "the mysqlsh program to look at, instead of every one that is found"
+
+// findings shows what the doctor finds, as it comes.
+type findings struct {
+	w      io.Writer
+	asJSON bool
+	colour bool
+	list   []doctor.Finding
+	failed int
+	warned int
+}
+
+func (f *findings) heading(text string) {
+	if !f.asJSON {
+		if len(f.list) > 0 {
+			fmt.Fprintln(f.w)
+		}
+		fmt.Fprintln(f.w, term.Visible(text))
+	}
+}
+
+func (f *findings) add(one doctor.Finding) {
+	f.list = append(f.list, one)
+	colour := "32"
+	switch one.Status {
+	case doctor.Warn:
+		f.warned++
+		colour = "33"
+	case doctor.Fail:
+		f.failed++
+		colour = "31"
+	}
+	if f.asJSON {
+		return
+	}
+	const indent = "                       "
+	fmt.Fprintf(f.w, "  %s  %-13s  %s\n", paint(fmt.Sprintf("%-4s", one.Status), colour, f.colour), one.Name, term.Visible(one.Text))
+	for _, do := range one.Do {
+		for line := range strings.Lines(do) {
+			fmt.Fprintf(f.w, "%s%s\n", indent, term.Visible(strings.TrimSuffix(line, "\n")))
+		}
+	}
+}
+
+// end says how it went; its error is errSaid when something failed.
+func (f *findings) end() error {
+	if f.asJSON {
+		err := printJSON(f.w, struct {
+			OK       bool             `json:"ok"`
+			Findings []doctor.Finding `json:"findings"`
+		}{f.failed == 0, f.list})
+		if err != nil {
+			return err
+		}
+	} else if len(f.list) > 0 {
+		verdict := fmt.Sprintf("%d failed, %s", f.failed, count(f.warned, "warning"))
+		switch {
+		case f.failed+f.warned == 0:
+			verdict = "All is well."
+		case f.failed == 0:
+			verdict = fmt.Sprintf("Nothing failed, %s.", count(f.warned, "warning"))
+		}
+		fmt.Fprintf(f.w, "\n%s\n", verdict)
+	}
+	if f.failed > 0 {
+		return errSaid
+	}
+	return nil
+}
+
+// paint colours a word, if that is wanted.
+func paint(text, colour string, wanted bool) string {
+	if !wanted {
+		return text
+	}
+	return "\x1b[" + colour + "m" + text + "\x1b[0m"
+}
+
+// colours says whether a person wants them.
+func colours(f *os.File) bool { return term.Is(f) && os.Getenv("NO_COLOR") == "" }
+
+func (c *console) doctor(ctx context.Context, shells []string, typed string, found *findings) error {
+	var u server.URL
+	if typed != "" {
+		var err error
+		if u, err = parseServer("doctor", typed); err != nil {
+			return err
+		}
+	}
+	sys, err := here(shells)
+	if err != nil {
+		return err
+	}
+	file, cfg, err := readConfigFile()
+	found.heading("Installation")
+	doctor.CheckInstallation(ctx, c.installation(ctx, sys, file, cfg, err), found.add)
+	if typed == "" {
+		return nil
+	}
+	found.heading("Server " + typed)
+	if err != nil {
+		found.add(doctor.Finding{Name: "target", Status: doctor.Warn, Text: "not checked: the configuration can't be read"})
+		return nil
+	}
+	if err := c.checkServer(ctx, u, cfg, found.add); err != nil {
+		p := advice.Of(err)
+		found.add(doctor.Finding{Name: "target", Status: doctor.Fail, Text: p.Text, Do: p.Actions()})
+	}
+	return nil
+}
+
+// here is this machine, with the Shells that a person named, or all that there are.
+func here(shells []string) (setup.System, error) {
+	binary, err := os.Executable()
+	if err == nil {
+		binary, err = filepath.EvalSymlinks(binary)
+	}
+	if err != nil {
+		return setup.System{}, fmt.Errorf("find this program: %w", err)
+	}
+	sys := setup.Here(binary)
+	for _, path := range shells {
+		path, err := filepath.Abs(path)
+		if err == nil {
+			_, err = os.Stat(path)
+		}
+		if err != nil {
+			return setup.System{}, advice.Problemf("%s", "--shell: "+err.Error())
+		}
+		if !sys.Program(path) {
+			p := advice.Problemf("--shell: %s is not a program", path)
+			if inside := filepath.Join(path, "mysqlsh"); sys.Program(inside) {
+				p = p.With(advice.Say("name the program in it: --shell %s", advice.Word(inside)))
+			}
+			return setup.System{}, p
+		}
+		sys.Named = append(sys.Named, path)
+	}
+	return sys, nil
+}
+
+// installation looks at what there is; configErr is what came of reading the configuration.
+func (c *console) installation(ctx context.Context, sys setup.System, file stamp.ConfigFile, cfg *config.Config, configErr error) doctor.Installation {
+	provider := credentials.New(credentials.Source{Region: "us-east-1"}, credentials.Options{Timeout: config.DefaultTimeout})
+	in := doctor.Installation{
+		Binary: sys.Binary, Options: sys.OptionsFile(), ConfigFile: file.Path, ConfigErr: configErr,
+		Provider: provider,
+	}
+	found := sys.Shells()
+	in.Shells = make([]doctor.Shell, len(found))
+	var wg sync.WaitGroup
+	for i, sh := range found { // one that hangs is waited for once
+		wg.Go(func() { in.Shells[i] = doctor.Shell{Path: sh.Path, Version: sys.Version(ctx, sh.Path)} })
+	}
+	wg.Wait()
+	in.Version = func(path string) string { return sys.Version(ctx, path) }
+	in.Helper, in.OptionsErr = sys.Helper()
+	if helper := os.Getenv(setup.EnvHelper); helper != "" {
+		in.Helper, in.Variable, in.OptionsErr = helper, setup.EnvHelper, nil
+	}
+	if configErr != nil || cfg.Cache {
+		kept, err := cache.Open()
+		in.CacheDir, in.CacheErr = kept.Dir(), err
+	}
+	if configErr != nil {
+		return in
+	}
+	if d, err := delegate.Find(cfg.Delegate, c.calledAs(found)); err == nil {
+		in.Delegate = d.Path
+	} else if cfg.Delegate != "none" {
+		in.DelegateErr = &delegate.Error{Err: err, ConfigFile: cfg.File}
+	}
+	return in
+}
+
+// calledAs is the path that MySQL Shell calls this program by: its folder is the first in which the other helper is looked for.
+func (c *console) calledAs(shells []setup.Shell) string {
+	if len(shells) > 0 {
+		return filepath.Join(shells[0].Dir, about.Name)
+	}
+	return c.args[0]
+}
+
+func (c *console) checkServer(ctx context.Context, u server.URL, cfg *config.Config, report func(doctor.Finding)) error {
+	known := &inventory.User{}
+	defer known.Close()
+	asking, cancel := context.WithTimeout(ctx, cfg.Timeout)
+	defer cancel()
+	res, err := resolve.URL(asking, u, cfg, known, resolve.LookupCNAME)
+	if err != nil {
+		return err
+	}
+	store, err := openStore(cfg)
+	if err != nil {
+		return err
+	}
+	s := doctor.Server{
+		URL: u, Resolution: res, Config: cfg, Tunnel: res.Client.SSH,
+		Provider: credentials.New(password.Source(res.Target),
+			credentials.Options{Code: credentials.AskCode, Store: store, Timeout: cfg.Timeout}),
+	}
+	if res.Outcome == resolve.ToToken {
+		if server, ok, err := known.Server(res.Endpoint.Host); err == nil && ok {
+			s.Known = &server
+		}
+		if s.CA, s.CAFile, s.CAKnown, err = trusted(res); err != nil {
+			report(doctor.Finding{Name: "ssl_ca", Status: doctor.Fail, Text: err.Error()})
+		}
+	}
+	doctor.CheckServer(ctx, s, report)
+	return nil
+}
+
+// trusted gives the authorities that a server's certificate may be of: those of the configuration's file, or the embedded
+// ones, which are not for every region.
+func trusted(res resolve.Resolution) (pool *x509.CertPool, file string, known bool, err error) {
+	file = res.Client.SSLCA
+	if file == "" {
+		return cabundle.Pool(), "", covered(res), nil
+	}
+	pool, err = readAuthorities(file)
+	return pool, file, err == nil, err
+}

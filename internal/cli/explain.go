@@ -1,0 +1,282 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mysql-secret-store-rds/internal/about"
+	"mysql-secret-store-rds/internal/advice"
+	"mysql-secret-store-rds/internal/cache"
+	"mysql-secret-store-rds/internal/config"
+	"mysql-secret-store-rds/internal/credentials"
+	"mysql-secret-store-rds/internal/delegate"
+	"mysql-secret-store-rds/internal/password"
+	"mysql-secret-store-rds/internal/resolve"
+	"mysql-secret-store-rds/internal/server"
+	"mysql-secret-store-rds/internal/stamp"
+	"mysql-secret-store-rds/internal/term"
+)
+
+func (c *console) explainCommand() *cobra.Command {
+	var asJSON, online bool
+	cmd := &cobra.Command{
+		Use:   "explain <user@host:port>",
+		Short: "show, step by step, where the password for a server comes from; signs nothing",
+		Long: `Shows where the password for a server comes from, step by step: which entry, rule or account of
+the configuration, or what discover learned, decided what; whose credentials would sign; what the cache holds, and who
+is asked about servers that aren't ours. Signs nothing, and asks AWS nothing but with --online.
+
+The argument is the Server URL as MySQL Shell writes it: no scheme, no password, no schema.
+Exit codes: 0 when the Server URL leads somewhere, 1 when something is wrong.`,
+		Args:              oneArgument("user@host:port"),
+		ValidArgsFunction: completeServers,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			e, err := c.explain(cmd.Context(), args[0], online)
+			if asJSON {
+				if err != nil {
+					p := advice.Of(err)
+					e.Problem = p.Text
+					e.Hint = strings.Join(p.Actions(), "; or: ")
+				}
+				if err := printJSON(c.stdout, e); err != nil {
+					return err
+				}
+			} else if len(e.Steps) > 0 {
+				e.print(c.stdout)
+			}
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	cmd.Flags().BoolVar(&online, "online", false, "ask AWS whose credentials these are")
+	return cmd
+}
+
+// parseServer reads a Server URL that a person typed.
+func parseServer(command, text string) (server.URL, error) {
+	u, err := server.Parse(text)
+	if err != nil {
+		return u, advice.Problemf("this is not a Server URL: %v", err).With(advice.Run(about.Name + " " + command + " user@host:port"))
+	}
+	return u, nil
+}
+
+// explanation is what explain says, in the order in which it says it.
+type explanation struct {
+	Configuration struct {
+		File    string `json:"file"`
+		Present bool   `json:"present"`
+	} `json:"configuration"`
+	Steps     []resolve.Step `json:"steps"`
+	Answer    string         `json:"answer,omitempty"` // "token", "delegate" or "none"
+	Reason    string         `json:"reason,omitempty"` // why not "token"
+	Target    *server.Target `json:"target,omitempty"`
+	Kind      string         `json:"endpoint_kind,omitempty"`
+	Name      string         `json:"endpoint_name,omitempty"`
+	ID        string         `json:"account_id_in_host,omitempty"`
+	Signer    string         `json:"signer,omitempty"`
+	Keys      string         `json:"credentials,omitempty"`
+	Kept      *keptKeys      `json:"credentials_kept,omitempty"`
+	Whose     string         `json:"identity,omitempty"` // with --online
+	Cache     string         `json:"cache,omitempty"`
+	Token     *keptToken     `json:"token_kept,omitempty"` // that get would hand out
+	Delegate  string         `json:"delegate,omitempty"`   // the path of the other helper
+	NoHelper  string         `json:"delegate_problem,omitempty"`
+	Elsewhere string         `json:"-"`
+	helper    string         // its name
+	Hint      string         `json:"hint,omitempty"`
+	Problem   string         `json:"problem,omitempty"`
+}
+
+type keptKeys struct {
+	Source  string    `json:"source"`
+	Account string    `json:"account,omitempty"`
+	Who     string    `json:"who,omitempty"`
+	Expires time.Time `json:"expires"`
+}
+
+type keptToken struct {
+	SignedAt   time.Time `json:"signed_at"`
+	FreshUntil time.Time `json:"fresh_until"`
+	Source     string    `json:"credentials_source"`
+}
+
+// explain finds out where a server's password comes from. What was found until an error comes with it.
+func (c *console) explain(ctx context.Context, typed string, online bool) (*explanation, error) {
+	e := &explanation{Steps: []resolve.Step{}}
+	u, err := parseServer("explain", typed)
+	if err != nil {
+		return e, err
+	}
+	file, cfg, err := readConfigFile()
+	e.Configuration.File, e.Configuration.Present = file.Path, file.Data != nil
+	if err != nil {
+		return e, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
+	defer cancel()
+	res, err := password.Resolve(ctx, u, cfg, resolve.LookupCNAME)
+	e.Steps = append(e.Steps, res.Steps...)
+	if err != nil {
+		return e, err
+	}
+	noHelperHint, err := e.others(c, cfg)
+	if err != nil {
+		return e, err
+	}
+	e.Reason = res.Reason
+	switch res.Outcome {
+	case resolve.ToNobody:
+		e.Answer = "none"
+	case resolve.ToDelegate:
+		e.Answer, e.Hint = "delegate", noHelperHint
+	default:
+		t := res.Target
+		e.Answer, e.Target, e.Kind, e.Name, e.ID = "token", &t, res.Endpoint.Kind.String(), res.Endpoint.Name, res.Endpoint.ID
+		e.Cache, e.Token = cacheState(typed, file, cfg, res)
+		err = e.signer(ctx, cfg, res, online)
+	}
+	return e, err
+}
+
+// others finds the helper for everybody else; hint is worth saying where it isn't found.
+func (e *explanation) others(c *console, cfg *config.Config) (hint string, err error) {
+	sys, err := here(nil)
+	if err != nil {
+		return "", err
+	}
+	shells := sys.Shells()
+	d, err := delegate.Find(cfg.Delegate, c.calledAs(shells))
+	if err == nil {
+		e.Delegate, e.helper = d.Path, d.Name()
+		e.Elsewhere = fmt.Sprintf("the helper %s (%s)", d.Name(), d.Path)
+		return "", nil
+	}
+	e.NoHelper = err.Error()
+	e.Elsewhere = e.NoHelper
+	if cfg.Delegate != "none" && len(shells) == 0 {
+		return "When MySQL Shell calls, the folder of its own binary is searched first.", nil
+	}
+	return "", nil
+}
+
+// signer finds out whose credentials sign, and what is kept of them.
+func (e *explanation) signer(ctx context.Context, cfg *config.Config, res resolve.Resolution, online bool) error {
+	store, err := openStore(cfg)
+	if err != nil {
+		return err
+	}
+	t := res.Target
+	provider := credentials.New(password.Source(t), credentials.Options{Code: credentials.AskCode, Store: store, Timeout: cfg.Timeout})
+	signer, known := provider.Signer()
+	if e.Signer = signer; t.RoleARN != "" {
+		e.Signer += " in role " + t.RoleARN
+	}
+	if err := provider.Check(); err != nil {
+		return password.Failed(res, cfg, err)
+	}
+	if !known {
+		e.Hint = fmt.Sprintf("no AWS profile known for account id %s (%s): run: %s discover", res.Endpoint.ID, t.Region, about.Name)
+	}
+	if online {
+		who, err := provider.WhoAmI(ctx)
+		if err != nil {
+			return password.Failed(res, cfg, err)
+		}
+		e.Whose = who.ARN
+	}
+	kept, ok := provider.Kept()
+	switch {
+	case ok:
+		e.Kept = &keptKeys{kept.Source, kept.AccountID, kept.Who, kept.Expires}
+		of := ""
+		if kept.AccountID != "" {
+			of = " of account " + kept.AccountID + ","
+		}
+		e.Keys = fmt.Sprintf("kept,%s from %s, good for %s", of, kept.Source, goodFor(kept.Expires, time.Now()))
+	case provider.Temporary() && !cfg.Cache:
+		e.Keys = "asked for at each call (cache: false)"
+	case provider.Temporary():
+		e.Keys = "none kept; the next get asks for them"
+	case !known:
+		e.Keys = "none found, unless this machine has a role"
+	default:
+		e.Keys = "not kept: they are at hand"
+	}
+	return nil
+}
+
+// print says it to a person.
+func (e *explanation) print(w io.Writer) {
+	if e.Configuration.Present {
+		fmt.Fprintf(w, "Configuration: %s\n", e.Configuration.File)
+	} else {
+		fmt.Fprintf(w, "Configuration: none (%s would be read)\n", e.Configuration.File)
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, s := range e.Steps {
+		fmt.Fprintf(table, "  %s\t%s\t%s\n", s.What, term.Visible(s.Value), term.Visible(s.Source))
+	}
+	_ = table.Flush()
+	fmt.Fprintln(w)
+	switch e.Answer {
+	case "none":
+		fmt.Fprintf(w, "Answer: no password; MySQL Shell asks for it (%s says credential: none)\n", e.Reason)
+		return
+	case "delegate":
+		if e.Delegate == "" {
+			fmt.Fprintf(w, "Answer: no password; it isn't ours (%s), and %s\n", term.Visible(e.Reason), e.Elsewhere)
+			if e.Hint != "" {
+				fmt.Fprintf(w, "        (%s)\n", e.Hint)
+			}
+			return
+		}
+		fmt.Fprintf(w, "Answer: whatever the helper %s says (%s), because: %s\n", e.helper, e.Delegate, term.Visible(e.Reason))
+		return
+	case "token":
+		t := e.Target
+		fmt.Fprintf(w, "Answer: an IAM token for %s at %s:%d (%s %q, account id %s), signed with %s\n",
+			term.Visible(t.User), t.Host, t.Port, e.Kind, e.Name, e.ID, term.Visible(e.Signer))
+	}
+	for _, line := range []struct{ what, text string }{{"Keys:", e.Keys}, {"Whose:", e.Whose}, {"Cache:", e.Cache}, {"Others:", e.Elsewhere}, {"Hint:", e.Hint}} {
+		if line.text != "" {
+			fmt.Fprintf(w, "%-7s %s\n", line.what, term.Visible(line.text))
+		}
+	}
+}
+
+// cacheState says what the cache has for a Server URL; the token is one that get would use.
+func cacheState(serverURL string, file stamp.ConfigFile, cfg *config.Config, res resolve.Resolution) (string, *keptToken) {
+	if !cfg.Cache {
+		return "off (cache: false)", nil
+	}
+	store, err := cache.Open()
+	if err != nil {
+		return err.Error(), nil
+	}
+	e, err := store.Get(serverURL)
+	now := time.Now()
+	switch {
+	case err == cache.ErrAbsent:
+		return "no token yet", nil
+	case errors.Is(err, cache.ErrAbsent):
+		return "not used: " + err.Error(), nil
+	case e.Target != res.Target:
+		return "a token for another target, which get will replace", nil
+	case !e.Stamp.SameSigner(stamp.Now(file)):
+		return "a token signed by another AWS identity, which get will replace", nil
+	case !e.Fresh(now):
+		return fmt.Sprintf("an expired token, signed %s ago, which get will replace", since(now, e.SignedAt)), nil
+	}
+	return fmt.Sprintf("a token signed %s ago with credentials from %s, good for another %s",
+		since(now, e.SignedAt), e.Source, since(e.FreshUntil(), now)), &keptToken{e.SignedAt, e.FreshUntil(), e.Source}
+}
+
+func since(later, earlier time.Time) time.Duration { return later.Sub(earlier).Round(time.Second) }

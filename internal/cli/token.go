@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mysql-secret-store-rds/internal/advice"
+	"mysql-secret-store-rds/internal/cache"
+	"mysql-secret-store-rds/internal/credentials"
+	"mysql-secret-store-rds/internal/password"
+	"mysql-secret-store-rds/internal/resolve"
+	"mysql-secret-store-rds/internal/server"
+	"mysql-secret-store-rds/internal/stamp"
+)
+
+func (c *console) tokenCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "token <user@host:port>",
+		Short: "print a token, for any other client",
+		Long: `Prints the token that MySQL Shell would get for a server, from the same cache: the password for any client that can send it in clear
+over TLS. docs/clients.md shows how, for mysql, mariadb, mysqldump and programs.
+
+It is a password: keep it out of argument lists, which others can read; pass it in the environment or on stdin.
+Exit codes: 0 success, 1 failure, also for a server that has no tokens.`,
+		Example:           "  MYSQL_PWD=$(mysql-secret-store-rds token dba@host:3306) mariadb -h host -u dba --ssl-ca=\"$(mysql-secret-store-rds ca-bundle)\"",
+		Args:              oneArgument("user@host:port"),
+		ValidArgsFunction: completeServers,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			e, err := c.token(cmd.Context(), "token", args[0])
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(c.stdout, tokenJSON{
+					Token: e.Token.Reveal(), FreshUntil: e.FreshUntil(), SignedAt: e.SignedAt, Target: e.Target, Source: e.Source, Profile: e.Profile,
+				})
+			}
+			_, err = fmt.Fprintln(c.stdout, e.Token.Reveal())
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object with the token, until when it is good, and what it is for")
+	return cmd
+}
+
+// tokenJSON is what token --json prints. It is asked for a secret.
+type tokenJSON struct {
+	Token      string        `json:"token"`
+	FreshUntil time.Time     `json:"fresh_until"` // when we stop handing it out
+	SignedAt   time.Time     `json:"signed_at"`
+	Target     server.Target `json:"target"`
+	Source     string        `json:"credentials_source"`
+	Profile    string        `json:"aws_profile,omitempty"`
+}
+
+// token returns the token for a Server URL that a person typed, as get would.
+func (c *console) token(ctx context.Context, command, typed string) (cache.Entry, error) {
+	u, err := parseServer(command, typed)
+	if err != nil {
+		return cache.Entry{}, err
+	}
+	if u.Kind != server.TCP {
+		return cache.Entry{}, advice.Problemf("a %s has no tokens", u.Kind).With(advice.Ours(command, "user@host:port"))
+	}
+	file, err := stamp.ReadConfig()
+	if err != nil {
+		return cache.Entry{}, err
+	}
+	log := c.log.With("command", command, "url", typed)
+	store, err := cache.Open()
+	if err != nil {
+		log.Warn("no cache", "reason", err)
+	}
+	engine := password.New(file, password.Options{Log: log, Cache: store, Code: credentials.AskCode, Catch: c.catchStderr})
+	// The ID is the Server URL that MySQL Shell would send, so that both share the token.
+	a, err := engine.Get(ctx, password.Request{ID: typed, URL: u})
+	explain := advice.Ours("explain", typed)
+	switch {
+	case err != nil:
+		log.Error("failed", "error", advice.Of(password.ForLog(err)).OneLine())
+		return cache.Entry{}, err
+	case a.Outcome == resolve.ToDelegate:
+		return cache.Entry{}, advice.Problemf("this server has no tokens: its password is the other helper's (%s)", a.Reason).With(explain)
+	case a.Outcome == resolve.ToNobody:
+		return cache.Entry{}, advice.Problemf("this server has no tokens: %s says credential: none", a.Reason).With(explain)
+	}
+	return a.Token, nil
+}

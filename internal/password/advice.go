@@ -1,0 +1,79 @@
+package password
+
+import (
+	"errors"
+
+	"mysql-secret-store-rds/internal/about"
+	"mysql-secret-store-rds/internal/advice"
+	"mysql-secret-store-rds/internal/config"
+	"mysql-secret-store-rds/internal/credentials"
+	"mysql-secret-store-rds/internal/profiles"
+	"mysql-secret-store-rds/internal/resolve"
+)
+
+// SignError is a token that couldn't be made, with what is needed to tell whose fault it is.
+type SignError struct {
+	Err        error // of package credentials or profiles
+	Resolution resolve.Resolution
+	Config     *config.Config
+	// Said is the last line that a credential_process wrote to stderr: for the person whose program it
+	// is, and not for the log, as nobody knows what it is.
+	Said string
+}
+
+// Failed returns the error of not having got the credentials for a server.
+func Failed(res resolve.Resolution, cfg *config.Config, err error) error {
+	return &SignError{Err: err, Resolution: res, Config: cfg}
+}
+
+// ForLog returns an error without the words of somebody else's program.
+func ForLog(err error) error {
+	e, ok := errors.AsType[*SignError](err)
+	if !ok || e.Said == "" {
+		return err
+	}
+	return Failed(e.Resolution, e.Config, e.Err)
+}
+
+func (e *SignError) Error() string { return e.Err.Error() }
+func (e *SignError) Unwrap() error { return e.Err }
+
+// Advice implements [advice.Adviser].
+func (e *SignError) Advice() advice.Problem {
+	if missing, ok := errors.AsType[*profiles.MissingError](e.Err); ok && missing.UsedBy == "" {
+		return e.missingProfile(missing)
+	}
+	if errors.Is(e.Err, credentials.ErrNoCredentials) {
+		return e.noCredentials()
+	}
+	p := advice.Of(e.Err)
+	if e.Said != "" {
+		p.Text += "; it said: " + e.Said
+	}
+	return p
+}
+
+// missingProfile says who chose a profile that isn't there.
+func (e *SignError) missingProfile(missing *profiles.MissingError) advice.Problem {
+	chosen := e.Resolution.ProfileBy
+	if chosen == "" {
+		chosen = "AWS_PROFILE"
+	}
+	p := advice.Problemf("%v (%s chose it)%s", missing, chosen, advice.DidYouMean(missing.Nearest))
+	if e.Resolution.Learned {
+		return p.With(advice.Run(about.Name + " discover")) // it was there then
+	}
+	return p.With(advice.Say("set aws_profile in %s to one that it has", e.Config.File), advice.Run("aws configure list-profiles"))
+}
+
+func (e *SignError) noCredentials() advice.Problem {
+	target := e.Resolution.Target
+	source := Source(target)
+	if source.Unnamed() {
+		id := e.Resolution.Endpoint.ID
+		return advice.Problemf("no AWS profile known for account id %s (%s)", id, target.Region).
+			With(advice.Run(about.Name+" discover"), e.Config.SetAccount(id, "aws_profile", "PROFILE"))
+	}
+	return advice.Problemf("no AWS credentials found (profile %q, the environment, and this machine's role)", source.Name()).
+		With(advice.Say("log in, or set aws_profile in %s", e.Config.File), advice.Run("aws configure sso"))
+}

@@ -1,0 +1,127 @@
+package password
+
+import (
+	"context"
+	"time"
+
+	"mysql-secret-store-rds/internal/cache"
+	"mysql-secret-store-rds/internal/credentials"
+	"mysql-secret-store-rds/internal/resolve"
+	"mysql-secret-store-rds/internal/stamp"
+)
+
+// job is one request under way.
+type job struct {
+	*Engine
+	req    Request
+	now    stamp.Stamp
+	res    resolve.Resolution
+	warned bool // of an entry that can't be trusted
+}
+
+// kept reads the cache; what is there but not to be trusted is logged.
+func (j *job) kept() (cache.Entry, bool) {
+	kept, err := j.Cache.Get(j.req.ID)
+	if err != nil && err != cache.ErrAbsent && !j.warned {
+		j.Log.Warn("cache entry not used", "reason", err)
+		j.warned = true
+	}
+	return kept, err == nil
+}
+
+// hit returns the kept token, if it is what would be signed now.
+func (j *job) hit() (cache.Entry, bool) {
+	kept, have := j.kept()
+	return kept, have && kept.SignedFor(j.res.Target, j.now, time.Now())
+}
+
+// signOnce signs, one process at a time for each Server URL; the others wait for what that one keeps.
+func (j *job) signOnce(ctx context.Context) (Answer, error) {
+	var hit cache.Entry
+	unlock, err := j.Cache.Lock(ctx, j.req.ID, func() (ok bool) {
+		hit, ok = j.hit()
+		return ok
+	})
+	switch {
+	case ctx.Err() != nil:
+		provider := credentials.New(Source(j.res.Target), credentials.Options{Timeout: j.cfg.Timeout})
+		return Answer{}, Failed(j.res, j.cfg, provider.TimedOut())
+	case err != nil:
+		j.Log.Warn("signing without the lock", "reason", err)
+	case unlock == nil:
+		return j.answer(hit, "cached token"), nil
+	default:
+		defer unlock()
+		if hit, ok := j.hit(); ok {
+			return j.answer(hit, "cached token"), nil
+		}
+	}
+	a, err := j.sign(ctx)
+	switch {
+	case err != nil:
+	case unlock != nil:
+		j.keep(a.Token)
+	default:
+		j.ifFree(func() { j.keep(a.Token) })
+	}
+	return a, err
+}
+
+// sign makes a new token.
+func (j *job) sign(ctx context.Context) (Answer, error) {
+	said := func() string { return "" }
+	if j.Catch != nil {
+		said = j.Catch()
+	}
+	options := credentials.Options{Code: j.Code, Log: j.Log, Timeout: j.cfg.Timeout}
+	if j.cfg.Cache {
+		options.Store = j.Cache
+	}
+	provider := credentials.New(Source(j.res.Target), options)
+	tok, err := Sign(ctx, j.res.Target, provider)
+	if err != nil {
+		return Answer{}, &SignError{Err: err, Resolution: j.res, Config: j.cfg, Said: said()}
+	}
+	made := j.now
+	made.SignIns = stamp.Files(provider.SignIns()...)
+	return j.answer(cache.Entry{
+		ServerURL: j.req.ID, Target: j.res.Target, Stamp: made, Hops: j.res.Hops,
+		Token: tok.Value, SignedAt: tok.SignedAt, Expires: tok.CredentialsExpire, Source: tok.Source,
+		Credentials: tok.Credentials, Profile: tok.Profile,
+	}, "signed"), nil
+}
+
+// answer logs whose token it is that is handed out.
+func (j *job) answer(e cache.Entry, decision string) Answer {
+	j.Log.Info(decision, "host", e.Target.Host, "port", e.Target.Port, "user", e.Target.User, "region", e.Target.Region,
+		"aws_profile", e.Target.Profile, "role_arn", e.Target.RoleARN, "source", e.Source, "fresh_until", e.FreshUntil())
+	return Answer{Outcome: resolve.ToToken, Token: e}
+}
+
+// restamp notes that the present configuration gives a kept token's target, too, so that the next call
+// need not parse it. A token that has been erased meanwhile stays erased.
+func (j *job) restamp(hit cache.Entry) {
+	j.ifFree(func() {
+		if kept, have := j.kept(); have && kept.SignedAt.Equal(hit.SignedAt) {
+			kept.Stamp.Config, kept.Stamp.Inventory = j.now.Config, j.now.Inventory
+			j.keep(kept)
+		}
+	})
+}
+
+// ifFree changes the cache under its lock, unless another process is at work on the entry: what that
+// one puts there is as good.
+func (j *job) ifFree(change func()) {
+	unlock, err := j.Cache.Lock(context.Background(), j.req.ID, func() bool { return true })
+	if err != nil || unlock == nil {
+		return
+	}
+	defer unlock()
+	change()
+}
+
+func (j *job) keep(e cache.Entry) {
+	if err := j.Cache.Put(e); err != nil {
+		j.Log.Warn("token not cached", "reason", err)
+	}
+}

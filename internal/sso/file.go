@@ -1,0 +1,103 @@
+package sso
+
+import (
+	"context"
+	"crypto/sha1"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"mysql-secret-store-rds/internal/disk"
+	"mysql-secret-store-rds/internal/profiles"
+)
+
+// File returns the path of a session's token, as the AWS CLI and the SDKs have it: it is named after
+// the session or, without one, the start URL.
+func File(s profiles.SSOSession) string {
+	key := s.Name
+	if key == "" {
+		key = s.StartURL
+	}
+	sum := sha1.Sum([]byte(key))
+	return filepath.Join(disk.Home(), ".aws", "sso", "cache", hex.EncodeToString(sum[:])+".json")
+}
+
+// tokenFile is a session's token as the AWS CLI and the SDKs keep it.
+type tokenFile struct {
+	StartURL              string `json:"startUrl"`
+	Region                string `json:"region"`
+	AccessToken           string `json:"accessToken"`
+	ExpiresAt             string `json:"expiresAt"`
+	ClientID              string `json:"clientId"`
+	ClientSecret          string `json:"clientSecret"`
+	RegistrationExpiresAt string `json:"registrationExpiresAt"`
+	RefreshToken          string `json:"refreshToken,omitempty"`
+}
+
+// read returns a session's token and when it ends; the zero time when there is none, or none that can
+// be read.
+func read(path string) (token tokenFile, ends time.Time) {
+	text, err := os.ReadFile(path)
+	if err != nil || json.Unmarshal(text, &token) != nil {
+		return tokenFile{}, time.Time{}
+	}
+	ends, _ = time.Parse(time.RFC3339, token.ExpiresAt)
+	return token, ends
+}
+
+// Until returns when the token in a file ends; the zero time when there is none.
+func Until(path string) time.Time {
+	_, ends := read(path)
+	return ends
+}
+
+// NeedsRefresh reports whether the SDK would refresh the token in a file before it uses it. One that
+// isn't there needs none: it is the SDK's to say that there is no session.
+func NeedsRefresh(path string) bool {
+	token, ends := read(path)
+	return token.RefreshToken != "" && !ends.IsZero() && time.Now().After(ends)
+}
+
+// lockFile is the one lock of a token's file, for logins and refreshes.
+func lockFile(path string) string { return disk.LockFile(path) }
+
+// LockRefresh keeps others from refreshing or replacing the token in a file: AWS takes a refresh token
+// once, so that whoever comes second would have to log in again. The lock is not needed, and unlock is
+// nil, when another process has refreshed it meanwhile.
+func LockRefresh(ctx context.Context, path string) (unlock func(), err error) {
+	return disk.Lock(ctx, lockFile(path), patience(ctx), func() bool { return !NeedsRefresh(path) })
+}
+
+func patience(ctx context.Context) time.Duration {
+	if end, ok := ctx.Deadline(); ok {
+		return time.Until(end)
+	}
+	return time.Minute
+}
+
+// lockWait is how long a new token waits for a refresh that is under way. A person has just allowed
+// it: after that it is written all the same, since whoever holds the lock may have been stopped.
+const lockWait = 30 * time.Second
+
+// write puts a new token in its place, for this user alone.
+func write(ctx context.Context, path string, token tokenFile) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("keep the SSO token: %w", err)
+	}
+	waiting, cancel := context.WithTimeout(ctx, lockWait)
+	defer cancel()
+	if unlock, err := disk.Mutex(waiting, lockFile(path)); err == nil {
+		defer unlock()
+	}
+	data, err := json.Marshal(token)
+	if err == nil {
+		err = disk.Write(path, data)
+	}
+	if err != nil {
+		return fmt.Errorf("keep the SSO token: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,139 @@
+// Package sso begins sessions of IAM Identity Center (SSO) by the device flow, and keeps their tokens
+// where the AWS SDKs and the AWS CLI look for them.
+package sso
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssooidc"
+	"github.com/aws/aws-sdk-go-v2/service/ssooidc/types"
+
+	"mysql-secret-store-rds/internal/about"
+	"mysql-secret-store-rds/internal/profiles"
+)
+
+// Verification is what a person needs to allow the login in a browser.
+type Verification struct {
+	Code        string // to compare, or to type
+	URL         string // where to type it
+	CompleteURL string // the same with the code in it
+	Expires     time.Time
+}
+
+const (
+	deviceGrant  = "urn:ietf:params:oauth:grant-type:device_code"
+	refreshGrant = "refresh_token"
+	// defaultScope lets a session list accounts and get their roles' credentials.
+	defaultScope = "sso:account:access"
+	// defaultInterval is RFC 8628's, for a server that names none.
+	defaultInterval = 5 * time.Second
+	// answer is how long AWS may take for an answer.
+	answer = 30 * time.Second
+)
+
+// ErrDenied is a person who said no in the browser, ErrCodeExpired one who said nothing.
+var (
+	ErrDenied      = errors.New("the login was refused in the browser")
+	ErrCodeExpired = errors.New("the code was not confirmed in time")
+)
+
+// Login begins a session: it asks show to bring the verification before a person, waits until that is
+// allowed, and writes the token's file. It returns the time at which the token ends. It ends when ctx
+// does; other errors are [ErrDenied], [ErrCodeExpired] and the SDK's.
+func Login(ctx context.Context, cfg aws.Config, s profiles.SSOSession, show func(Verification) error) (expires time.Time, err error) {
+	client := ssooidc.NewFromConfig(cfg, func(o *ssooidc.Options) { o.Region = s.Region })
+	asking, cancel := context.WithTimeout(ctx, answer)
+	defer cancel()
+	registered, err := register(asking, client, s)
+	if err != nil {
+		return time.Time{}, err
+	}
+	device, err := client.StartDeviceAuthorization(asking, &ssooidc.StartDeviceAuthorizationInput{
+		ClientId: registered.ClientId, ClientSecret: registered.ClientSecret, StartUrl: aws.String(s.StartURL),
+	})
+	if err != nil {
+		return time.Time{}, fmt.Errorf("begin the SSO login: %w", err)
+	}
+	end := time.Now().Add(time.Duration(device.ExpiresIn) * time.Second)
+	err = show(Verification{
+		Code: aws.ToString(device.UserCode), URL: aws.ToString(device.VerificationUri),
+		CompleteURL: aws.ToString(device.VerificationUriComplete), Expires: end,
+	})
+	if err != nil {
+		return time.Time{}, err
+	}
+	interval := time.Duration(device.Interval) * time.Second
+	if interval == 0 {
+		interval = defaultInterval
+	}
+	token, err := poll(ctx, client, &ssooidc.CreateTokenInput{
+		ClientId: registered.ClientId, ClientSecret: registered.ClientSecret,
+		DeviceCode: device.DeviceCode, GrantType: aws.String(deviceGrant),
+	}, interval, end)
+	if err != nil {
+		return time.Time{}, err
+	}
+	expires = time.Now().Add(time.Duration(token.ExpiresIn) * time.Second).UTC()
+	// What a person has allowed is kept also when they lose patience now.
+	return expires, write(context.WithoutCancel(ctx), File(s), tokenFile{
+		StartURL: s.StartURL, Region: s.Region, AccessToken: aws.ToString(token.AccessToken), ExpiresAt: expires.Format(time.RFC3339),
+		ClientID: aws.ToString(registered.ClientId), ClientSecret: aws.ToString(registered.ClientSecret),
+		RegistrationExpiresAt: time.Unix(registered.ClientSecretExpiresAt, 0).UTC().Format(time.RFC3339),
+		RefreshToken:          aws.ToString(token.RefreshToken),
+	})
+}
+
+// register makes this program a client of the session's.
+func register(ctx context.Context, client *ssooidc.Client, s profiles.SSOSession) (*ssooidc.RegisterClientOutput, error) {
+	in := &ssooidc.RegisterClientInput{ClientName: aws.String(about.Name), ClientType: aws.String("public")}
+	if s.Name != "" {
+		// Only with a scope is the token one that can be refreshed.
+		in.GrantTypes = []string{deviceGrant, refreshGrant}
+		if in.Scopes = s.Scopes; len(s.Scopes) == 0 {
+			in.Scopes = []string{defaultScope}
+		}
+	}
+	out, err := client.RegisterClient(ctx, in)
+	if err != nil {
+		return nil, fmt.Errorf("register with SSO: %w", err)
+	}
+	return out, nil
+}
+
+// poll asks until the login is allowed, refused or too late (RFC 8628, section 3.5).
+func poll(ctx context.Context, client *ssooidc.Client, ask *ssooidc.CreateTokenInput, interval time.Duration, end time.Time) (*ssooidc.CreateTokenOutput, error) {
+	for time.Now().Before(end) {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(interval):
+		}
+		asking, cancel := context.WithTimeout(ctx, answer)
+		token, err := client.CreateToken(asking, ask)
+		cancel()
+		var (
+			pending *types.AuthorizationPendingException
+			slower  *types.SlowDownException
+			expired *types.ExpiredTokenException
+			denied  *types.AccessDeniedException
+		)
+		switch {
+		case err == nil:
+			return token, nil
+		case errors.As(err, &pending):
+		case errors.As(err, &slower):
+			interval += 5 * time.Second
+		case errors.As(err, &expired):
+			return nil, ErrCodeExpired
+		case errors.As(err, &denied):
+			return nil, ErrDenied
+		default:
+			return nil, fmt.Errorf("finish the SSO login: %w", err)
+		}
+	}
+	return nil, ErrCodeExpired
+}
