@@ -34,6 +34,7 @@ var beside = map[string]string{
 	"credentials sso": "one process refreshes a session's token",
 	"doctor discover": "it asks RDS about one server",
 	"doctor password": "it signs a token to try",
+	"doctor setup":    "setup knows what stands beside each Shell",
 	"shell early":     "which has read the request already",
 }
 

@@ -208,18 +208,25 @@ func environ(ts *testscript.TestScript) []string {
 	return env
 }
 
-// shell [-old] [-in FILE] get|store|erase|list|version [URL|TYPE [PASSWORD]] calls the program as
-// MySQL Shell does, as 9.4 or, with -old, as 8.0. Its stdout is what the Shell reads.
+// shell [-old] [-in FILE] [-no-flock ERRNO] get|store|erase|list|version [URL|TYPE [PASSWORD]] calls the
+// program as MySQL Shell does, as 9.4 or, with -old, as 8.0. Its stdout is what the Shell reads. With
+// -no-flock flock(2) fails, as on a file system that has no locks.
 func cmdShell(ts *testscript.TestScript, neg bool, args []string) {
 	b := bedOf(ts)
 	sh := b.shell(environ(ts))
 	var input []byte
+	var noFlock syscall.Errno
 	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
 		switch {
 		case args[0] == "-old":
 			sh.Before94 = true
 		case args[0] == "-in" && len(args) > 1:
 			input = []byte(ts.ReadFile(args[1]))
+			args = args[1:]
+		case args[0] == "-no-flock" && len(args) > 1:
+			if noFlock = flockErrors[args[1]]; noFlock == 0 {
+				ts.Fatalf("unknown error %s", args[1])
+			}
 			args = args[1:]
 		default:
 			ts.Fatalf("unknown flag %s", args[0])
@@ -237,13 +244,25 @@ func cmdShell(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
-	reply, err := sh.Call(ctx, command, input)
+	var reply testbed.Reply
+	var err error
+	call := func() { reply, err = sh.Call(ctx, command, input) }
+	if noFlock == 0 {
+		call()
+	} else {
+		ts.Check(testbed.WithoutFlock(noFlock, call))
+	}
 	ts.Check(err)
 	fmt.Fprintln(ts.Stdout(), reply.Output)
 	ts.Setenv("status", strconv.Itoa(reply.ExitCode))
 	if neg != (reply.ExitCode != 0) {
 		ts.Fatalf("exit code %d: %s", reply.ExitCode, reply.Output)
 	}
+}
+
+// flockErrors are what flock(2) may say where there are no locks.
+var flockErrors = map[string]syscall.Errno{
+	"ENOSYS": syscall.ENOSYS, "EOPNOTSUPP": syscall.EOPNOTSUPP, "ENOLCK": syscall.ENOLCK, "EINVAL": syscall.EINVAL,
 }
 
 // login [-old] URL does what the Shell does to connect, to the RDS-like server.

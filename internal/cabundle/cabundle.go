@@ -2,6 +2,7 @@
 package cabundle
 
 import (
+	"context"
 	"crypto/x509"
 	_ "embed"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"mysql-secret-store-rds/internal/disk"
 )
@@ -38,16 +40,19 @@ func Pool() *x509.CertPool {
 	return pool
 }
 
-// Covers says whether the bundle has the authority of the RDS servers in a region. It has none for
-// partitions other than aws, nor for the regions that came after 2022. An RDS Proxy is another matter: its
-// certificate comes from AWS Certificate Manager, whose roots, also in the bundle, hold for every region of aws.
+// Covers reports whether the bundle has the authority of the RDS servers in a region. It has none
+// for partitions other than aws, nor for the regions that came after 2022. An RDS Proxy is another
+// matter: its certificate comes from AWS Certificate Manager, whose roots, also in the bundle, hold
+// for every region of aws.
 func Covers(partition, region string) bool {
 	// "Beta us-east-1" has an authority, and is no region.
-	return partition == "aws" && !strings.Contains(region, " ") && strings.Contains(bundle, "\n# Amazon RDS "+region+" Root CA ")
+	return partition == "aws" && !strings.Contains(region, " ") &&
+		strings.Contains(bundle, "\n# Amazon RDS "+region+" Root CA ")
 }
 
-// Path returns where the bundle is kept for other programs: rds-ca-bundle.pem in [disk.ConfigDir]. It isn't in the cache folder, as people name it in
-// files of their own, which have to outlast a cleaned cache.
+// Path is where the bundle is kept for other programs: rds-ca-bundle.pem in [disk.ConfigDir]. It
+// isn't in the cache folder, as people name it in files of their own, which have to outlast a
+// cleaned cache.
 func Path() (string, error) {
 	dir, err := disk.ConfigDir()
 	if err != nil {
@@ -66,6 +71,9 @@ func Write(path string) error {
 	return nil
 }
 
+// lockWait is much longer than another process takes to write the file.
+const lockWait = 5 * time.Second
+
 func write(path string) error {
 	// A device or a pipe would be replaced, too.
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
@@ -76,32 +84,23 @@ func write(path string) error {
 	if holds(path) {
 		return nil
 	}
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	// A name of its own for each caller: several may be at it, and no one has to wait.
-	f, err := os.CreateTemp(dir, filepath.Base(path)+".*.tmp")
+	ctx, cancel := context.WithTimeout(context.Background(), lockWait)
+	defer cancel()
+	unlock, err := disk.Mutex(ctx, disk.LockFile(path))
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(bundle)
-	err = errors.Join(err, f.Chmod(0o644), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err == nil {
+	defer unlock()
+	if holds(path) { // another process has just written it
 		return nil
 	}
-	err = errors.Join(err, os.Remove(f.Name()))
-	// Windows renames nothing over a file that somebody reads, such as another caller who has just written it.
-	if holds(path) {
-		return nil
-	}
-	return err
+	return disk.Replace(path, []byte(bundle), 0o644)
 }
 
-// holds says whether path is a file with the bundle.
+// holds reports whether path is a file with the bundle.
 func holds(path string) bool {
 	info, err := os.Stat(path)
 	if err != nil || !info.Mode().IsRegular() || info.Size() != int64(len(bundle)) {

@@ -20,10 +20,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"mysql-secret-store-rds/internal/disk"
 )
 
-// made is the day on which rds.pem was made. What it holds is checked as of then: the same code must
-// not fail because years have passed.
+// made is the day on which rds.pem was made. What it holds is checked as of then: the same code
+// must not fail because years have passed.
 var made = time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC)
 
 // regions are those with authorities in the package, three each.
@@ -403,6 +405,31 @@ func TestWriteTogether(t *testing.T) {
 		})
 	}
 	all.Wait()
+	holdsBundle(t, file)
+}
+
+// TestWriteWaits: one writes at a time, and removes what one that was killed has left.
+func TestWriteWaits(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "rds.pem")
+	if err := os.WriteFile(disk.Temporary(file), []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	unlock, err := disk.TryMutex(disk.LockFile(file))
+	if err != nil || unlock == nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error)
+	go func() { ended <- Write(file) }()
+	select {
+	case err := <-ended:
+		t.Errorf("it didn't wait: %v", err)
+	case <-time.After(50 * time.Millisecond):
+		unlock()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
 	holdsBundle(t, file)
 }
 

@@ -269,17 +269,36 @@ func (s Store) each(ext string, do func(path string) error) (problems []error) {
 	return problems
 }
 
-// Lock makes the caller the only process that signs for a Server URL; see [disk.Lock].
+// Lock makes the caller the only process that signs for a Server URL; see [disk.Flight].
 func (s Store) Lock(ctx context.Context, serverURL string, ready func() bool) (unlock func(), err error) {
-	return s.lock(ctx, serverURL, maxWait, ready)
+	return s.flight(ctx, serverURL, maxWait, ready)
 }
 
-func (s Store) lock(ctx context.Context, key string, patience time.Duration, ready func() bool) (unlock func(), err error) {
-	if s.dir == "" {
-		return nil, errors.New("no place for the cache")
-	}
-	if err := disk.MakeDir(s.dir, isOurs); err != nil {
+// LockCredentials makes the caller the only process that obtains the credentials of a key; see
+// [disk.Flight].
+func (s Store) LockCredentials(ctx context.Context, key string, patience time.Duration, ready func() bool) (unlock func(), err error) {
+	return s.flight(ctx, key, patience, ready)
+}
+
+func (s Store) flight(ctx context.Context, key string, patience time.Duration, ready func() bool) (unlock func(), err error) {
+	if err := s.makeDir(); err != nil {
 		return nil, err
 	}
-	return disk.Lock(ctx, s.path(key, lockExt), patience, ready)
+	return disk.Flight(ctx, s.path(key, lockExt), patience, ready)
+}
+
+// TryLock takes the lock of a Server URL or of the credentials of a key. Unlock is nil when another
+// process has it: what that one keeps is as good.
+func (s Store) TryLock(key string) (unlock func(), err error) {
+	if err := s.makeDir(); err != nil {
+		return nil, err
+	}
+	return disk.TryMutex(s.path(key, lockExt))
+}
+
+func (s Store) makeDir() error {
+	if s.dir == "" {
+		return errors.New("no place for the cache")
+	}
+	return disk.MakeDir(s.dir, isOurs)
 }

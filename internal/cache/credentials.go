@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -122,14 +121,15 @@ func (s Store) Checked(key string) time.Time {
 	return at
 }
 
-// SetChecked notes that AWS said so at a time.
-func (s Store) SetChecked(ctx context.Context, key string, at time.Time) error {
+// SetChecked notes that AWS said so at a time, unless another process is at work on what the key stands
+// for.
+func (s Store) SetChecked(key string, at time.Time) error {
 	data, err := json.Marshal(at)
 	if err != nil {
 		return err
 	}
-	unlock, err := s.lock(ctx, key, 0, func() bool { return true })
-	if err != nil || unlock == nil { // or another process is noting it
+	unlock, err := s.TryLock(key)
+	if err != nil || unlock == nil {
 		return err
 	}
 	defer unlock()
@@ -194,10 +194,4 @@ func (s Store) DropProfile(name string) (tokens, credentials int, err error) {
 		credentials++
 	}
 	return tokens, credentials, nil
-}
-
-// LockCredentials makes the caller the only process that obtains the credentials of a key; see
-// [disk.Lock].
-func (s Store) LockCredentials(ctx context.Context, key string, patience time.Duration, ready func() bool) (unlock func(), err error) {
-	return s.lock(ctx, key, patience, ready)
 }

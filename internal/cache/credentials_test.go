@@ -157,7 +157,7 @@ func TestChecked(t *testing.T) {
 		t.Errorf("checked at %v", at)
 	}
 	now := time.Now()
-	if err := s.SetChecked(t.Context(), "k1", now); err != nil {
+	if err := s.SetChecked("k1", now); err != nil {
 		t.Fatal(err)
 	}
 	if at := s.Checked("k1"); !at.Equal(now) {

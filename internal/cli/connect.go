@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -20,6 +19,7 @@ import (
 	"mysql-secret-store-rds/internal/password"
 	"mysql-secret-store-rds/internal/resolve"
 	"mysql-secret-store-rds/internal/server"
+	"mysql-secret-store-rds/internal/setup"
 	"mysql-secret-store-rds/internal/term"
 )
 
@@ -79,24 +79,31 @@ func (c *console) connect(ctx context.Context, words []string, user string, extr
 	if err != nil {
 		return cannot(err, clients[0], u, res)
 	}
-	if client.Kind == connect.Shell && !beside(client.Path) {
-		warn(c.stderr, fmt.Sprintf("there is no %s beside %s, which will not find it: run: %s setup", about.Name, client.Path, about.Name))
+	if client.Kind == connect.Shell {
+		c.warnOfHelper(client.Path)
 	}
 	u.Port = s.Port
 	if onlyPrint {
 		c.printCommand(args, secretly, u)
 		return nil
 	}
+	return c.become(ctx, args, secretly, u, s.Host)
+}
+
+// become counts the connection and becomes the client. A token for u that is not MySQL Shell's to
+// ask for goes into the environment.
+func (c *console) become(ctx context.Context, args []string, secretly bool, u server.URL, host string) error {
 	env := os.Environ()
 	if secretly {
 		e, err := c.token(ctx, "connect", u.String())
 		if err != nil {
 			return err
 		}
-		env = append(slices.DeleteFunc(env, func(v string) bool { return strings.HasPrefix(v, "MYSQL_PWD=") }), "MYSQL_PWD="+e.Token.Reveal())
+		env = slices.DeleteFunc(env, func(v string) bool { return strings.HasPrefix(v, "MYSQL_PWD=") })
+		env = append(env, "MYSQL_PWD="+e.Token.Reveal())
 	}
-	if path, err := usesFile(); err == nil {
-		if err := connect.Count(ctx, path, s.Host); err != nil {
+	if path, err := connect.UsesPath(); err == nil {
+		if err := connect.Count(ctx, path, host); err != nil {
 			c.log.Warn("connection not counted", "reason", err)
 		}
 	}
@@ -139,7 +146,8 @@ func (c *console) connection(u server.URL, res resolve.Resolution, cfg *config.C
 
 const getShell = "install MySQL Shell, or add its folder to PATH"
 
-// command returns the command of the first client that can connect to the server; the error is the first one's.
+// command returns the command of the first client that can connect to the server; the error is the
+// first one's.
 func command(clients []connect.Client, s connect.Server) (client connect.Client, args []string, secretly bool, err error) {
 	for _, client := range clients {
 		args, secretly, e := client.Command(s)
@@ -172,17 +180,16 @@ func cannot(err error, client connect.Client, u server.URL, res resolve.Resoluti
 	return p.With(advice.Say(getShell))
 }
 
-// beside reports whether a MySQL Shell finds this program: in the folder of its own binary, links followed.
-func beside(shell string) bool {
-	if real, err := filepath.EvalSymlinks(shell); err == nil {
-		shell = real
+// warnOfHelper tells of a MySQL Shell that will not find this program.
+func (c *console) warnOfHelper(shell string) {
+	sys, err := here(nil)
+	if err != nil {
+		return
 	}
-	helper := filepath.Join(filepath.Dir(shell), about.Name)
-	if strings.EqualFold(filepath.Ext(shell), ".exe") {
-		helper += ".exe"
+	switch sys.Beside(setup.ShellAt(shell)).State {
+	case setup.Absent, setup.Dangling, setup.Forbidden, setup.Unknown:
+		warn(c.stderr, fmt.Sprintf("there is no %s beside %s, which will not find it: run: %s setup", about.Name, shell, about.Name))
 	}
-	_, err := os.Stat(helper)
-	return err == nil
 }
 
 func (c *console) printCommand(args []string, secretly bool, u server.URL) {
@@ -193,18 +200,14 @@ func (c *console) printCommand(args []string, secretly bool, u server.URL) {
 	fmt.Fprintln(c.stdout, line)
 }
 
-// self is what to type for this program: its name, or its path where the name leads to another one or nowhere.
+// self is what to type for this program: its name, or its path where the name leads to another one
+// or nowhere.
 func self() string {
 	binary, err := os.Executable()
 	if err != nil || connect.OnPath(about.Name, binary) {
 		return about.Name
 	}
 	return binary
-}
-
-func usesFile() (string, error) {
-	path, err := inventory.Path()
-	return filepath.Join(filepath.Dir(path), "uses.json"), err
 }
 
 // chooseServer returns the Server URL to connect to.
@@ -314,7 +317,7 @@ func loginName(u server.URL, cfg *config.Config) string {
 
 // byUse puts the servers that were connected to most first.
 func byUse(servers []inventory.Server) []inventory.Server {
-	path, err := usesFile()
+	path, err := connect.UsesPath()
 	if err != nil {
 		return servers
 	}

@@ -42,7 +42,8 @@ authentication, TCP, TLS, and a login with a token; where that is refused, it sa
 Each line is ok, warn (something to know, or that can't be told) or fail; below it stands what to type, or to paste, to mend it. It asks AWS, DNS and the
 server, and changes nothing.
 Exit codes: 0 when nothing failed, 1 when something did.`,
-		Example:           "  mysql-secret-store-rds doctor\n  mysql-secret-store-rds doctor dba@orders.cluster-abcdefghijkl.eu-west-1.rds.amazonaws.com:3306",
+		Example: "  mysql-secret-store-rds doctor\n" +
+			"  mysql-secret-store-rds doctor dba@orders.cluster-abcdefghijkl.eu-west-1.rds.amazonaws.com:3306",
 		ValidArgsFunction: completeServers,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			found := &findings{w: c.stdout, asJSON: asJSON, colour: colours(c.stdout.File)}
@@ -164,7 +165,8 @@ func (c *console) doctor(ctx context.Context, shells []string, typed string, fou
 	}
 	found.heading("Server " + typed)
 	if err != nil {
-		found.add(doctor.Finding{Name: "target", Status: doctor.Warn, Text: "not checked: the configuration can't be read"})
+		const text = "not checked: the configuration can't be read"
+		found.add(doctor.Finding{Name: "target", Status: doctor.Warn, Text: text})
 		return nil
 	}
 	if err := c.checkServer(ctx, u, cfg, found.add); err != nil {
@@ -215,10 +217,12 @@ func (c *console) installation(ctx context.Context, sys setup.System, file stamp
 	in.Shells = make([]doctor.Shell, len(found))
 	var wg sync.WaitGroup
 	for i, sh := range found { // one that hangs is waited for once
-		wg.Go(func() { in.Shells[i] = doctor.Shell{Path: sh.Path, Version: sys.Version(ctx, sh.Path)} })
+		wg.Go(func() {
+			helper := sys.Identify(ctx, sys.Beside(sh))
+			in.Shells[i] = doctor.Shell{Path: sh.Path, Version: sys.Version(ctx, sh.Path), Helper: helper}
+		})
 	}
 	wg.Wait()
-	in.Version = func(path string) string { return sys.Version(ctx, path) }
 	in.Helper, in.OptionsErr = sys.Helper()
 	if helper := os.Getenv(setup.EnvHelper); helper != "" {
 		in.Helper, in.Variable, in.OptionsErr = helper, setup.EnvHelper, nil
@@ -238,7 +242,8 @@ func (c *console) installation(ctx context.Context, sys setup.System, file stamp
 	return in
 }
 
-// calledAs is the path that MySQL Shell calls this program by: its folder is the first in which the other helper is looked for.
+// calledAs is the path that MySQL Shell calls this program by: its folder is the first in which the
+// other helper is looked for.
 func (c *console) calledAs(shells []setup.Shell) string {
 	if len(shells) > 0 {
 		return filepath.Join(shells[0].Dir, about.Name)
@@ -276,8 +281,8 @@ func (c *console) checkServer(ctx context.Context, u server.URL, cfg *config.Con
 	return nil
 }
 
-// trusted gives the authorities that a server's certificate may be of: those of the configuration's file, or the embedded
-// ones, which are not for every region.
+// trusted returns the authorities that a server's certificate may be of: those of the
+// configuration's file, or the embedded ones, which are not for every region.
 func trusted(res resolve.Resolution) (pool *x509.CertPool, file string, known bool, err error) {
 	file = res.Client.SSLCA
 	if file == "" {

@@ -36,9 +36,10 @@ It shows what it would do, and asks. What needs root is left to you, as a comman
 broke. --undo takes back what it did, as far as nobody has changed it since: the helper from before included.
 
 Exit codes: 0 when nothing failed, also when some is left to you; 1 when something failed, or you said no.`,
-		Example: "  mysql-secret-store-rds setup --dry-run\n  mysql-secret-store-rds setup --yes\n  mysql-secret-store-rds setup --undo",
-		Args:    noArguments,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return c.setup(cmd.Context(), root, f) },
+		Example: "  mysql-secret-store-rds setup --dry-run\n  mysql-secret-store-rds setup --yes\n" +
+			"  mysql-secret-store-rds setup --undo",
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.setup(cmd.Context(), root, f) },
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&f.yes, "yes", false, "do it without asking")
@@ -68,11 +69,12 @@ func (c *console) setup(ctx context.Context, root *cobra.Command, f setupFlags) 
 		return err
 	}
 	if user := os.Getenv("SUDO_USER"); user != "" && user != "root" && os.Geteuid() == 0 {
-		warn(c.stderr, fmt.Sprintf("this runs as root, by sudo: the files that it writes in %s will be root's. Run it as %s instead; what needs root is printed then",
-			os.Getenv("HOME"), user))
+		warn(c.stderr, fmt.Sprintf("this runs as root, by sudo: the files that it writes in %s will be root's. "+
+			"Run it as %s instead; what needs root is printed then", os.Getenv("HOME"), user))
 	}
 	if len(plan.Shells) == 0 && !f.undo {
-		warn(c.stderr, "no MySQL Shell found on PATH or in the usual places: name one with --shell, or run setup again when there is one")
+		warn(c.stderr, "no MySQL Shell found on PATH or in the usual places: name one with --shell, "+
+			"or run setup again when there is one")
 	}
 	steps := planned(plan)
 	if !f.json {
@@ -145,7 +147,7 @@ type setupStep struct {
 	Error string `json:"error,omitempty"`
 }
 
-// has says whether something has become of a step.
+// has reports whether something has become of a step.
 func has(steps []setupStep, state string) bool {
 	return slices.ContainsFunc(steps, func(s setupStep) bool { return s.State == state })
 }
@@ -198,7 +200,7 @@ func (c *console) agreed(ctx context.Context, f setupFlags) error {
 	return nil
 }
 
-// apply carries out the plan, and gives the steps with what became of them.
+// apply carries out the plan, and returns the steps with what became of them.
 func (c *console) apply(plan setup.Plan, steps []setupStep, quiet bool) []setupStep {
 	at := 0
 	err := plan.Apply(func(_ setup.Step, err error) {
@@ -227,7 +229,8 @@ func (c *console) apply(plan setup.Plan, steps []setupStep, quiet bool) []setupS
 func (c *console) afterSetup(plan setup.Plan, steps []setupStep, f setupFlags) {
 	switch {
 	case f.undo && len(steps) == 0:
-		fmt.Fprintln(c.stdout, "There is nothing to undo: setup has noted nothing, and no MySQL Shell that was found has a link to this program.")
+		fmt.Fprintln(c.stdout, "There is nothing to undo: setup has noted nothing, "+
+			"and no MySQL Shell that was found has a link to this program.")
 	case has(steps, stepOpen): // --dry-run
 		fmt.Fprintln(c.stdout, "\nNothing was changed (--dry-run).")
 	case has(steps, stepFailed):

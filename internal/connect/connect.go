@@ -5,11 +5,12 @@ package connect
 import (
 	"context"
 	"errors"
-	"os"
 	"os/exec"
 	"strconv"
 	"strings"
 	"time"
+
+	"mysql-secret-store-rds/internal/disk"
 )
 
 // Kind is a client program.
@@ -30,7 +31,8 @@ type Client struct {
 // ErrNoClient is a machine with none of the client programs.
 var ErrNoClient = errors.New("neither mysqlsh nor mariadb nor mysql is on PATH")
 
-// Find gives MySQL Shell, or else the other client programs on PATH; it is [ErrNoClient] that there are none.
+// Find returns MySQL Shell, or else the other client programs on PATH; it is [ErrNoClient] that
+// there are none.
 func Find() ([]Client, error) {
 	var found []Client
 	for _, c := range []struct {
@@ -55,15 +57,10 @@ func Find() ([]Client, error) {
 	return found, nil
 }
 
-// OnPath says whether a name leads to a program when it is typed.
+// OnPath reports whether a name leads to a program when it is typed.
 func OnPath(name, program string) bool {
 	found, err := exec.LookPath(name)
-	if err != nil {
-		return false
-	}
-	one, err1 := os.Stat(found)
-	other, err2 := os.Stat(program)
-	return err1 == nil && err2 == nil && os.SameFile(one, other)
+	return err == nil && disk.SameFile(found, program)
 }
 
 // isMariaDB asks a program called mysql who it is.
@@ -96,21 +93,22 @@ type Server struct {
 var (
 	// ErrSSH is a server behind an SSH tunnel, for a client that opens none.
 	ErrSSH = errors.New("only MySQL Shell opens SSH tunnels")
-	// ErrUnverified is a server whose certificate has another name than the one to connect to. MariaDB's client checks
-	// both or nothing: without --ssl-verify-server-cert it goes on in clear when the server offers no TLS.
+	// ErrUnverified is a server whose certificate has another name than the one to connect to.
+	// MariaDB's client checks both or nothing: without --ssl-verify-server-cert it goes on in clear
+	// when the server offers no TLS.
 	ErrUnverified = errors.New("MariaDB's client can't verify a server by another name than its own")
 	// ErrNoTokens is a server that has a password: only MySQL Shell asks another helper for it.
 	ErrNoTokens = errors.New("only MySQL Shell asks another helper for a password")
 )
 
-// Command gives the arguments, the program's path first. No argument is a secret: MySQL Shell asks
-// its credential helper for the token, the other clients read it from the environment variable
-// MYSQL_PWD (secretly is true then). What the client can't do, or not safely, is an error. Options: MySQL
-// Shell 8.0 guide, "mysqlsh - The MySQL Shell"; MariaDB's and MySQL's client manuals.
+// Command returns the arguments, the program's path first. No argument is a secret: MySQL Shell
+// asks its credential helper for the token, the other clients read it from the environment variable
+// MYSQL_PWD (secretly is true then). What the client can't do, or not safely, is an error. Options:
+// MySQL Shell 8.0 guide, "mysqlsh - The MySQL Shell"; MariaDB's and MySQL's client manuals.
 func (c Client) Command(s Server) (args []string, secretly bool, err error) {
 	args = []string{c.Path}
 	if c.Kind != Shell {
-		// Only the first argument may be this one; what ~/.my.cnf has for other servers doesn't fit.
+		// Only the first argument may be this one; ~/.my.cnf is for other servers.
 		args = append(args, "--no-defaults")
 	}
 	switch {

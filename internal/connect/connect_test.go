@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -142,6 +143,25 @@ func TestUses(t *testing.T) {
 	}
 	count("c")
 	if d := cmp.Diff(Uses{"c": 1}, ReadUses(path)); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestCountTogether: connections that are opened at once are all counted.
+func TestCountTogether(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "uses.json")
+	const connections = 20
+	var all sync.WaitGroup
+	for range connections {
+		all.Go(func() {
+			if err := Count(t.Context(), path, "a"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if d := cmp.Diff(Uses{"a": connections}, ReadUses(path)); d != "" {
 		t.Error(d)
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"os/exec"
 )
 
-// Become runs a program with these streams, and gives its exit code: Windows has no way to become another
-// program.
+// Become runs a program with these streams, and returns its exit code: Windows has no way to become
+// another program.
 func Become(args, env []string, stdin, stdout, stderr *os.File) (exitCode int, err error) {
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = env

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -17,6 +18,15 @@ type Uses map[string]int
 // maxUses bounds the file; ten thousand hosts have room.
 const maxUses = 1 << 20
 
+// UsesPath is the user's counts: uses.json in [disk.ConfigDir].
+func UsesPath() (string, error) {
+	dir, err := disk.ConfigDir()
+	if err != nil {
+		return "", fmt.Errorf("no place for the counts: %w", err)
+	}
+	return filepath.Join(dir, "uses.json"), nil
+}
+
 // ReadUses reads the counts. None, and a file that can't be trusted, are no uses.
 func ReadUses(path string) Uses {
 	uses := Uses{}
@@ -27,13 +37,17 @@ func ReadUses(path string) Uses {
 	return uses
 }
 
-// Count counts a connection to host. Two at once may be counted as one.
+// countWait is how long a connection may be held up by others that are counted.
+const countWait = 5 * time.Second
+
+// Count counts a connection to host.
 func Count(ctx context.Context, path, host string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	lock := disk.LockFile(path)
-	unlock, err := disk.Lock(ctx, lock, time.Second, func() bool { return false })
+	ctx, cancel := context.WithTimeout(ctx, countWait)
+	defer cancel()
+	unlock, err := disk.Mutex(ctx, disk.LockFile(path))
 	if err != nil {
 		return err
 	}

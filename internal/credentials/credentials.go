@@ -314,7 +314,7 @@ func (p *Provider) renew(ctx context.Context) (aws.Credentials, error) {
 		return aws.Credentials{}, err
 	}
 	if creds.CanExpire && creds.SessionToken != "" {
-		p.keep(ctx, creds, unlock != nil)
+		p.keep(creds, unlock != nil)
 	}
 	return creds, nil
 }
@@ -337,11 +337,11 @@ func patience(ctx context.Context) time.Duration {
 	return time.Minute
 }
 
-func (p *Provider) keep(ctx context.Context, c aws.Credentials, locked bool) {
+func (p *Provider) keep(c aws.Credentials, locked bool) {
 	if !locked {
-		unlock, err := p.Store.LockCredentials(ctx, p.key, 0, func() bool { return true })
+		unlock, err := p.Store.TryLock(p.key)
 		if err != nil || unlock == nil {
-			return // another process is at it: what that one keeps is as good
+			return
 		}
 		defer unlock()
 	}

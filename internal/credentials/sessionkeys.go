@@ -69,7 +69,7 @@ func (p *Provider) checkSessionKeys(ctx context.Context, l *loaded) error {
 	}
 	if err != nil {
 		p.Log.Warn("session keys used unchecked", "reason", p.explain(ctx, err))
-	} else if err := p.Store.SetChecked(ctx, p.key, time.Now()); err != nil {
+	} else if err := p.Store.SetChecked(p.key, time.Now()); err != nil {
 		p.Log.Warn("session keys will be checked again", "reason", err)
 	}
 	return nil

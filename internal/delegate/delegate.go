@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"mysql-secret-store-rds/internal/advice"
+	"mysql-secret-store-rds/internal/disk"
 )
 
 // prefix is how every credential helper's file name begins.
@@ -62,13 +63,21 @@ func (e *Error) Choose() advice.Action {
 type Helper struct{ Path string }
 
 // Name is the helper's name without the common prefix.
-func (h Helper) Name() string {
-	return strings.TrimPrefix(strings.TrimSuffix(filepath.Base(h.Path), ".exe"), prefix)
+func (h Helper) Name() string { return short(h.Path) }
+
+// Name returns the name of the helper that a setting means on a platform (a GOOS): a path means
+// what its file's name says.
+func Name(setting, goos string) string {
+	if name := short(setting); name != "default" {
+		return name
+	}
+	return platform(goos)
 }
 
-// Platform is the name of the helper that MySQL Shell uses by default on this platform.
-func Platform() string {
-	switch runtime.GOOS {
+// platform returns the name of the helper that MySQL Shell uses by default (MySQL Shell guide,
+// "Pluggable Password Store").
+func platform(goos string) string {
+	switch goos {
 	case "windows":
 		return "windows-credential"
 	case "darwin":
@@ -77,7 +86,12 @@ func Platform() string {
 	return "login-path"
 }
 
-// Find gives the helper that a setting means: "default" (the platform's own), a name or an
+// short is a program's name as a setting has it.
+func short(path string) string {
+	return strings.TrimPrefix(strings.TrimSuffix(filepath.Base(path), ".exe"), prefix)
+}
+
+// Find returns the helper that a setting means: "default" (the platform's own), a name or an
 // absolute path. A name is looked for in the folder where the Shell found us, which argv0 tells
 // and the target of a symbolic link doesn't, and then on PATH. It never finds this program. The
 // error is a [*MissingError].
@@ -90,7 +104,7 @@ func Find(setting, argv0 string) (Helper, error) {
 	}
 	name := setting
 	if name == "default" {
-		name = Platform()
+		name = platform(runtime.GOOS)
 	}
 	if os.Getenv(guard) != "" {
 		return missing("the helper %q leads back to this one", name)
@@ -129,8 +143,8 @@ func Find(setting, argv0 string) (Helper, error) {
 	return missing("the helper %q (%s%s) is not on PATH", name, prefix, name)
 }
 
-// cantRun words a failure to start a program: the path once, and no system call. The system says "no
-// such file" of the interpreter, too, that a script's first line names.
+// cantRun words a failure to start a program: the path once, and no system call. The system says
+// "no such file" of the interpreter, too, that a script's first line names.
 func cantRun(path string, err error) error {
 	var inPath *fs.PathError
 	var inExec *exec.Error
@@ -146,7 +160,8 @@ func cantRun(path string, err error) error {
 	return fmt.Errorf("the helper %s can't be run: %w", path, err)
 }
 
-// ownFolder is the folder we were called from, or "" when nobody can tell: argv0 may be a bare name.
+// ownFolder is the folder we were called from, or "" when nobody can tell: argv0 may be
+// a bare name.
 func ownFolder(argv0 string) string {
 	if !strings.ContainsRune(argv0, filepath.Separator) && !strings.Contains(argv0, "/") {
 		found, err := exec.LookPath(argv0)
@@ -164,12 +179,7 @@ func ownFolder(argv0 string) string {
 
 func isSelf(path string) bool {
 	self, err := os.Executable()
-	if err != nil {
-		return false
-	}
-	a, err1 := os.Stat(self)
-	b, err2 := os.Stat(path)
-	return err1 == nil && err2 == nil && os.SameFile(a, b)
+	return err == nil && disk.SameFile(self, path)
 }
 
 func (h Helper) command(ctx context.Context, word string, input []byte) *exec.Cmd {
@@ -181,7 +191,7 @@ func (h Helper) command(ctx context.Context, word string, input []byte) *exec.Cm
 }
 
 // Run gives the helper a command and its input, and lets it answer on our own streams. It passes
-// on the signals that ask us to end, and gives the helper's exit code; an error means that it
+// on the signals that ask us to end, and returns the helper's exit code; an error means that it
 // could not be started.
 func (h Helper) Run(word string, input []byte, stdout, stderr *os.File) (exitCode int, err error) {
 	cmd := h.command(context.Background(), word, input)

@@ -37,7 +37,7 @@ func TestGuard(t *testing.T) {
 	dir := t.TempDir()
 	self := executable(t)
 	t.Setenv("PATH", dir)
-	for setting, name := range map[string]string{"default": Platform(), "some-helper": "some-helper", self: self} {
+	for setting, name := range map[string]string{"default": platform(runtime.GOOS), "some-helper": "some-helper", self: self} {
 		t.Setenv(guard, "1")
 		_, err := Find(setting, filepath.Join(dir, "mysqlsh"))
 		var missing *MissingError
@@ -75,4 +75,18 @@ func executable(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return self
+}
+
+func TestNameOnPlatform(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ setting, goos, want string }{
+		{"default", "linux", "login-path"}, {"default", "darwin", "keychain"}, {"default", "windows", "windows-credential"},
+		{"default", "freebsd", "login-path"}, {"keychain", "linux", "keychain"}, {"none", "linux", "none"},
+		{"/opt/mysql-secret-store-login-path", "linux", "login-path"}, {"/opt/my-helper", "darwin", "my-helper"},
+		{"mysql-secret-store-windows-credential.exe", "windows", "windows-credential"},
+	} {
+		if got := Name(tc.setting, tc.goos); got != tc.want {
+			t.Errorf("%s on %s: %s, want %s", tc.setting, tc.goos, got, tc.want)
+		}
+	}
 }

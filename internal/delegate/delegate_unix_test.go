@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -201,10 +202,10 @@ func TestFind(t *testing.T) {
 		},
 		{
 			name:    "the platform's own",
-			make:    func(d tree) { d.helper("shell/mysql-secret-store-" + Platform()) },
+			make:    func(d tree) { d.helper("shell/mysql-secret-store-" + platform(runtime.GOOS)) },
 			argv0:   "@/shell/mysql-secret-store-rds",
 			setting: "default",
-			want:    "shell/mysql-secret-store-" + Platform(),
+			want:    "shell/mysql-secret-store-" + platform(runtime.GOOS),
 		},
 		{
 			name:    "an absolute path",
@@ -270,7 +271,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// run runs a helper and gives what it wrote.
+// run runs a helper and returns what it wrote.
 func run(t *testing.T, h Helper, input []byte) (code int, stdout, stderr []byte, err error) {
 	t.Helper()
 	var files [2]*os.File

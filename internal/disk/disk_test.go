@@ -1,16 +1,12 @@
 package disk
 
 import (
-	"context"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
-	"sync"
 	"testing"
-	"time"
 )
 
 func unixOnly(t *testing.T) {
@@ -126,60 +122,5 @@ func TestMakeDir(t *testing.T) {
 	open("theirs")
 	if m := mode(dir); m != 0o755 {
 		t.Errorf("one that is used for more: %o", m)
-	}
-}
-
-// TestLock: one at a time works; whoever waits takes what the other one made, or does it by itself when that one made
-// nothing or is too slow.
-func TestLock(t *testing.T) {
-	t.Parallel()
-	path := LockFile(filepath.Join(t.TempDir(), "it.json"))
-	never := func() bool { return false }
-	unlock, err := Lock(t.Context(), path, 0, never)
-	if err != nil || unlock == nil {
-		t.Fatal(err)
-	}
-	if again, err := Lock(t.Context(), path, 30*time.Millisecond, never); err != ErrLetGo || again != nil {
-		t.Errorf("held too long: %v", err)
-	}
-	if again, err := Lock(t.Context(), path, time.Minute, func() bool { return true }); err != nil || again != nil {
-		t.Errorf("not needed any more: %v", err)
-	}
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	if again, err := Lock(ended, path, time.Minute, never); !errors.Is(err, context.Canceled) || again != nil {
-		t.Errorf("the caller ended: %v", err)
-	}
-	unlock()
-	if _, err := os.Stat(path); !os.IsNotExist(err) {
-		t.Errorf("the lock's file stays: %v", err)
-	}
-
-	// Each of them appends in the lock; none of the lines is lost.
-	var wg sync.WaitGroup
-	file := filepath.Join(filepath.Dir(path), "lines")
-	const workers = 20
-	for i := range workers {
-		wg.Go(func() {
-			unlock, err := Lock(t.Context(), path, time.Minute, never)
-			for err == ErrLetGo { // the one that was waited for has ended
-				unlock, err = Lock(t.Context(), path, time.Minute, never)
-			}
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer unlock()
-			data, _ := Read(file, 1000)
-			if err := Write(file, append(data, byte('a'+i))); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	data, err := Read(file, 1000)
-	slices.Sort(data)
-	if err != nil || len(slices.Compact(data)) != workers {
-		t.Errorf("got %q, %v", data, err)
 	}
 }

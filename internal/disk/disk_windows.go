@@ -1,8 +1,10 @@
 package disk
 
 import (
+	"errors"
 	"io/fs"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -10,9 +12,9 @@ import (
 
 const lockFlags = os.O_CREATE | os.O_RDONLY
 
-// replace renames a file over another. That fails while somebody reads the other, which takes a
+// rename renames a file over another. That fails while somebody reads the other, which takes a
 // moment at most.
-func replace(from, to string) error {
+func rename(from, to string) error {
 	var err error
 	for range 50 {
 		if err = os.Rename(from, to); err == nil {
@@ -23,11 +25,21 @@ func replace(from, to string) error {
 	return err
 }
 
+func keepOwner(*os.File, fs.FileInfo) {}
+
 // letGo gives a lock up and removes its file, in this order: an open file can't be removed, so that
 // one which the next holder has locked meanwhile stays.
 func letGo(l *flock.Flock, path string) {
 	_ = l.Unlock()
 	_ = os.Remove(path)
+}
+
+// noLocks reports whether LockFileEx, and not the opening of its file, failed because the file
+// system has no locks.
+func noLocks(err error) bool {
+	const invalidFunction syscall.Errno = 1 // is a driver's answer to a request that it doesn't know
+	errno, ok := err.(syscall.Errno)
+	return ok && (errno.Is(errors.ErrUnsupported) || errno == invalidFunction)
 }
 
 func openNoFollow(path string) (*os.File, error) { return os.Open(path) }

@@ -1,5 +1,5 @@
-// Package doctor checks an installation and the way to a server, and says what to do where something is
-// wrong. Its findings are data, which package app prints.
+// Package doctor checks an installation and the way to a server, and says what to do where
+// something is wrong. Its findings are data, which package app prints.
 package doctor
 
 import (
@@ -42,8 +42,6 @@ type Finding struct {
 	Text   string   `json:"text"`         // one line
 	Do     []string `json:"do,omitempty"` // commands or texts to paste; SQL and policies have several lines
 }
-
-const program = "mysql-secret-store-rds"
 
 // ofClock judges this machine's clock by how far it is ahead of AWS's.
 func ofClock(ahead time.Duration) Finding {

@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,30 +9,30 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"mysql-secret-store-rds/internal/about"
 	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/credentials"
 	"mysql-secret-store-rds/internal/delegate"
+	"mysql-secret-store-rds/internal/setup"
 )
 
 // Shell is a MySQL Shell that was found.
 type Shell struct {
-	Path    string // of the real binary, symbolic links followed
-	Version string // as it says, or ""
+	Path    string       // of the real binary, symbolic links followed
+	Version string       // as it says, or ""
+	Helper  setup.Helper // what stands beside it
 }
 
 // Installation is what was found of one.
 type Installation struct {
 	Binary string // this program, symbolic links followed
 	Shells []Shell
-	// Version gives the line that a program says of its version, or "" when it can't be run.
-	Version func(path string) string
 
 	Options    string // the Shell's file of persisted options
 	OptionsErr error  // of reading it; none when it isn't there
@@ -51,8 +50,9 @@ type Installation struct {
 	Provider *credentials.Provider // reaches STS, for the time; its credentials are not needed
 }
 
-// CheckInstallation checks what is common to all servers, in the order in which a person would set it up, and reports
-// each finding as soon as there is one. It asks STS for the time, and makes a file in the cache folder, which it removes.
+// CheckInstallation checks what is common to all servers, in the order in which a person would set
+// it up, and reports each finding as soon as there is one. It asks STS for the time, and makes a
+// file in the cache folder, which it removes.
 func CheckInstallation(ctx context.Context, in Installation, report func(Finding)) {
 	for _, f := range in.checkShells() {
 		report(f)
@@ -64,82 +64,55 @@ func CheckInstallation(ctx context.Context, in Installation, report func(Finding
 	report(in.checkClock(ctx))
 }
 
-const setup = program + " setup"
+const runSetup = about.Name + " setup"
 
 func (in Installation) checkShells() []Finding {
 	if len(in.Shells) == 0 {
-		return []Finding{{"shell", Warn, "no MySQL Shell found in PATH or the usual places", []string{"https://dev.mysql.com/downloads/shell/"}}}
+		return []Finding{{"shell", Warn, "no MySQL Shell found in PATH or the usual places",
+			[]string{"https://dev.mysql.com/downloads/shell/"}}}
 	}
 	var list []Finding
 	for _, s := range in.Shells {
 		shell := Finding{"shell", OK, s.Path + ", " + s.Version, nil}
 		if s.Version == "" {
-			shell = Finding{"shell", Warn, s.Path + " doesn't tell its version: it can't be run, or is no MySQL Shell", []string{advice.Word(s.Path) + " --version"}}
+			text := s.Path + " doesn't tell its version: it can't be run, or is no MySQL Shell"
+			shell = Finding{"shell", Warn, text, []string{advice.Word(s.Path) + " --version"}}
 		}
 		list = append(list, shell, in.checkHelper(s))
 	}
 	return list
 }
 
-// checkHelper looks at what stands beside a Shell under this program's name.
+// checkHelper words what stands beside a Shell.
 func (in Installation) checkHelper(s Shell) Finding {
 	const name = "helper"
-	path := filepath.Join(filepath.Dir(s.Path), program+exe())
-	link, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return Finding{name, Fail, fmt.Sprintf("there is no %s beside %s", filepath.Base(path), s.Path), []string{setup}}
-	}
-	if err != nil {
-		return Finding{name, Warn, fmt.Sprintf("can't tell: %v", err), nil}
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		text := fmt.Sprintf("%s can't be used: %v", path, err)
-		if to, e := os.Readlink(path); e == nil && link.Mode()&fs.ModeSymlink != 0 && errors.Is(err, fs.ErrNotExist) {
-			text = fmt.Sprintf("%s leads to %s, which is not there", path, to)
-		}
-		return Finding{name, Fail, text, []string{setup}}
-	}
-	if !info.Mode().IsRegular() || runtime.GOOS != "windows" && info.Mode().Perm()&0o111 == 0 {
-		return Finding{name, Fail, path + " is no program, so that the Shell passes it over", []string{setup}}
-	}
-	same, err := sameFile(path, in.Binary)
+	h, again := s.Helper, []string{runSetup}
 	switch {
-	case err != nil:
-		return Finding{name, Warn, fmt.Sprintf("can't tell whether %s is this build: %v", path, err), nil}
-	case !same && in.Version != nil && !strings.HasPrefix(in.Version(path), program+" "):
-		return Finding{name, Fail, path + " is not this program: look at it, and move it away", []string{"ls -l " + advice.Word(path)}}
-	case !same:
-		return Finding{name, Warn, fmt.Sprintf("%s is another build than %s; setup replaces it where it is yours, and older", path, in.Binary), []string{setup}}
+	case h.State == setup.Absent:
+		return Finding{name, Fail, fmt.Sprintf("there is no %s beside %s", filepath.Base(h.Path), s.Path), again}
+	case h.State == setup.Unknown:
+		return Finding{name, Warn, fmt.Sprintf("can't tell: %v", h.Err), nil}
+	case h.State == setup.Dangling && errors.Is(h.Err, fs.ErrNotExist):
+		return Finding{name, Fail, fmt.Sprintf("%s leads to %s, which is not there", h.Path, h.Link), again}
+	case h.State == setup.AnotherBuild && h.Err != nil:
+		return Finding{name, Warn, fmt.Sprintf("can't tell whether %s is this build: %v", h.Path, h.Err), nil}
+	case h.State == setup.AnotherBuild:
+		const text = "%s is another build than %s; setup replaces it where it is yours, and older"
+		return Finding{name, Warn, fmt.Sprintf(text, h.Path, in.Binary), again}
+	case h.State == setup.Foreign:
+		text := h.Path + " is not this program: look at it, and move it away"
+		return Finding{name, Fail, text, []string{"ls -l " + advice.Word(h.Path)}}
+	case h.Err != nil:
+		return Finding{name, Fail, fmt.Sprintf("%s can't be used: %v", h.Path, h.Err), again}
+	case h.State == setup.NoProgram:
+		return Finding{name, Fail, h.Path + " is no program, so that the Shell passes it over", again}
 	}
-	return Finding{name, OK, path + " is this build", nil}
-}
-
-func exe() string {
-	if runtime.GOOS == "windows" {
-		return ".exe"
-	}
-	return ""
-}
-
-// sameFile says whether two paths are one file, or files with the same content.
-func sameFile(a, b string) (bool, error) {
-	infoA, errA := os.Stat(a)
-	infoB, errB := os.Stat(b)
-	if err := errors.Join(errA, errB); err != nil {
-		return false, err
-	}
-	if os.SameFile(infoA, infoB) || infoA.Size() != infoB.Size() {
-		return os.SameFile(infoA, infoB), nil
-	}
-	dataA, errA := os.ReadFile(a)
-	dataB, errB := os.ReadFile(b)
-	return bytes.Equal(dataA, dataB), errors.Join(errA, errB)
+	return Finding{name, OK, h.Path + " is this build", nil}
 }
 
 func (in Installation) checkOption() Finding {
 	const name = "option"
-	where, do := in.Options, setup
+	where, do := in.Options, runSetup
 	if in.Variable != "" {
 		where, do = in.Variable+" in the environment", "unset "+in.Variable
 	}
@@ -149,11 +122,13 @@ func (in Installation) checkOption() Finding {
 	case in.Helper == "rds":
 		return Finding{name, OK, "credentialStore.helper is rds (" + where + ")", nil}
 	case in.Helper == "" && len(in.Shells) == 0:
-		return Finding{name, Warn, "credentialStore.helper is not set (" + where + "), which matters when there is a MySQL Shell", nil}
+		text := "credentialStore.helper is not set (" + where + "), which matters when there is a MySQL Shell"
+		return Finding{name, Warn, text, nil}
 	case in.Helper == "":
 		return Finding{name, Fail, "credentialStore.helper is not set (" + where + ")", []string{do}}
 	}
-	return Finding{name, Fail, fmt.Sprintf("credentialStore.helper is %s, not rds (%s)", in.Helper, where), []string{do}}
+	return Finding{name, Fail, fmt.Sprintf("credentialStore.helper is %s, not rds (%s)", in.Helper, where),
+		[]string{do}}
 }
 
 func (in Installation) checkDelegate() Finding {
@@ -209,8 +184,8 @@ func (in Installation) checkCache() Finding {
 	case !made:
 		return Finding{name, OK, in.CacheDir + " will be made when there is something to keep", nil}
 	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
-		return Finding{name, Warn, fmt.Sprintf("%s is open to other users (mode %04o); its files are not", dir, info.Mode().Perm()),
-			[]string{"chmod 700 " + advice.Word(dir)}}
+		text := fmt.Sprintf("%s is open to other users (mode %04o); its files are not", dir, info.Mode().Perm())
+		return Finding{name, Warn, text, []string{"chmod 700 " + advice.Word(dir)}}
 	}
 	return Finding{name, OK, dir + " is private and can be written", nil}
 }

@@ -14,8 +14,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mysql-secret-store-rds/internal/about"
 	"mysql-secret-store-rds/internal/credentials"
 	"mysql-secret-store-rds/internal/delegate"
+	"mysql-secret-store-rds/internal/setup"
 	"mysql-secret-store-rds/internal/testbed"
 )
 
@@ -25,11 +27,11 @@ func installed(t *testing.T) (in Installation, helper string) {
 	dir := t.TempDir()
 	shells := filepath.Join(dir, "bin")
 	in = Installation{
-		Binary: filepath.Join(dir, program+exe()), Shells: []Shell{{filepath.Join(shells, "mysqlsh"+exe()), "9.6.0"}},
+		Binary: filepath.Join(dir, about.Name+exe()), Shells: []Shell{{Path: filepath.Join(shells, "mysqlsh"+exe()), Version: "9.6.0"}},
 		Options: "options.json", Helper: "rds", Delegate: "/bin/mysql-secret-store-login-path",
 		ConfigFile: filepath.Join(dir, "config.yaml"), CacheDir: filepath.Join(dir, "cache"),
 	}
-	helper = filepath.Join(shells, program+exe())
+	helper = filepath.Join(shells, about.Name+exe())
 	err := errors.Join(os.Mkdir(shells, 0o755), os.Mkdir(in.CacheDir, 0o700), os.WriteFile(in.ConfigFile, nil, 0o600),
 		os.WriteFile(in.Binary, []byte("this build"), 0o755), os.WriteFile(helper, []byte("this build"), 0o755))
 	if err != nil {
@@ -38,8 +40,24 @@ func installed(t *testing.T) (in Installation, helper string) {
 	return in, helper
 }
 
-// check gives what CheckInstallation reports.
+func exe() string {
+	if runtime.GOOS == "windows" {
+		return ".exe"
+	}
+	return ""
+}
+
+// check returns what CheckInstallation reports. A helper that says so is another build.
 func check(ctx context.Context, in Installation) (list []Finding) {
+	sys := setup.System{GOOS: runtime.GOOS, Binary: in.Binary, Version: func(_ context.Context, path string) string {
+		if text, _ := os.ReadFile(path); strings.HasSuffix(string(text), "build") {
+			return about.Name + " 0.1.0"
+		}
+		return ""
+	}}
+	for i, sh := range in.Shells {
+		in.Shells[i].Helper = sys.Identify(ctx, sys.Beside(setup.ShellAt(sh.Path)))
+	}
 	CheckInstallation(ctx, in, func(f Finding) { list = append(list, f) })
 	return list
 }
@@ -79,33 +97,39 @@ func TestInstallation(t *testing.T) {
 			[]string{"warn shell: DIR/bin/mysqlsh doesn't tell its version: it can't be run, or is no MySQL Shell"}, "DIR/bin/mysqlsh --version"},
 		{"another program", func(t *testing.T, in *Installation, helper string) {
 			write(t, helper, "something else", 0o755)
-			in.Version = func(string) string { return "" }
 		}, []string{"fail helper: DIR/bin/mysql-secret-store-rds is not this program: look at it, and move it away"}, "ls -l DIR/bin/mysql-secret-store-rds"},
 		{"another version", func(t *testing.T, in *Installation, helper string) {
-			write(t, helper, "that build", 0o755)
-			in.Version = func(string) string { return "mysql-secret-store-rds 0.1.0" }
-		}, []string{"warn helper: DIR/bin/mysql-secret-store-rds is another build than DIR/mysql-secret-store-rds; setup replaces it where it is yours, and older"}, setup},
+			write(t, helper, "that other build", 0o755)
+		}, []string{"warn helper: DIR/bin/mysql-secret-store-rds is another build than DIR/mysql-secret-store-rds; setup replaces it where it is yours, and older"}, runSetup},
 		{"neither Shell nor option", func(_ *testing.T, in *Installation, _ string) { in.Shells, in.Helper = nil, "" },
 			[]string{"warn shell: no MySQL Shell found in PATH or the usual places", "- helper",
 				"warn option: credentialStore.helper is not set (options.json), which matters when there is a MySQL Shell"}, "https://dev.mysql.com/downloads/shell/"},
 		{"no helper", func(t *testing.T, _ *Installation, helper string) { remove(t, helper) },
-			[]string{"fail helper: there is no mysql-secret-store-rds beside DIR/bin/mysqlsh"}, setup},
+			[]string{"fail helper: there is no mysql-secret-store-rds beside DIR/bin/mysqlsh"}, runSetup},
 		{"a dangling link", func(t *testing.T, in *Installation, helper string) { link(t, filepath.Dir(in.Binary)+"/old", helper) },
-			[]string{"fail helper: DIR/bin/mysql-secret-store-rds leads to DIR/old, which is not there"}, setup},
+			[]string{"fail helper: DIR/bin/mysql-secret-store-rds leads to DIR/old, which is not there"}, runSetup},
+		{"a link in a circle", func(t *testing.T, in *Installation, helper string) { link(t, filepath.Base(helper), helper) },
+			[]string{"fail helper: DIR/bin/mysql-secret-store-rds can't be used: stat DIR/bin/mysql-secret-store-rds: too many levels of symbolic links"}, runSetup},
+		{"a program that this user may not run", func(t *testing.T, in *Installation, helper string) {
+			if runtime.GOOS == "windows" || os.Geteuid() == 0 {
+				t.Skip("no program is closed to this user")
+			}
+			write(t, helper, "this build", 0o611)
+		}, []string{"fail helper: DIR/bin/mysql-secret-store-rds can't be used: permission denied"}, runSetup},
 		{"another build of the same size", func(t *testing.T, _ *Installation, helper string) { write(t, helper, "that build", 0o755) },
-			[]string{"warn helper: DIR/bin/mysql-secret-store-rds is another build than DIR/mysql-secret-store-rds; setup replaces it where it is yours, and older"}, setup},
+			[]string{"warn helper: DIR/bin/mysql-secret-store-rds is another build than DIR/mysql-secret-store-rds; setup replaces it where it is yours, and older"}, runSetup},
 		{"another build", func(t *testing.T, _ *Installation, helper string) { write(t, helper, "build", 0o755) },
-			[]string{"warn helper: DIR/bin/mysql-secret-store-rds is another build than DIR/mysql-secret-store-rds; setup replaces it where it is yours, and older"}, setup},
+			[]string{"warn helper: DIR/bin/mysql-secret-store-rds is another build than DIR/mysql-secret-store-rds; setup replaces it where it is yours, and older"}, runSetup},
 		{"no program", func(t *testing.T, _ *Installation, helper string) {
 			if runtime.GOOS == "windows" {
 				t.Skip("no modes")
 			}
 			write(t, helper, "this build", 0o644)
-		}, []string{"fail helper: DIR/bin/mysql-secret-store-rds is no program, so that the Shell passes it over"}, setup},
+		}, []string{"fail helper: DIR/bin/mysql-secret-store-rds is no program, so that the Shell passes it over"}, runSetup},
 		{"option not set", func(_ *testing.T, in *Installation, _ string) { in.Helper = "" },
-			[]string{"fail option: credentialStore.helper is not set (options.json)"}, setup},
+			[]string{"fail option: credentialStore.helper is not set (options.json)"}, runSetup},
 		{"another helper", func(_ *testing.T, in *Installation, _ string) { in.Helper = "keychain" },
-			[]string{"fail option: credentialStore.helper is keychain, not rds (options.json)"}, setup},
+			[]string{"fail option: credentialStore.helper is keychain, not rds (options.json)"}, runSetup},
 		{"options that can't be read", func(_ *testing.T, in *Installation, _ string) { in.OptionsErr = errors.New("options.json: not JSON") },
 			[]string{"fail option: options.json: not JSON"}, ""},
 		{"no delegate", func(_ *testing.T, in *Installation, _ string) { in.Delegate = "" },

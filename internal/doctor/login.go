@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"mysql-secret-store-rds/internal/about"
 	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/password"
 	"mysql-secret-store-rds/internal/secret"
@@ -34,8 +35,8 @@ type attempt struct {
 	err     error
 }
 
-// login connects and logs in. Without a token it goes as far as the server's question for a password, and
-// gives [mysql.ErrCleartextPassword] if the server wants it as RDS wants a token.
+// login connects and logs in. Without a token it goes as far as the server's question for a
+// password, and returns [mysql.ErrCleartextPassword] if the server wants it as RDS wants a token.
 func (v *visit) login(ctx context.Context, tok *secret.Text) (a attempt) {
 	ctx, cancel := context.WithTimeout(ctx, loginPatience)
 	defer cancel()
@@ -87,7 +88,7 @@ func (v *visit) checkConnection(ctx context.Context, found bool) {
 	switch {
 	case v.Tunnel != "":
 		v.warn("tcp", fmt.Sprintf("can't tell: MySQL Shell connects through a tunnel (ssh: %s)", v.Tunnel),
-			program+" connect "+advice.Word(v.URL.String()))
+			about.Name+" connect "+advice.Word(v.URL.String()))
 		skip("the server is behind a tunnel", "tls", "token")
 		return
 	case !found:
@@ -101,8 +102,8 @@ func (v *visit) checkConnection(ctx context.Context, found bool) {
 		return
 	case !v.CAKnown:
 		_ = v.conn.Close() // nothing was sent
-		v.warn("tls", fmt.Sprintf("not checked: %s has no authority for %s; name a file that has", v.authorities(), v.t.Host),
-			v.setting("ssl_ca", "/path/to/ca.pem"))
+		const text = "not checked: %s has no authority for %s; name a file that has"
+		v.warn("tls", fmt.Sprintf(text, v.authorities(), v.t.Host), v.setting("ssl_ca", "/path/to/ca.pem"))
 		skip("a token is not sent to a server whose certificate can't be checked", "token")
 		return
 	}
@@ -146,9 +147,11 @@ func (v *visit) checkTCP(ctx context.Context) bool {
 	problem := strings.Join(strings.Fields(err.Error()), " ")
 	timeout, isNet := errors.AsType[net.Error](err)
 	if inTime.Err() != nil || isNet && timeout.Timeout() {
-		problem = fmt.Sprintf("no answer within %v: a security group may be in the way, or a VPN or tunnel is needed", tcpPatience)
+		problem = fmt.Sprintf("no answer within %v: a security group may be in the way, or a VPN or tunnel is needed",
+			tcpPatience)
 	}
-	if v.server != nil && v.server.Port != 0 && v.server.Port != v.URL.PortOrDefault() && server.NormalHost(v.URL.Host) == v.t.Host {
+	direct := server.NormalHost(v.URL.Host) == v.t.Host
+	if direct && v.server != nil && v.server.Port != 0 && v.server.Port != v.URL.PortOrDefault() {
 		problem += fmt.Sprintf("; RDS says that the server's port is %d", v.server.Port)
 	}
 	v.fail("tcp", v.address()+" can't be reached: "+problem)
@@ -195,16 +198,18 @@ func (v *visit) failTLS(name string, err error) {
 		if unknown.Cert != nil {
 			issuer = fmt.Sprintf(" (it is signed by %s)", unknown.Cert.Issuer)
 		}
-		v.fail(name, fmt.Sprintf("the certificate is not of an authority in %s%s; if it is right, name its authority", v.authorities(), issuer),
-			v.setting("ssl_ca", "/path/to/ca.pem"))
+		v.fail(name, fmt.Sprintf("the certificate is not of an authority in %s%s; if it is right, name its authority",
+			v.authorities(), issuer), v.setting("ssl_ca", "/path/to/ca.pem"))
 	case isWrongName:
 		v.fail(name, fmt.Sprintf("the certificate is not for %s but for %s: the connection ends at another server",
 			v.t.Host, strings.Join(wrongName.Certificate.DNSNames, ", ")))
 	case isInvalid && invalid.Reason == x509.Expired:
-		v.fail(name, fmt.Sprintf("the certificate holds from %s to %s, by this machine's clock not now", invalid.Cert.NotBefore.Format("2006-01-02"),
+		v.fail(name, fmt.Sprintf("the certificate holds from %s to %s, by this machine's clock not now",
+			invalid.Cert.NotBefore.Format("2006-01-02"),
 			invalid.Cert.NotAfter.Format("2006-01-02")))
 	case errors.Is(err, context.DeadlineExceeded):
-		v.fail(name, fmt.Sprintf("no answer within %v: something else than a MySQL server, or one that is very busy", loginPatience))
+		v.fail(name, fmt.Sprintf("no answer within %v: something else than a MySQL server, or one that is very busy",
+			loginPatience))
 	case errors.Is(err, driver.ErrBadConn), errors.Is(err, mysql.ErrInvalidConn):
 		v.fail(name, "the connection was closed before TLS began: no MySQL server, or not the way to it")
 	default:
@@ -224,12 +229,13 @@ func (v *visit) checkToken(ctx context.Context, a attempt) {
 	case answered && refused.Number == errAccessDenied:
 		v.explainRefusal(ctx, name)
 	case answered && refused.Number == errPluginNotLoaded:
-		v.fail(name, "the server can't check it (1524: "+refused.Message+"): IAM authentication is not enabled on it", v.enableIAM()...)
+		v.fail(name, "the server can't check it (1524: "+refused.Message+"): IAM authentication is not enabled on it",
+			v.enableIAM()...)
 	case answered:
 		v.fail(name, fmt.Sprintf("the server refuses the login: %d: %s", refused.Number, refused.Message))
 	case isOtherPlugin(a.err):
-		v.fail(name, fmt.Sprintf("the server wants another plugin than mysql_clear_password (clients say 2059): the database user %s is not IDENTIFIED WITH AWSAuthenticationPlugin",
-			v.t.User), changeUser(v.t.User))
+		v.fail(name, fmt.Sprintf("the server wants another plugin than mysql_clear_password (clients say 2059): "+
+			"the database user %s is not IDENTIFIED WITH AWSAuthenticationPlugin", v.t.User), changeUser(v.t.User))
 	default:
 		v.fail(name, "the server ended the login: "+a.err.Error())
 	}
@@ -237,17 +243,20 @@ func (v *visit) checkToken(ctx context.Context, a attempt) {
 
 // isOtherPlugin recognises a server that asks for the password in a way which is no token's.
 func isOtherPlugin(err error) bool {
-	return errors.Is(err, mysql.ErrUnknownPlugin) || errors.Is(err, mysql.ErrOldPassword) || errors.Is(err, mysql.ErrNativePassword)
+	return errors.Is(err, mysql.ErrUnknownPlugin) || errors.Is(err, mysql.ErrOldPassword) ||
+		errors.Is(err, mysql.ErrNativePassword)
 }
 
-// explainRefusal names what fits a 1045: what is known to be wrong, or else what the server shows of the user, or else
-// what couldn't be told.
+// explainRefusal names what fits a 1045: what is known to be wrong, or else what the server shows
+// of the user, or else what couldn't be told.
 func (v *visit) explainRefusal(ctx context.Context, name string) {
 	text, causes, do := "refused (1045): ", v.causes, []string(nil)
 	takesTokens := !v.knowsIAM() || v.server.IAM
 	if takesTokens && !v.isProxy() && !v.asksForToken(ctx) {
-		causes = append(causes, fmt.Sprintf("the server has no database user %s, or one that is not IDENTIFIED WITH AWSAuthenticationPlugin", v.t.User))
-		do = []string{"-- if there is no such user:\n" + createUser(v.t.User, v.Resolution.Client.Schema), "-- if there is one:\n" + changeUser(v.t.User)}
+		causes = append(causes, fmt.Sprintf("the server has no database user %s, "+
+			"or one that is not IDENTIFIED WITH AWSAuthenticationPlugin", v.t.User))
+		do = []string{"-- if there is no such user:\n" + createUser(v.t.User, v.Resolution.Client.Schema),
+			"-- if there is one:\n" + changeUser(v.t.User)}
 	}
 	if len(causes) > 0 {
 		v.fail(name, text+strings.Join(causes, "; "), do...)
@@ -255,7 +264,8 @@ func (v *visit) explainRefusal(ctx context.Context, name string) {
 	}
 	may := v.unsure
 	if v.isProxy() {
-		may = append(may, fmt.Sprintf("the RDS Proxy has no secret for the database user %s, or may not read it", v.t.User))
+		may = append(may,
+			fmt.Sprintf("the RDS Proxy has no secret for the database user %s, or may not read it", v.t.User))
 	}
 	if !v.knowsIAM() {
 		may = append(may, "IAM authentication is not enabled on the server")
@@ -264,13 +274,14 @@ func (v *visit) explainRefusal(ctx context.Context, name string) {
 		may = append(may, "the tunnel at "+v.address()+" leads to another server than "+v.t.Host)
 	}
 	if len(may) == 0 {
-		may = []string{fmt.Sprintf("none of the known causes; the server's own log (iam-db-auth-error) tells more. The user's name is case-sensitive: %s", v.t.User)}
+		may = []string{"none of the known causes; the server's own log (iam-db-auth-error) tells more. " +
+			"The user's name is case-sensitive: " + v.t.User}
 	}
 	v.fail(name, text+"perhaps "+strings.Join(may, "; or "))
 }
 
-// asksForToken says whether the server asks this user for its password in clear, which it does for a user with
-// AWSAuthenticationPlugin. No token is sent.
+// asksForToken reports whether the server asks this user for its password in clear, which it does
+// for a user with AWSAuthenticationPlugin. No token is sent.
 func (v *visit) asksForToken(ctx context.Context) bool {
 	a := v.login(ctx, nil)
 	return errors.Is(a.err, mysql.ErrCleartextPassword)

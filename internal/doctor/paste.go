@@ -10,8 +10,8 @@ import (
 	"mysql-secret-store-rds/internal/server"
 )
 
-// connectARN names what rds-db:connect has to be allowed on (RDS user guide, "Creating and using an IAM
-// policy for IAM database access"). The user's name is case-sensitive in it.
+// connectARN names what rds-db:connect has to be allowed on (RDS user guide, "Creating and using an
+// IAM policy for IAM database access"). The user's name is case-sensitive in it.
 func connectARN(s inventory.Server, resource, user string) string {
 	return fmt.Sprintf("arn:%s:rds-db:%s:%s:dbuser:%s/%s", s.Partition, s.Region, s.Account, resource, user)
 }
@@ -45,28 +45,30 @@ func holder(caller string) string {
 	return "the role " + role
 }
 
-// createUser makes a database user one that logs in with a token (RDS user guide, "Creating a database
-// account using IAM authentication"), and may work in a database; "" is one to fill in.
+// createUser makes a database user one that logs in with a token (RDS user guide, "Creating a
+// database account using IAM authentication"), and may work in a database; "" is one to fill in.
 func createUser(user, database string) string {
 	name, note := sqlText(user), ""
 	if database == "" {
 		database, note = "DATABASE", " -- the name of yours"
 	}
 	return fmt.Sprintf("CREATE USER %s@'%%' IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL;\n"+
-		"GRANT SELECT, INSERT, UPDATE, DELETE ON `%s`.* TO %s@'%%';%s", name, strings.ReplaceAll(database, "`", "``"), name, note)
+		"GRANT SELECT, INSERT, UPDATE, DELETE ON `%s`.* TO %s@'%%';%s",
+		name, strings.ReplaceAll(database, "`", "``"), name, note)
 }
 
 // changeUser does so with one that is there.
 func changeUser(user string) string {
-	return fmt.Sprintf("-- the password that it has stops working, for everybody who uses it\nALTER USER %s@'%%' IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL;", sqlText(user))
+	return fmt.Sprintf("-- the password that it has stops working, for everybody who uses it\n"+
+		"ALTER USER %s@'%%' IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL;", sqlText(user))
 }
 
 func sqlText(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, "'", "''").Replace(s) + "'"
 }
 
-// findResource is the command that gives the id which rds-db:connect is allowed on, or "" where one command doesn't. Of s it
-// needs the region and, if it is known, the cluster.
+// findResource is the command that gives the id which rds-db:connect is allowed on, or "" where one
+// command doesn't. Of s it needs the region and, if it is known, the cluster.
 func findResource(ep server.Endpoint, s inventory.Server, profile string) string {
 	what, name, query := "", "", ""
 	switch {
@@ -77,11 +79,13 @@ func findResource(ep server.Endpoint, s inventory.Server, profile string) string
 	case ep.Kind == server.Instance && s.Cluster != "":
 		what, name, query = "db-clusters --db-cluster-identifier", s.Cluster, "DBClusters[0].DbClusterResourceId"
 	case ep.Kind == server.Instance: // whose name doesn't tell whether it is in a cluster
-		what, name, query = "db-instances --db-instance-identifier", ep.Name, "DBInstances[0].[DbiResourceId,DBClusterIdentifier]"
+		what, name = "db-instances --db-instance-identifier", ep.Name
+		query = "DBInstances[0].[DbiResourceId,DBClusterIdentifier]"
 	default:
 		return ""
 	}
-	command := fmt.Sprintf("aws rds describe-%s %s --query %s --output text --region %s", what, advice.Word(name), advice.Word(query), advice.Word(s.Region))
+	command := fmt.Sprintf("aws rds describe-%s %s --query %s --output text --region %s",
+		what, advice.Word(name), advice.Word(query), advice.Word(s.Region))
 	if profile != "" {
 		command += " --profile " + advice.Word(profile)
 	}
@@ -94,12 +98,14 @@ func whatItGives(ep server.Endpoint, s inventory.Server) string {
 	case ep.Kind == server.Proxy:
 		return "the end of what the command gives, prx-…, for RESOURCE_ID"
 	case ep.Kind == server.Instance && s.Cluster == "":
-		return "what the command gives for RESOURCE_ID, or, where it names a cluster, too, with that one's DbClusterResourceId"
+		return "what the command gives for RESOURCE_ID, or, where it names a cluster, too, " +
+			"with that one's DbClusterResourceId"
 	}
 	return "what the command gives for RESOURCE_ID"
 }
 
-// enableIAM is the command that switches IAM authentication on. An instance in a cluster has the cluster's setting.
+// enableIAM is the command that switches IAM authentication on. An instance in a cluster has the
+// cluster's setting.
 func enableIAM(s inventory.Server, profile string) string {
 	where := " --region " + advice.Word(s.Region)
 	if profile != "" {

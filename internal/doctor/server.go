@@ -17,6 +17,7 @@ import (
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"mysql-secret-store-rds/internal/about"
 	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/credentials"
@@ -42,19 +43,20 @@ type Server struct {
 	Known      *inventory.Server     // what the inventory says of the endpoint; nil: nothing
 	Config     *config.Config        // where settings belong
 
-	// CA are the authorities that its certificate may be of, and CAFile is what a person calls them. Without
-	// CAKnown, they don't include this server's: no connection is tried then.
+	// CA are the authorities that its certificate may be of, and CAFile is what a person calls
+	// them. Without CAKnown, they don't include this server's: no connection is tried then.
 	CA      *x509.CertPool
 	CAFile  string
 	CAKnown bool
 
-	// Tunnel is the ssh: of the configuration, through which MySQL Shell connects; "": it connects by itself.
+	// Tunnel is the ssh: of the configuration, through which MySQL Shell connects; "": it connects
+	// by itself.
 	Tunnel string
 
 	Patience time.Duration // with one question to AWS; 0: 20 s
 	// Dial connects; nil: as package net does.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Lookup gives a host's aliases, the host first, and its addresses; nil: [Lookup].
+	// Lookup returns a host's aliases, the host first, and its addresses; nil: [Lookup].
 	Lookup func(ctx context.Context, host string) (hops, addrs []string, err error)
 }
 
@@ -80,9 +82,10 @@ type visit struct {
 	unsure []string // why it might be
 }
 
-// CheckServer checks the way from a Server URL to its database, in the order in which things are needed, and reports
-// each finding as soon as there is one. A check that another one has made pointless is reported as such. It asks DNS,
-// STS, RDS and IAM, connects, and logs in; it changes nothing. It ends soon after ctx does.
+// CheckServer checks the way from a Server URL to its database, in the order in which things are
+// needed, and reports each finding as soon as there is one. A check that another one has made
+// pointless is reported as such. It asks DNS, STS, RDS and IAM, connects, and logs in; it changes
+// nothing. It ends soon after ctx does.
 func CheckServer(ctx context.Context, s Server, report func(Finding)) {
 	if s.Patience == 0 {
 		s.Patience = 20 * time.Second
@@ -105,7 +108,7 @@ func CheckServer(ctx context.Context, s Server, report func(Finding)) {
 		other := v.URL
 		other.User = v.t.User
 		v.cause("target", fmt.Sprintf("%s (%s), and of no use to %s, as whom MySQL Shell logs in", text, s.Resolution.UserBy, v.URL.User),
-			program+" connect "+advice.Word(other.String()))
+			about.Name+" connect "+advice.Word(other.String()))
 	}
 	found := v.checkName(ctx)
 	v.checkCredentials(ctx)
@@ -129,7 +132,8 @@ func (v *visit) cause(name, text string, do ...string) {
 	v.fail(name, text, do...)
 }
 
-// Lookup gives a host's aliases, one after the other, and its addresses, by the system's DNS servers.
+// Lookup returns a host's aliases, one after the other, and its addresses, by
+// the system's DNS servers.
 func Lookup(ctx context.Context, host string) (hops, addrs []string, err error) {
 	hops = []string{host}
 	// Real chains have one to three; a single word is no matter for DNS.
@@ -145,7 +149,7 @@ func Lookup(ctx context.Context, host string) (hops, addrs []string, err error) 
 	return hops, addrs, err
 }
 
-// checkName says whether there is an address to connect to.
+// checkName checks whether there is an address to connect to.
 func (v *visit) checkName(ctx context.Context) (found bool) {
 	const name = "name"
 	host := server.NormalHost(v.URL.Host)
@@ -159,7 +163,8 @@ func (v *visit) checkName(ctx context.Context) (found bool) {
 	}
 	chain := strings.Join(hops, " is an alias of ")
 	if err != nil && v.Tunnel != "" {
-		v.warn(name, fmt.Sprintf("can't tell: the far end of the tunnel (%s) looks %s up; here: %v", v.Tunnel, host, err))
+		const text = "can't tell: the far end of the tunnel (%s) looks %s up; here: %v"
+		v.warn(name, fmt.Sprintf(text, v.Tunnel, host, err))
 		return false
 	}
 	if err != nil {
@@ -188,19 +193,23 @@ func (v *visit) checkName(ctx context.Context) (found bool) {
 	return true
 }
 
-// said words what a service of AWS answered, or that it didn't: credentials that are at hand are not to blame for that.
+// said words what a service of AWS answered, or that it didn't: credentials that are at hand are
+// not to blame for that.
 func (v *visit) said(service string, err error) (text string, do []string) {
 	if errors.Is(err, credentials.ErrTimeout) {
 		v.silent = true
 		return unanswered(service, v.Patience), nil
 	}
-	if api, ok := errors.AsType[*credentials.APIError](err); ok && api.Denied && strings.HasPrefix(api.Operation, service+" ") {
-		return fmt.Sprintf("%s:%s is not allowed", strings.ToLower(service), strings.TrimPrefix(api.Operation, service+" ")), nil
+	if api, ok := errors.AsType[*credentials.APIError](err); ok && api.Denied {
+		if action, ok := strings.CutPrefix(api.Operation, service+" "); ok {
+			return fmt.Sprintf("%s:%s is not allowed", strings.ToLower(service), action), nil
+		}
 	}
 	return v.described(err)
 }
 
-// setting is what to write into the configuration: into the entry that the server has, which one of its own would hide.
+// setting is what to write into the configuration: into the entry that the server has, which one of
+// its own would hide.
 func (v *visit) setting(key, value string) string {
 	if entry := v.Resolution.Entry; entry.Name != "" {
 		return entry.Set(fmt.Sprintf("%s: '%s'", key, value)).Text
@@ -254,7 +263,8 @@ func (v *visit) checkCredentials(ctx context.Context) {
 		if network || errors.Is(err, credentials.ErrTimeout) || answered && api.Throttled {
 			text, do := v.said("STS", err)
 			v.config, v.account = &config, creds.AccountID
-			v.unsure = append(v.unsure, "the credentials are not valid, or this machine's clock is wrong: STS couldn't be asked")
+			v.unsure = append(v.unsure,
+				"the credentials are not valid, or this machine's clock is wrong: STS couldn't be asked")
 			v.warn(name, fmt.Sprintf("there are some%s, but STS couldn't be asked whose: %s", life, text), do...)
 			return
 		}
@@ -288,59 +298,24 @@ func skew(who *sts.GetCallerIdentityOutput) (ahead time.Duration, ok bool) {
 // checkServer finds out what RDS knows about the server, and whether the token is for that.
 func (v *visit) checkServer(ctx context.Context) {
 	const name = "server"
-	v.server = v.Known
-	why, do := "there are no credentials to ask RDS with", []string{program + " discover"}
+	why, do := v.findServer(ctx)
 	switch {
-	case v.config == nil:
-	case v.silent:
-		why, do = "AWS doesn't answer", nil
-	default:
-		inTime, cancel := context.WithTimeout(ctx, v.Patience)
-		defer cancel()
-		s, found, err := discover.Find(inTime, *v.config, v.Resolution.Endpoint, v.t.Region, v.account, time.Now())
-		switch {
-		case err != nil:
-			why, _ = v.said("RDS", v.Provider.Explain(inTime, err))
-			why, do = "RDS can't be asked: "+why, nil // nor can discover
-		case found:
-			if s.Account == "" && v.Known != nil {
-				s.Account = v.Known.Account
-			}
-			v.server, v.fresh = &s, true
-		case v.Known == nil || v.Known.Account == v.account:
-			v.absent = true
-			v.cause(name, fmt.Sprintf("RDS has no MySQL or MariaDB server %s in account %s: it is gone, of another engine, or the credentials are another account's",
-				v.t.Host, cmp.Or(v.account, "(not known)")), program+" explain "+advice.Word(v.URL.String()))
-			return
-		default:
-			why = "the credentials are of another account"
-		}
-	}
-	if v.server == nil {
+	case v.absent:
+		text := fmt.Sprintf("RDS has no MySQL or MariaDB server %s in account %s: it is gone, of another engine, "+
+			"or the credentials are another account's", v.t.Host, cmp.Or(v.account, "(not known)"))
+		v.cause(name, text, about.Name+" explain "+advice.Word(v.URL.String()))
+		return
+	case v.server == nil:
 		v.warn(name, "nothing is known about it: "+why, do...)
 		return
 	}
 	s := *v.server
-	text := fmt.Sprintf("%v %s (%s), %s, account %s", s.Kind, s.Name, s.ResourceID, strings.TrimSpace(s.Engine+" "+s.EngineVersion), s.Account)
+	text := fmt.Sprintf("%v %s (%s), %s, account %s", s.Kind, s.Name, s.ResourceID,
+		strings.TrimSpace(s.Engine+" "+s.EngineVersion), s.Account)
 	if !v.fresh {
 		text += fmt.Sprintf("; seen %s (%s)", s.Seen.Local().Format("2006-01-02 15:04"), why)
 	}
-	var wrong []string
-	do = nil
-	if s.Region != v.t.Region {
-		wrong = append(wrong, fmt.Sprintf("the token is for region %s, and the server is in %s", v.t.Region, s.Region))
-		do = append(do, v.setting("region", s.Region))
-	}
-	if s.Port != 0 && s.Port != v.t.Port {
-		wrong = append(wrong, fmt.Sprintf("the token is for port %d, and the server's is %d", v.t.Port, s.Port))
-		if server.NormalHost(v.URL.Host) == v.t.Host {
-			right := v.URL
-			right.Port = s.Port
-			do = append(do, program+" connect "+advice.Word(right.String()))
-		} else {
-			do = append(do, v.setting("endpoint", fmt.Sprintf("%s:%d", v.t.Host, s.Port)))
-		}
-	}
+	wrong, do := v.compare(s)
 	switch {
 	case len(wrong) > 0:
 		v.cause(name, strings.Join(wrong, "; "), do...)
@@ -351,6 +326,56 @@ func (v *visit) checkServer(ctx context.Context) {
 	}
 }
 
+// findServer sets server and fresh, or absent. Where RDS didn't say, it returns why,
+// and what to do.
+func (v *visit) findServer(ctx context.Context) (why string, do []string) {
+	v.server = v.Known
+	switch {
+	case v.config == nil:
+		return "there are no credentials to ask RDS with", []string{about.Name + " discover"}
+	case v.silent:
+		return "AWS doesn't answer", nil
+	}
+	inTime, cancel := context.WithTimeout(ctx, v.Patience)
+	defer cancel()
+	s, found, err := discover.Find(inTime, *v.config, v.Resolution.Endpoint, v.t.Region, v.account, time.Now())
+	switch {
+	case err != nil:
+		why, _ = v.said("RDS", v.Provider.Explain(inTime, err))
+		return "RDS can't be asked: " + why, nil // nor can discover
+	case found:
+		if s.Account == "" && v.Known != nil {
+			s.Account = v.Known.Account
+		}
+		v.server, v.fresh = &s, true
+	case v.Known == nil || v.Known.Account == v.account:
+		v.absent = true
+	default:
+		return "the credentials are of another account", []string{about.Name + " discover"}
+	}
+	return "", nil
+}
+
+// compare returns in what the token is for another server than this one, and the settings that
+// change it.
+func (v *visit) compare(s inventory.Server) (wrong, do []string) {
+	if s.Region != v.t.Region {
+		wrong = append(wrong, fmt.Sprintf("the token is for region %s, and the server is in %s", v.t.Region, s.Region))
+		do = append(do, v.setting("region", s.Region))
+	}
+	if s.Port != 0 && s.Port != v.t.Port {
+		wrong = append(wrong, fmt.Sprintf("the token is for port %d, and the server's is %d", v.t.Port, s.Port))
+		if server.NormalHost(v.URL.Host) == v.t.Host {
+			right := v.URL
+			right.Port = s.Port
+			do = append(do, about.Name+" connect "+advice.Word(right.String()))
+		} else {
+			do = append(do, v.setting("endpoint", fmt.Sprintf("%s:%d", v.t.Host, s.Port)))
+		}
+	}
+	return wrong, do
+}
+
 // checkPermission has rds-db:connect simulated.
 func (v *visit) checkPermission(ctx context.Context) {
 	const name = "permission"
@@ -359,23 +384,14 @@ func (v *visit) checkPermission(ctx context.Context) {
 		v.warn(name, "not checked: there are no valid credentials")
 		return
 	case v.server != nil && v.account != "" && v.server.Account != "" && v.server.Account != v.account:
-		v.cause(name, fmt.Sprintf("the credentials are of account %s, and the server is in %s, where they can't be allowed to connect",
-			v.account, v.server.Account), v.setting("role_arn", fmt.Sprintf("arn:%s:iam::%s:role/ROLE", v.server.Partition, v.server.Account)))
+		const text = "the credentials are of account %s, and the server is in %s, " +
+			"where they can't be allowed to connect"
+		role := fmt.Sprintf("arn:%s:iam::%s:role/ROLE", v.server.Partition, v.server.Account)
+		v.cause(name, fmt.Sprintf(text, v.account, v.server.Account), v.setting("role_arn", role))
 		return
 	}
 	if v.server == nil || v.server.Account == "" || v.resource() == "" {
-		v.unsure = append(v.unsure, "rds-db:connect is not allowed")
-		text, do := "can't tell: the server's resource id is not known", []string(nil)
-		// Whoever may ask RDS can fill it in.
-		s := inventory.Server{Partition: v.Resolution.Endpoint.Partition, Region: v.t.Region, Account: v.account}
-		if v.server != nil {
-			s.Account, s.Cluster = cmp.Or(v.server.Account, v.account), v.server.Cluster
-		}
-		if find := findResource(v.Resolution.Endpoint, s, v.profile()); !v.absent && find != "" && s.Account != "" {
-			text += "; this policy allows it, with " + whatItGives(v.Resolution.Endpoint, s)
-			do = []string{find, policy(connectARN(s, "RESOURCE_ID", v.t.User))}
-		}
-		v.warn(name, text, do...)
+		v.warnOfNoResource(name)
 		return
 	}
 	arn := connectARN(*v.server, v.resource(), v.t.User)
@@ -402,8 +418,8 @@ func (v *visit) checkPermission(ctx context.Context) {
 	case allowed:
 		v.ok(name, "rds-db:connect is allowed on "+arn)
 	case forbidden:
-		v.cause(name, fmt.Sprintf("rds-db:connect is denied to %s on %s, by a policy that says so, a permissions boundary or the organization",
-			holder(v.caller), arn))
+		v.cause(name, fmt.Sprintf("rds-db:connect is denied to %s on %s, by a policy that says so, "+
+			"a permissions boundary or the organization", holder(v.caller), arn))
 	default:
 		why := fmt.Sprintf("rds-db:connect is not allowed to %s on %s", holder(v.caller), arn)
 		v.causes = append(v.causes, why)
@@ -411,8 +427,24 @@ func (v *visit) checkPermission(ctx context.Context) {
 	}
 }
 
-// resource is the id that permissions name, or "": for an instance in a cluster it is the cluster's, which the
-// inventory doesn't have.
+// warnOfNoResource reports that the permission can't be told. Whoever may ask RDS can
+// fill the id in.
+func (v *visit) warnOfNoResource(name string) {
+	v.unsure = append(v.unsure, "rds-db:connect is not allowed")
+	text, do := "can't tell: the server's resource id is not known", []string(nil)
+	s := inventory.Server{Partition: v.Resolution.Endpoint.Partition, Region: v.t.Region, Account: v.account}
+	if v.server != nil {
+		s.Account, s.Cluster = cmp.Or(v.server.Account, v.account), v.server.Cluster
+	}
+	if find := findResource(v.Resolution.Endpoint, s, v.profile()); !v.absent && find != "" && s.Account != "" {
+		text += "; this policy allows it, with " + whatItGives(v.Resolution.Endpoint, s)
+		do = []string{find, policy(connectARN(s, "RESOURCE_ID", v.t.User))}
+	}
+	v.warn(name, text, do...)
+}
+
+// resource is the id that permissions name, or "": for an instance in a cluster it is the
+// cluster's, which the inventory doesn't have.
 func (v *visit) resource() string {
 	if s := v.server; v.fresh || s.Kind != server.Instance || s.Cluster == "" {
 		return s.ResourceID
@@ -420,16 +452,16 @@ func (v *visit) resource() string {
 	return ""
 }
 
-// isProxy says whether the server is an RDS Proxy, which has users of its own.
+// isProxy reports whether the server is an RDS Proxy, which has users of its own.
 func (v *visit) isProxy() bool {
 	kind := v.Resolution.Endpoint.Kind
 	return kind == server.Proxy || kind == server.ProxyEndpoint
 }
 
-// knowsIAM says whether it is known if the server takes tokens.
+// knowsIAM reports whether it is known that the server takes tokens, or that it doesn't.
 func (v *visit) knowsIAM() bool { return v.server != nil && !v.server.Partial() }
 
-// checkIAM says whether the server takes tokens at all.
+// checkIAM checks whether the server takes tokens at all.
 func (v *visit) checkIAM() {
 	const name = "iam"
 	if !v.knowsIAM() {
@@ -439,7 +471,8 @@ func (v *visit) checkIAM() {
 	what := "IAM authentication is enabled"
 	off := "IAM authentication is not enabled on the server"
 	if v.isProxy() {
-		what, off = "the RDS Proxy takes tokens", "the RDS Proxy takes no tokens: none of its secrets has IAM authentication"
+		what = "the RDS Proxy takes tokens"
+		off = "the RDS Proxy takes no tokens: none of its secrets has IAM authentication"
 	}
 	switch {
 	case v.server.IAM:

@@ -52,8 +52,9 @@ const (
 // seen is in the local time zone, in which findings tell it.
 var seen = time.Date(2026, 11, 20, 15, 4, 0, 0, time.Local)
 
-// newHome gives the test an AWS of nothing: no variable, no metadata service, and a home of its own with this text as
-// ~/.aws/config. The variables are the process's, so that these tests don't run in parallel.
+// newHome gives the test an AWS of nothing: no variable, no metadata service, and a home of its own
+// with this text as ~/.aws/config. The variables are the process's, so that these tests don't run
+// in parallel.
 func newHome(t *testing.T, config string) (home string) {
 	t.Helper()
 	unset := []string{"AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_SSO", "AWS_ENDPOINT_URL_SSO_OIDC", "AWS_ENDPOINT_URL_SIGNIN"} // a Provider sets them
@@ -525,7 +526,8 @@ func TestCauses(t *testing.T) {
 	}
 }
 
-// Credentials that are kept sign without a question to AWS, so that the server is the first to refuse.
+// Credentials that are kept sign without a question to AWS, so that the server is
+// the first to refuse.
 func TestClockOfKeptCredentials(t *testing.T) {
 	w := newWard(t)
 	w.sign("role")

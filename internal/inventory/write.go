@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -12,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"mysql-secret-store-rds/internal/disk"
 )
@@ -24,18 +22,10 @@ func Lock(ctx context.Context, path string) (unlock func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("lock inventory: %w", err)
 	}
-	lock := disk.LockFile(path)
-	for {
-		unlock, err := disk.Lock(ctx, lock, time.Minute, func() bool { return false })
-		// Another one that has come and gone changes nothing here: what it wrote is merged.
-		if errors.Is(err, disk.ErrLetGo) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("lock inventory %s: %w", path, err)
-		}
-		return unlock, nil
+	if unlock, err = disk.Mutex(ctx, disk.LockFile(path)); err != nil {
+		return nil, fmt.Errorf("lock inventory %s: %w", path, err)
 	}
+	return unlock, nil
 }
 
 // Write replaces the inventory at path, all of it or nothing. The servers come in the ascending

@@ -112,7 +112,7 @@ func (j *job) restamp(hit cache.Entry) {
 // ifFree changes the cache under its lock, unless another process is at work on the entry: what that
 // one puts there is as good.
 func (j *job) ifFree(change func()) {
-	unlock, err := j.Cache.Lock(context.Background(), j.req.ID, func() bool { return true })
+	unlock, err := j.Cache.TryLock(j.req.ID)
 	if err != nil || unlock == nil {
 		return
 	}

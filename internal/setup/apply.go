@@ -11,8 +11,9 @@ import (
 	"mysql-secret-store-rds/internal/disk"
 )
 
-// Apply does what is open, tells each step's end, and notes what Undo needs. It goes on after a step that fails, and gives
-// all errors. One process at a time does so; what another has done since the plan was made counts as done.
+// Apply does what is open, tells each step's end, and notes what Undo needs. It goes on after a
+// step that fails, and returns all errors. One process at a time does so; what another has done
+// since the plan was made counts as done.
 func (p Plan) Apply(tell func(Step, error)) error {
 	open := func(s Step) bool { return !s.Done && (s.Needs == "" || s.note != nil) }
 	if !slices.ContainsFunc(p.Steps, open) {
@@ -51,20 +52,19 @@ func lock(file string) (unlock func(), err error) {
 	if file == "" {
 		return func() {}, nil
 	}
-	for end := time.Now().Add(patience); ; {
-		unlock, err = disk.Lock(context.Background(), file, time.Until(end), func() bool { return false })
-		switch {
-		case err == nil:
-			return unlock, nil
-		case !errors.Is(err, disk.ErrLetGo): // there are file systems without locks
-			return func() {}, nil
-		case time.Now().After(end):
-			return nil, fmt.Errorf("another setup is at work, and holds %s", file)
-		}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	unlock, err = disk.Mutex(ctx, file)
+	switch {
+	case err == nil:
+		return unlock, nil
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("another setup is at work, and holds %s", file)
 	}
+	return func() {}, nil // as no other can lock it, either
 }
 
-// current gives what there is to do now of a step; nothing when nobody sees to its file any more.
+// current returns what there is to do now of a step; nothing when nobody sees to its file any more.
 func current(s Step, todo []Step) Step {
 	i := slices.IndexFunc(todo, func(now Step) bool { return now.about == s.about })
 	if i < 0 {
@@ -73,7 +73,8 @@ func current(s Step, todo []Step) Step {
 	return todo[i]
 }
 
-// renew gives the steps as they are now, which are the plan's own unless another process has been at work since.
+// renew returns the steps as they are now, which are the plan's own unless another process has been
+// at work since.
 func (p *Plan) renew() ([]Step, error) {
 	now, err := readState(p.file, p.old)
 	if err != nil || reflect.DeepEqual(now, p.state) {

@@ -7,12 +7,16 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"mysql-secret-store-rds/internal/disk"
 )
 
-// configuration writes a first configuration, and its schema for editors. One that is there stays as it is, and a person
-// learns what is wrong with it, or that it passes over the helper from before.
+// configuration writes a first configuration, and its schema for editors. One that is there stays
+// as it is, and a person learns what is wrong with it, or that it passes over
+// the helper from before.
 func (in Input) configuration(st state, delegate string) ([]Step, error) {
-	schema := st.fileStep(in.schemaFile(), in.Schema, "write "+in.schemaFile()+", with which editors check the configuration")
+	schema := st.fileStep(in.schemaFile(), in.Schema,
+		"write "+in.schemaFile()+", with which editors check the configuration")
 	s := Step{What: fmt.Sprintf("write a first %s, with delegate: %s", in.ConfigFile, delegate)}
 	text, err := os.ReadFile(in.ConfigFile)
 	write := st.fileStep(in.ConfigFile, in.Starter(delegate), s.What)
@@ -39,7 +43,8 @@ func (in Input) configuration(st state, delegate string) ([]Step, error) {
 		s.Needs = fmt.Sprintf("write into %s: delegate: none, if it is to stay so", in.ConfigFile)
 	default:
 		s.What += ": its delegate is " + now + "; MySQL Shell's helper was " + delegate
-		s.Needs = fmt.Sprintf("write into %s: delegate: %s, if the passwords kept there are still wanted", in.ConfigFile, delegate)
+		s.Needs = fmt.Sprintf("write into %s: delegate: %s, if the passwords kept there are still wanted",
+			in.ConfigFile, delegate)
 	}
 	return []Step{s, schema}, nil
 }
@@ -78,13 +83,13 @@ func (s state) remove(path string) Step {
 	case !s.wrote(path, text):
 		step.What, step.Done = "keep "+path+": you have changed it", true
 	default:
-		step.do = func(st *state) error { return st.undone(path, os.Remove(follow(path))) }
+		step.do = func(st *state) error { return st.undone(path, os.Remove(disk.Follow(path))) }
 	}
 	return step
 }
 
-// fileStep is the step of writing a file. One that is there and that setup didn't write, or that somebody has changed
-// since, stays as it is.
+// fileStep is the step of writing a file. One that is there and that setup didn't write, or that
+// somebody has changed since, stays as it is.
 func (s state) fileStep(path string, text []byte, what string) Step {
 	entry := written{Path: path, Sum: sum(text)}
 	step := Step{
@@ -99,7 +104,7 @@ func (s state) fileStep(path string, text []byte, what string) Step {
 			return nil
 		},
 		do: func(st *state) error {
-			if err := replace(path, text, 0o644); err != nil {
+			if err := disk.Edit(path, text, 0o644); err != nil {
 				return err
 			}
 			st.settle(entry)

@@ -14,13 +14,15 @@ type span struct {
 	value      int // where the value begins
 }
 
-// blank says whether there is only what JSON takes for white space.
+// blank reports whether there is only what JSON takes for white space.
 func blank(text []byte) bool { return len(bytes.Trim(text, " \t\r\n")) == 0 }
 
-// members gives the places of an object's members, and where its braces are. No text at all is an empty object.
+// members returns the places of an object's members, and where its braces are. No text at all is an
+// empty object.
 func members(text []byte) (list []span, open, end int, err error) {
 	if bytes.HasPrefix(text, []byte("\xef\xbb\xbf")) {
-		return nil, 0, 0, errors.New("it begins with a byte order mark, which MySQL Shell doesn't read: save it without")
+		const text = "it begins with a byte order mark, which MySQL Shell doesn't read: save it without"
+		return nil, 0, 0, errors.New(text)
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	first, err := d.Token()
@@ -52,7 +54,8 @@ func members(text []byte) (list []span, open, end int, err error) {
 	return list, open, end, nil
 }
 
-// member gives a member's value as it stands there, or nil. Of several with one key the last counts.
+// member returns a member's value as it stands there, or nil. Of several with one
+// key the last counts.
 func member(text []byte, key string) (json.RawMessage, error) {
 	if blank(text) {
 		return nil, nil
@@ -67,8 +70,9 @@ func member(text []byte, key string) (json.RawMessage, error) {
 	return value, err
 }
 
-// setMember gives a member another value, adds it at the end, or, when value is nil, takes it out. All other
-// bytes stay. A text of white space alone becomes an object, and stays one: MySQL Shell doesn't start with an empty file.
+// setMember gives a member another value, adds it at the end, or, when value is nil, takes it out.
+// All other bytes stay. A text of white space alone becomes an object, and stays one: MySQL Shell
+// doesn't start with an empty file.
 func setMember(text []byte, key string, value json.RawMessage) ([]byte, error) {
 	name, err := json.Marshal(key)
 	if err != nil {
@@ -116,7 +120,7 @@ func setMember(text []byte, key string, value json.RawMessage) ([]byte, error) {
 	return put(last, last, fmt.Sprintf(",%s%s: %s", space, name, value)), nil
 }
 
-// isEmpty says whether a text is an object without members.
+// isEmpty reports whether a text is an object without members.
 func isEmpty(text []byte) bool {
 	list, _, _, err := members(text)
 	return blank(text) || err == nil && len(list) == 0

@@ -43,7 +43,8 @@ func TestSetMember(t *testing.T) {
 	}
 }
 
-// FuzzSetMember: what is set is there, the bytes of nothing else change, and taking it back gives the text from before.
+// FuzzSetMember: what is set is there, the bytes of nothing else change, and taking it back gives
+// the text from before.
 func FuzzSetMember(f *testing.F) {
 	for _, text := range []string{
 		"", " ", "\v", "{}\v", "{ }", "{\n}", `{"a":1}`, "{\n  \"a\": 1,\n  \"k\": \"v\"\n}\n", `{"k":{"k":[]},"b":"\"}"}`, "{\r\n\t\"k\":null\r\n}\r\n", `{"k":1,"a":-0.5e3 ,"k":2}`,
@@ -96,7 +97,7 @@ func FuzzSetMember(f *testing.F) {
 	})
 }
 
-// others gives the bytes of all members but those with a key, from their own key on.
+// others returns the bytes of all members but those with a key, from their own key on.
 func others(t *testing.T, text []byte, key string) []string {
 	t.Helper()
 	list := []string{}

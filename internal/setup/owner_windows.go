@@ -2,16 +2,14 @@ package setup
 
 import (
 	"errors"
-	"io/fs"
 	"os"
 )
 
-func keepOwner(*os.File, fs.FileInfo) {}
-
-// ownFolder takes each folder for the user's: what only an Administrator may change there is left to one.
+// ownFolder takes each folder for the user's: what only an Administrator may change there is left
+// to one.
 func ownFolder(string) bool { return true }
 
-func mayRun(string) bool { return true }
+func mayRun(string) error { return nil }
 
 // writable tries, as access lists alone don't tell.
 func writable(dir string) bool {

@@ -1,7 +1,6 @@
 package setup
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,17 +8,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
+	"mysql-secret-store-rds/internal/about"
 	"mysql-secret-store-rds/internal/advice"
+	"mysql-secret-store-rds/internal/disk"
 )
 
-// stable gives the path of a program that its next upgrade leaves alone: Homebrew's opt/<formula> leads to the version in
-// use, Cellar/<formula>/<version> goes away with it (Homebrew documentation, "Formula Cookbook").
+// stable returns the path of a program that its next upgrade leaves alone: Homebrew's opt/<formula>
+// leads to the version in use, Cellar/<formula>/<version> goes away with it (Homebrew
+// documentation, "Formula Cookbook").
 func stable(binary string) string {
 	prefix, rest, _ := strings.Cut(filepath.ToSlash(binary), "/Cellar/")
 	parts := strings.SplitN(rest, "/", 3)
@@ -27,24 +26,17 @@ func stable(binary string) string {
 		return binary
 	}
 	opt := filepath.FromSlash(prefix + "/opt/" + parts[0] + "/" + parts[2])
-	if sameFile(opt, binary) {
+	if disk.SameFile(opt, binary) {
 		return opt
 	}
 	return binary
-}
-
-// sameFile says whether two paths lead to one file.
-func sameFile(a, b string) bool {
-	one, err1 := os.Stat(a)
-	other, err2 := os.Stat(b)
-	return err1 == nil && err2 == nil && os.SameFile(one, other)
 }
 
 func version(ctx context.Context, path string) string {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	word := "--version"
-	if strings.HasPrefix(filepath.Base(path), Name) {
+	if strings.HasPrefix(filepath.Base(path), about.Name) {
 		word = "version"
 	}
 	cmd := exec.CommandContext(ctx, path, word)
@@ -57,72 +49,16 @@ func version(ctx context.Context, path string) string {
 	return strings.TrimSpace(line)
 }
 
-// temporary says whether this program is one that go run made, and will remove.
+// temporary reports whether this program is one that go run made, and will remove.
 func (s System) temporary() bool { return strings.Contains(filepath.ToSlash(s.Binary), "/go-build") }
 
-// leadsHere says whether a path is this program: a link to it, itself, or, on Windows, a copy.
-func (s System) leadsHere(path string) bool {
-	if same := sameFile(path, s.Binary); same || s.GOOS != "windows" {
-		return same
-	}
-	a, err1 := os.ReadFile(path)
-	b, err2 := os.ReadFile(s.Binary)
-	return err1 == nil && err2 == nil && bytes.Equal(a, b)
-}
-
-// Program says whether a path, links followed, is one that can be run.
-func (s System) Program(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular() && (s.GOOS == "windows" || info.Mode()&0o111 != 0)
-}
-
-// build gives what a file, links followed, says of its version when it is this program; "" when it is something else. It is
-// asked only if it can be run.
-func (s System) build(path string) string {
-	if !s.Program(path) {
-		return ""
-	}
-	if said := s.Version(context.Background(), path); strings.HasPrefix(said, Name+" ") {
-		return said
-	}
-	return ""
-}
-
-// older says whether one build tells a lower version than another: "mysql-secret-store-rds 1.2.3 (commit …)". One that
-// tells no numbers is not older.
-func older(a, b string) bool {
-	numbers := func(build string) (list []int) {
-		word, _, _ := strings.Cut(strings.TrimPrefix(build, Name+" "), " ")
-		word, _, _ = strings.Cut(strings.TrimPrefix(word, "v"), "-")
-		for n := range strings.SplitSeq(word, ".") {
-			i, err := strconv.Atoi(n)
-			if err != nil {
-				return nil
-			}
-			list = append(list, i)
-		}
-		return list
-	}
-	one, other := numbers(a), numbers(b)
-	return one != nil && other != nil && slices.Compare(one, other) < 0
-}
-
-// usable says whether a Shell that finds a file there has this program for a helper, in whichever version.
-func (s System) usable(path string) bool { return s.leadsHere(path) || s.build(path) != "" }
-
-// leadsNowhere says whether a link ends in no file at all.
-func leadsNowhere(path string) bool {
-	_, err := os.Stat(path)
-	return absent(err) || errors.Is(err, syscall.ELOOP)
-}
-
-// isSelf says whether a path is the very file of this program.
-func (s System) isSelf(path string) bool { return sameFile(path, s.Binary) }
+// placing is the file that takes path's place when it is done. MySQL Shell takes every file that
+// begins as helpers do for one, also what a setup that was killed has left.
+func placing(path string) string { return filepath.Join(filepath.Dir(path), "."+about.Name+".new") }
 
 // place makes path a link to a program, or a copy.
 func (s System) place(path, to string, copied bool) error {
-	// The Shell takes every file that begins as helpers do for one, also what is left by a setup that was killed.
-	tmp := filepath.Join(filepath.Dir(path), "."+Name+".new")
+	tmp := placing(path)
 	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -146,11 +82,11 @@ func (s System) place(path, to string, copied bool) error {
 
 // common is where every user can run a program.
 func (s System) common() string {
-	return filepath.Join(s.Root+string(filepath.Separator), "usr", "local", "bin", Name)
+	return filepath.Join(s.Root+string(filepath.Separator), "usr", "local", "bin", about.Name)
 }
 
-// placeByHand is what a person has to type instead of place, and where a link at path leads then. One that takes the place of
-// another user's must not lead to what is one user's at all.
+// placeByHand is what a person has to type instead of place, and where a link at path leads then.
+// One that takes the place of another user's must not lead to what is one user's at all.
 func (s System) placeByHand(path string, anothers bool) (target, command string) {
 	if s.GOOS == "windows" { // both its shells read these quotes, and no path has one
 		return s.Binary, fmt.Sprintf(`as Administrator: copy "%s" "%s"`, s.Binary, path)
@@ -166,7 +102,7 @@ func (s System) placeByHand(path string, anothers bool) (target, command string)
 	if path == target {
 		return target, install
 	}
-	if has := s.build(target); has != "" && !older(has, s.Version(context.Background(), s.Binary)) {
+	if h := s.identify(target); h.serves() && !s.outdated(h) {
 		return target, linkByHand(target, path)
 	}
 	return target, install + " && " + linkByHand(target, path)

@@ -1,4 +1,5 @@
-// Package setup puts the helper beside every MySQL Shell and switches it on, and takes all of that back.
+// Package setup puts the helper beside every MySQL Shell and switches it on, and takes
+// all of that back.
 package setup
 
 import (
@@ -6,12 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"mysql-secret-store-rds/internal/about"
 )
 
-// Name is the file beside mysqlsh, by which MySQL Shell finds the helper; helper is what the Shell calls it.
 const (
-	Name   = "mysql-secret-store-rds"
-	helper = "rds"
+	helper = "rds" // is what the Shell calls this program
 	// option is the Shell's persisted option.
 	option = "credentialStore.helper"
 	// EnvHelper makes MySQL Shell pass its persisted option over.
@@ -23,7 +24,7 @@ type Input struct {
 	System     System
 	ConfigFile string
 	Starter    func(delegate string) []byte // the configuration that is written where there is none
-	// Delegate reads a configuration, and gives the helper that it passes other passwords on to.
+	// Delegate reads a configuration, and returns the helper that it passes other passwords on to.
 	Delegate    func(text []byte) (string, error)
 	Schema      []byte            // of the configuration, for editors
 	SchemaFile  string            // its name beside the configuration
@@ -34,11 +35,12 @@ type Input struct {
 type Step struct {
 	What string // in words
 	Done bool   // it is so already
-	// Needs is what a person has to do instead, a command or a line to write; "" when Apply does it.
+	// Needs is what a person has to do instead, a command or a line to write; ""
+	// when Apply does it.
 	Needs string
 
-	// note says in the state what Undo will have to know, also of what is left to a person. It is kept on disk before do
-	// begins, so that nothing is lost when the machine stops in between.
+	// note says in the state what Undo will have to know, also of what is left to a person. It is
+	// kept on disk before do begins, so that nothing is lost when the machine stops in between.
 	note func(*state) error
 	do   func(*state) error
 
@@ -89,7 +91,7 @@ func Make(in Input) (Plan, error) {
 	}
 	placed := false // a Shell has the helper when Apply is done
 	for _, sh := range p.Shells {
-		s := in.link(p.state, sh.Dir)
+		s := in.link(p.state, sh)
 		placed = placed || s.Needs == "" || s.works
 		p.Waits = p.Waits || s.Needs != "" && s.note != nil
 		p.Steps = append(p.Steps, s)
@@ -100,7 +102,8 @@ func Make(in Input) (Plan, error) {
 		return Plan{}, err
 	}
 	if !step.Done && !placed && !p.Waits {
-		step = Step{What: step.What + ": not while no MySQL Shell has the helper", Needs: "then run again: " + Name + " setup"}
+		step = Step{What: step.What + ": not while no MySQL Shell has the helper",
+			Needs: "then run again: " + about.Name + " setup"}
 	}
 	if len(p.Shells) > 0 { // a Shell that came later would not find the helper that its option names
 		p.Steps = append(p.Steps, step)
@@ -110,7 +113,8 @@ func Make(in Input) (Plan, error) {
 		if name != helper {
 			p.Ready = false
 			p.Steps = append(p.Steps, Step{
-				What:  fmt.Sprintf("%s is %s here, and wins over the option: take it out of what sets it, too", EnvHelper, name),
+				What: fmt.Sprintf("%s is %s here, and wins over the option: take it out of what sets it, too",
+					EnvHelper, name),
 				Needs: in.System.unsetByHand(EnvHelper),
 			})
 		}
@@ -130,7 +134,7 @@ func Make(in Input) (Plan, error) {
 	return p, nil
 }
 
-// Open says whether there is something that Apply would do.
+// Open reports whether there is something that Apply would do.
 func (p Plan) Open() bool {
 	return slices.ContainsFunc(p.Steps, func(s Step) bool { return !s.Done && s.Needs == "" })
 }

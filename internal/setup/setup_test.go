@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"mysql-secret-store-rds/internal/about"
 )
 
 // bench is a machine with a program to set up.
@@ -30,7 +32,7 @@ func newBench(t *testing.T) *bench {
 	b := &bench{t: t, env: map[string]string{"PATH": filepath.Join(root, "usr", "bin"), "SHELL": "/bin/bash"}, roots: map[string]bool{}}
 	b.Input = Input{
 		System: System{
-			GOOS: "linux", Root: root, Home: filepath.Join(root, "home"), Binary: filepath.Join(root, "home", "bin", Name),
+			GOOS: "linux", Root: root, Home: filepath.Join(root, "home"), Binary: filepath.Join(root, "home", "bin", about.Name),
 			Getenv:   func(name string) string { return b.env[name] },
 			Writable: func(dir string) bool { return !b.roots[dir] },
 			Version: func(_ context.Context, path string) string {
@@ -52,7 +54,7 @@ func newBench(t *testing.T) *bench {
 		},
 		Completions: map[string]string{"bash": "# bash", "zsh": "# zsh", "fish": "# fish"},
 	}
-	b.put("home/bin/"+Name, Name+" 1", 0o755)
+	b.put("home/bin/"+about.Name, about.Name+" 1", 0o755)
 	return b
 }
 
@@ -83,7 +85,8 @@ func (b *bench) link(name, to string) {
 	}
 }
 
-// apply carries a plan out, and gives the words for each step; those that a person has to do with what they need.
+// apply carries a plan out, and returns the words for each step; those that a person has to do with
+// what they need.
 func (b *bench) apply(p Plan, err error) []string {
 	b.t.Helper()
 	if err != nil {
@@ -132,7 +135,7 @@ func (b *bench) want(name, text string) {
 
 const (
 	options = "home/.mysqlsh/options.json"
-	record  = "home/.config/" + Name + "/setup.json"
+	record  = "home/.config/" + about.Name + "/setup.json"
 )
 
 func TestShells(t *testing.T) {
@@ -183,8 +186,8 @@ func TestShells(t *testing.T) {
 	if err := p.Apply(func(Step, error) {}); err != nil {
 		t.Fatal(err)
 	}
-	copied := filepath.Join(filepath.Dir(shell), Name+".exe")
-	if info, err := os.Lstat(copied); err != nil || !info.Mode().IsRegular() || !b.System.leadsHere(copied) {
+	copied := filepath.Join(filepath.Dir(shell), about.Name+".exe")
+	if info, err := os.Lstat(copied); err != nil || !info.Mode().IsRegular() || b.System.identify(copied).State != Copy {
 		t.Errorf("no copy: %v, %v", info, err)
 	}
 	if p, err = Undo(b.Input); err == nil {
@@ -195,7 +198,8 @@ func TestShells(t *testing.T) {
 	}
 }
 
-// TestThereAndBack: all of it, again, and back; the helper from before becomes the delegate, and the helper again.
+// TestThereAndBack: all of it, again, and back; the helper from before becomes the delegate, and
+// the helper again.
 func TestThereAndBack(t *testing.T) {
 	t.Parallel()
 	const before = "{\n  \"a\": 1,\n  \"credentialStore.helper\": \"keychain\"\n}\n"
@@ -214,7 +218,7 @@ func TestThereAndBack(t *testing.T) {
 	if diff := cmp.Diff(want, b.apply(Make(b.Input))); diff != "" {
 		t.Error(diff)
 	}
-	b.want("usr/bin/"+Name, Name+" 1")
+	b.want("usr/bin/"+about.Name, about.Name+" 1")
 	b.want(options, strings.Replace(before, "keychain", "rds", 1))
 	b.want("home/config/config.yaml", "delegate: keychain\n")
 	if info, err := os.Stat(b.path(options)); err != nil || info.Mode().Perm() != 0o640 {
@@ -230,13 +234,13 @@ func TestThereAndBack(t *testing.T) {
 	// A newer program has other completions; what setup wrote it may replace.
 	b.Completions["bash"] = "# newer"
 	b.apply(Make(b.Input))
-	b.want("home/.local/share/bash-completion/completions/"+Name, "# newer")
+	b.want("home/.local/share/bash-completion/completions/"+about.Name, "# newer")
 
 	b.apply(Undo(b.Input))
 	b.want(options, before)
 	for _, name := range []string{
-		"usr/bin/" + Name, "home/config/config.yaml", "home/config/config.schema.json", record,
-		"home/.local/share/bash-completion/completions/" + Name, "home/.local/share/zsh/site-functions/_" + Name,
+		"usr/bin/" + about.Name, "home/config/config.yaml", "home/config/config.schema.json", record,
+		"home/.local/share/bash-completion/completions/" + about.Name, "home/.local/share/zsh/site-functions/_" + about.Name,
 	} {
 		b.want(name, "-")
 	}
@@ -263,7 +267,8 @@ func TestNothingBefore(t *testing.T) {
 	}
 }
 
-// TestOwnConfiguration: one that is there stays; it is said, and said again, what the helper from before loses by it.
+// TestOwnConfiguration: one that is there stays; it is said, and said again, what the helper from
+// before loses by it.
 func TestOwnConfiguration(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ config, before, what, needs string }{
@@ -296,7 +301,8 @@ func TestOwnConfiguration(t *testing.T) {
 	}
 }
 
-// TestVariable: the variable that wins over the option has to go; it may be all that names the helper from before.
+// TestVariable: the variable that wins over the option has to go; it may be all that names the
+// helper from before.
 func TestVariable(t *testing.T) {
 	t.Parallel()
 	const unset = "needs: unset MYSQLSH_CREDENTIAL_STORE_HELPER"
@@ -326,14 +332,15 @@ func TestVariable(t *testing.T) {
 	}
 }
 
-// TestWhatIsTheUsers: nothing that somebody else wrote, or has changed since, is overwritten or removed.
+// TestWhatIsTheUsers: nothing that somebody else wrote, or has changed since,
+// is overwritten or removed.
 func TestWhatIsTheUsers(t *testing.T) {
 	t.Parallel()
 	b := newShellBench(t)
-	b.put("usr/bin/"+Name, "something else", 0o755)
+	b.put("usr/bin/"+about.Name, "something else", 0o755)
 	b.put(options, `{"credentialStore.helper":"keychain"}`, 0o600)
 	b.put("home/config/config.yaml", "cache: true\n", 0o600)
-	const completions = "home/.local/share/bash-completion/completions/" + Name
+	const completions = "home/.local/share/bash-completion/completions/" + about.Name
 	b.put(completions, "# mine", 0o600)
 	want := []string{
 		"needs: ROOT/usr/bin/mysql-secret-store-rds is there, and is not this program: look at it, and move it away",
@@ -349,7 +356,7 @@ func TestWhatIsTheUsers(t *testing.T) {
 	b.put(options, `{"credentialStore.helper":"login-path"}`, 0o600)
 	b.put("home/config/config.schema.json", "{ }", 0o600)
 	b.apply(Undo(b.Input))
-	b.want("usr/bin/"+Name, "something else")
+	b.want("usr/bin/"+about.Name, "something else")
 	b.want(options, `{"credentialStore.helper":"login-path"}`)
 	b.want("home/config/config.yaml", "cache: true\n")
 	b.want("home/config/config.schema.json", "{ }")
@@ -360,26 +367,26 @@ func TestWhatIsTheUsers(t *testing.T) {
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	b := newShellBench(t)
-	b.link("usr/bin/"+Name, "/nonexistent/old")
+	b.link("usr/bin/"+about.Name, "/nonexistent/old")
 	if words := b.apply(Make(b.Input)); words[0] != "done: mend the link ROOT/usr/bin/mysql-secret-store-rds: it should lead to ROOT/home/bin/mysql-secret-store-rds" {
 		t.Errorf("%q", words)
 	}
-	b.want("usr/bin/"+Name, Name+" 1")
-	if err := os.Remove(b.path("usr/bin/" + Name)); err != nil {
+	b.want("usr/bin/"+about.Name, about.Name+" 1")
+	if err := os.Remove(b.path("usr/bin/" + about.Name)); err != nil {
 		t.Fatal(err)
 	}
-	b.put("usr/bin/"+Name, Name+" 0", 0o755)
-	if words := b.apply(Make(b.Input)); !strings.HasPrefix(strings.Join(words, "\n"), "ok:") || !strings.Contains(strings.Join(words, "\n"), "done: replace ROOT/usr/bin/"+Name+", another build of this program") {
+	b.put("usr/bin/"+about.Name, about.Name+" 0", 0o755)
+	if words := b.apply(Make(b.Input)); !strings.HasPrefix(strings.Join(words, "\n"), "ok:") || !strings.Contains(strings.Join(words, "\n"), "done: replace ROOT/usr/bin/"+about.Name+", another build of this program") {
 		t.Errorf("%q", words)
 	}
 	// The program has moved to where its link was.
-	if err := errors.Join(os.Remove(b.path("usr/bin/"+Name)), os.Rename(b.System.Binary, b.path("usr/bin/"+Name))); err != nil {
+	if err := errors.Join(os.Remove(b.path("usr/bin/"+about.Name)), os.Rename(b.System.Binary, b.path("usr/bin/"+about.Name))); err != nil {
 		t.Fatal(err)
 	}
-	b.System.Binary = b.path("usr/bin/" + Name)
+	b.System.Binary = b.path("usr/bin/" + about.Name)
 	b.apply(Make(b.Input))
 	b.apply(Undo(b.Input))
-	b.want("usr/bin/"+Name, Name+" 1")
+	b.want("usr/bin/"+about.Name, about.Name+" 1")
 }
 
 // TestRoot: what needs root is a command, both ways, and the rest is done.
@@ -398,14 +405,14 @@ func TestRoot(t *testing.T) {
 		t.Errorf("%q", words)
 	}
 	b.want(options, "{\"credentialStore.helper\": \"rds\"}\n")
-	b.link("usr/it's here/"+Name, b.System.Binary) // the person types it
+	b.link("usr/it's here/"+about.Name, b.System.Binary) // the person types it
 	if p, err := Make(b.Input); p.Waits || !p.Ready || err != nil {
 		t.Errorf("the Shell has a helper: %+v, %v", p, err)
 	}
 	// The program moves: until the person types the new line, the Shell has the old one.
-	b.put("home/moved/"+Name, Name+" 1", 0o755)
+	b.put("home/moved/"+about.Name, about.Name+" 1", 0o755)
 	before := b.System.Binary
-	b.System.Binary = b.path("home/moved/" + Name)
+	b.System.Binary = b.path("home/moved/" + about.Name)
 	if p, err := Make(b.Input); p.Waits || !p.Ready || p.Steps[0].Needs == "" || err != nil {
 		t.Errorf("the Shell has the old helper: %+v, %v", p, err)
 	}
@@ -433,7 +440,7 @@ func TestFailure(t *testing.T) {
 		t.Error(words)
 	}
 	b.apply(Undo(b.Input))
-	b.want("usr/bin/"+Name, "-")
+	b.want("usr/bin/"+about.Name, "-")
 	b.want(options, "-")
 }
 
@@ -447,7 +454,7 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 	b = newBench(t)
-	b.System.Binary = "/tmp/go-build123/b001/exe/" + Name
+	b.System.Binary = "/tmp/go-build123/b001/exe/" + about.Name
 	if _, err := Make(b.Input); !errors.Is(err, ErrTemporary) {
 		t.Errorf("%v", err)
 	}

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"syscall"
+
+	"mysql-secret-store-rds/internal/disk"
 )
 
 // state is what Apply did, for Undo.
@@ -30,8 +32,8 @@ type optionBefore struct {
 	Before  json.RawMessage `json:"before,omitempty"` // the value as it stood there; none when there was none
 }
 
-// written is a file that setup wrote, or was about to: only what stands there tells. So one path may be noted more than
-// once until its step has ended.
+// written is a file that setup wrote, or was about to: only what stands there tells. So one path
+// may be noted more than once until its step has ended.
 type written struct {
 	Path    string `json:"path"`
 	Sum     string `json:"sha256,omitempty"`
@@ -41,7 +43,7 @@ type written struct {
 	Was     string `json:"was,omitempty"`     // where the link led before, to something that was there
 }
 
-// stands says whether the file is as setup left it.
+// stands reports whether the file is as setup left it.
 func (w written) stands() bool {
 	if w.Link != "" {
 		to, err := os.Readlink(w.Path)
@@ -51,12 +53,12 @@ func (w written) stands() bool {
 	return err == nil && sum(text) == w.Sum
 }
 
-// wrote says whether a file's text is what setup wrote there.
+// wrote reports whether a file's text is what setup wrote there.
 func (s state) wrote(path string, text []byte) bool {
 	return slices.Contains(s.Files, written{Path: path, Sum: sum(text)})
 }
 
-// standing gives what setup put into a place, if that is what is there.
+// standing returns what setup put into a place, if that is what is there.
 func (s state) standing(path string) (written, bool) {
 	for _, w := range s.Files {
 		if w.Path == path && w.stands() {
@@ -79,13 +81,15 @@ func (s *state) settle(entry written) {
 	s.Files = append(s.Files, entry)
 }
 
-// forget removes what is noted of a file.
+// forget removes what is noted of a file, and what a setup that was killed has left beside it.
 func (s *state) forget(file string) {
+	_ = os.Remove(disk.EditTemporary(file))
+	_ = os.Remove(placing(file))
 	s.Files = slices.DeleteFunc(s.Files, func(w written) bool { return w.Path == file })
 	s.Options = slices.DeleteFunc(s.Options, func(o optionBefore) bool { return o.File == file })
 }
 
-// undone forgets a file unless there is an error, which it gives back.
+// undone forgets a file unless there is an error, which it returns.
 func (s *state) undone(file string, err error) error {
 	if err == nil {
 		s.forget(file)
@@ -96,7 +100,7 @@ func (s *state) undone(file string, err error) error {
 // folders notes the folders that will have to be made for a file, the outer ones first.
 func (s *state) folders(file string) {
 	var missing []string
-	for dir := filepath.Dir(follow(file)); dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+	for dir := filepath.Dir(disk.Follow(file)); dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
 		if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
@@ -113,7 +117,8 @@ func (s state) clone() state {
 	return s
 }
 
-// StateError is a note of what setup did before that can't be read, so that nothing can be taken back by it.
+// StateError is a note of what setup did before that can't be read, so that nothing can be taken
+// back by it.
 type StateError struct {
 	File string
 	Err  error
@@ -127,7 +132,8 @@ func (e *StateError) Unwrap() error { return e.Err }
 
 func stateFile(config string) string { return filepath.Join(filepath.Dir(config), "setup.json") }
 
-// readState reads what is noted in a file or, when there is none, in the one where it was kept before.
+// readState reads what is noted in a file or, when there is none, in the one where
+// it was kept before.
 func readState(file, before string) (state, error) {
 	text, err := os.ReadFile(file)
 	var s state
@@ -150,10 +156,11 @@ func readState(file, before string) (state, error) {
 	return s, nil
 }
 
-// writeState keeps the state for Undo. When nothing is left to undo, there is no such file, and the folders that setup made
-// go with it, as far as they are empty.
+// writeState keeps the state for Undo. When nothing is left to undo, there is no such file, and the
+// folders that setup made go with it, as far as they are empty.
 func writeState(file string, s *state) error {
 	if len(s.Files)+len(s.Options) == 0 {
+		_ = os.Remove(disk.EditTemporary(file))
 		for _, f := range []string{file, s.old} {
 			if err := os.Remove(f); err != nil && !absent(err) { // of "", too
 				return err
@@ -174,7 +181,7 @@ func writeState(file string, s *state) error {
 	if err := e.Encode(s); err != nil {
 		return err
 	}
-	if err := replace(file, text.Bytes(), 0o600); err != nil || s.old == "" {
+	if err := disk.Edit(file, text.Bytes(), 0o600); err != nil || s.old == "" {
 		return err
 	}
 	err := os.Remove(s.old)
@@ -187,53 +194,15 @@ func sum(text []byte) string {
 	return hex.EncodeToString(h[:])
 }
 
-// absent says whether an error means that there is no such file.
+// absent reports whether an error means that there is no such file.
 func absent(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
-// follow gives the file that a path leads to, also when that isn't there yet.
-func follow(path string) string {
-	for range 40 { // as many as Linux follows
-		to, err := os.Readlink(path)
-		if err != nil {
-			break
-		}
-		path = from(path, to)
-	}
-	return path
-}
-
-// from gives what a link at path means by to.
+// from returns what a link at path means by to.
 func from(path, to string) string {
 	if filepath.IsAbs(to) {
 		return to
 	}
 	return filepath.Join(filepath.Dir(path), to)
-}
-
-// replace puts text in place of a file, all of it or nothing. A link stays, and what it leads to is replaced; a file that is
-// there keeps its mode and owner.
-func replace(path string, text []byte, mode fs.FileMode) error {
-	path = follow(path)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	if info, err := os.Stat(path); err == nil {
-		mode = info.Mode().Perm()
-		keepOwner(f, info)
-	}
-	_, err = f.Write(text)
-	err = errors.Join(err, f.Chmod(mode), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
 }

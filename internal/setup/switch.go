@@ -7,9 +7,12 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+
+	"mysql-secret-store-rds/internal/disk"
 )
 
-// switchOn makes rds the Shell's persisted helper. It gives the one from before, as JSON; nil for none.
+// switchOn makes rds the Shell's persisted helper. It returns the one from before, as
+// JSON; nil for none.
 func (in Input) switchOn(p Plan) (before json.RawMessage, s Step, err error) {
 	file := in.System.OptionsFile()
 	s.about = file
@@ -54,12 +57,13 @@ func (in Input) switchOn(p Plan) (before json.RawMessage, s Step, err error) {
 		if changed == nil {
 			return nil
 		}
-		return replace(file, changed, 0o600)
+		return disk.Edit(file, changed, 0o600)
 	}
 	return value, s, nil
 }
 
-// readOptions gives the Shell's options, the value of the one that matters here, and whether there is such a file.
+// readOptions returns the Shell's options, the value of the one that matters here, and whether
+// there is such a file.
 func readOptions(file string) (text []byte, value json.RawMessage, existed bool, err error) {
 	text, err = os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -74,7 +78,7 @@ func readOptions(file string) (text []byte, value json.RawMessage, existed bool,
 	return text, value, true, nil
 }
 
-// isHelper says whether a value is this helper's name, however it is spelled.
+// isHelper reports whether a value is this helper's name, however it is spelled.
 func isHelper(value json.RawMessage) bool {
 	var name string
 	return json.Unmarshal(value, &name) == nil && name == helper
@@ -120,9 +124,9 @@ func (in Input) switchBack(o optionBefore) Step {
 			return err
 		}
 		if !o.Existed && isEmpty(changed) {
-			err = os.Remove(follow(o.File))
+			err = os.Remove(disk.Follow(o.File))
 		} else {
-			err = replace(o.File, changed, 0o600)
+			err = disk.Edit(o.File, changed, 0o600)
 		}
 		return st.undone(o.File, err)
 	}

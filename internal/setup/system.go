@@ -10,7 +10,9 @@ import (
 	"slices"
 	"strings"
 
+	"mysql-secret-store-rds/internal/about"
 	"mysql-secret-store-rds/internal/advice"
+	"mysql-secret-store-rds/internal/delegate"
 )
 
 // System is the machine as setup sees it. Tests make their own.
@@ -22,14 +24,16 @@ type System struct {
 	Binary   string // this program, symbolic links followed, by the path that a link to it may name
 	Getenv   func(string) string
 	Writable func(dir string) bool
-	// Version is what a program says when it is called with "--version", or, if it is a helper, with "version"; "" when it can't be run.
+	// Version is what a program says when it is called with "--version", or, if it is a helper,
+	// with "version"; "" when it can't be run.
 	Version func(ctx context.Context, path string) string
 }
 
 // Here is the machine that this is.
 func Here(binary string) System {
 	home, _ := os.UserHomeDir() // "" finds nothing there
-	return System{GOOS: runtime.GOOS, Home: home, Binary: stable(binary), Getenv: os.Getenv, Writable: writable, Version: version}
+	return System{GOOS: runtime.GOOS, Home: home, Binary: stable(binary), Getenv: os.Getenv, Writable: writable,
+		Version: version}
 }
 
 func (s System) exe() string {
@@ -39,8 +43,8 @@ func (s System) exe() string {
 	return ""
 }
 
-// record is where setup notes what it did; "" when there is no home. It doesn't depend on what names the configuration, as
-// --undo may be typed where XDG_CONFIG_HOME, say, is another.
+// record is where setup notes what it did; "" when there is no home. It doesn't depend on what
+// names the configuration, as --undo may be typed where XDG_CONFIG_HOME, say, is another.
 func (s System) record() string {
 	dirs := []string{s.Home, ".config"}
 	switch s.GOOS {
@@ -52,24 +56,32 @@ func (s System) record() string {
 	if dirs[0] == "" {
 		return ""
 	}
-	return stateFile(filepath.Join(append(dirs, Name, "config.yaml")...))
+	return stateFile(filepath.Join(append(dirs, about.Name, "config.yaml")...))
 }
 
-// lockFile is what setup locks while it works, in no folder that it makes and removes; "" when there is no home.
+// lockFile is what setup locks while it works, in no folder that it makes and removes; "" when
+// there is no home.
 func (s System) lockFile() string {
 	if s.Home == "" {
 		return ""
 	}
-	return filepath.Join(s.Home, "."+Name+"-setup.lock")
+	return filepath.Join(s.Home, "."+about.Name+"-setup.lock")
 }
 
-// helperIn is where a Shell in a folder looks for this program.
-func (s System) helperIn(dir string) string { return filepath.Join(dir, Name+s.exe()) }
-
-// Shell is a MySQL Shell: its binary, symbolic links followed, and the folder in which it looks for helpers.
+// Shell is a MySQL Shell: its binary, symbolic links followed, and the folder in which
+// it looks for helpers.
 type Shell struct{ Path, Dir string }
 
-// Shells finds every mysqlsh: on PATH, and where packages, Homebrew and archives put it. Each folder stands once.
+// ShellAt returns the MySQL Shell that a path leads to.
+func ShellAt(path string) Shell {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	return Shell{path, filepath.Dir(path)}
+}
+
+// Shells finds every mysqlsh: on PATH, and where packages, Homebrew and archives put it. Each
+// folder stands once.
 func (s System) Shells() []Shell {
 	name := "mysqlsh" + s.exe()
 	candidates := s.Named
@@ -78,25 +90,21 @@ func (s System) Shells() []Shell {
 	}
 	var shells []Shell
 	for _, path := range candidates {
-		real, err := filepath.EvalSymlinks(path)
-		if err != nil {
-			continue
-		}
-		if len(s.Named) == 0 && !strings.HasPrefix(filepath.Base(real), "mysqlsh") {
+		found := ShellAt(path)
+		if len(s.Named) == 0 && !strings.HasPrefix(filepath.Base(found.Path), "mysqlsh") {
 			continue // a launcher with many names (snap, mise), beside which no Shell looks for helpers
 		}
-		if !s.Program(real) {
+		if !s.Program(found.Path) {
 			continue
 		}
-		dir := filepath.Dir(real)
-		if !slices.ContainsFunc(shells, func(sh Shell) bool { return sh.Dir == dir }) {
-			shells = append(shells, Shell{real, dir})
+		if !slices.ContainsFunc(shells, func(sh Shell) bool { return sh.Dir == found.Dir }) {
+			shells = append(shells, found)
 		}
 	}
 	return shells
 }
 
-// everywhere gives the paths at which a mysqlsh may be, those on PATH first.
+// everywhere returns the paths at which a mysqlsh may be, those on PATH first.
 func (s System) everywhere(name string) (candidates []string) {
 	for _, dir := range filepath.SplitList(s.Getenv("PATH")) {
 		if filepath.IsAbs(dir) {
@@ -117,14 +125,15 @@ func (s System) everywhere(name string) (candidates []string) {
 		}
 	}
 	for _, pattern := range patterns {
-		found, _ := filepath.Glob(filepath.Join(s.Root+filepath.FromSlash(pattern), name)) // only a bad pattern is an error
+		pattern = filepath.Join(s.Root+filepath.FromSlash(pattern), name)
+		found, _ := filepath.Glob(pattern) // only a bad pattern is an error
 		candidates = append(candidates, found...)
 	}
 	return candidates
 }
 
-// OptionsFile is where MySQL Shell keeps its persisted options (MySQL Shell guide, "Configuring MySQL Shell Options"), also
-// when it isn't there yet; "" when there is no home.
+// OptionsFile is where MySQL Shell keeps its persisted options (MySQL Shell guide, "Configuring
+// MySQL Shell Options"), also when it isn't there yet; "" when there is no home.
 func (s System) OptionsFile() string {
 	if dir := s.Getenv("MYSQLSH_USER_CONFIG_HOME"); dir != "" {
 		if abs, err := filepath.Abs(dir); err == nil {
@@ -142,7 +151,7 @@ func (s System) OptionsFile() string {
 	return filepath.Join(append(dirs, "options.json")...)
 }
 
-// Helper gives the helper that the Shell's options name; "" when they name none.
+// Helper returns the helper that the Shell's options name; "" when they name none.
 func (s System) Helper() (string, error) {
 	file := s.OptionsFile()
 	if file == "" {
@@ -156,22 +165,9 @@ func (s System) Helper() (string, error) {
 	return name, err
 }
 
-// sameDelegate says whether two values of a configuration's delegate mean one helper. A path means what its file's name says.
+// sameDelegate reports whether two values of a configuration's delegate mean one helper.
 func (s System) sameDelegate(a, b string) bool {
-	name := func(delegate string) string {
-		delegate = strings.TrimPrefix(strings.TrimSuffix(filepath.Base(delegate), ".exe"), "mysql-secret-store-")
-		if delegate != "default" {
-			return delegate
-		}
-		switch s.GOOS { // MySQL Shell's own (MySQL Shell guide, "Pluggable Password Store")
-		case "windows":
-			return "windows-credential"
-		case "darwin":
-			return "keychain"
-		}
-		return "login-path"
-	}
-	return name(a) == name(b)
+	return delegate.Name(a, s.GOOS) == delegate.Name(b, s.GOOS)
 }
 
 // unsetByHand is what a person has to type to be rid of an environment variable.
@@ -184,7 +180,7 @@ func (s System) unsetByHand(name string) string {
 
 type completion struct{ shell, file, note string }
 
-// completions gives the shells that seem to be used, and where their completions belong.
+// completions returns the shells that seem to be used, and where their completions belong.
 func (s System) completions() []completion {
 	uses := func(shell string, files ...string) bool {
 		if filepath.Base(s.Getenv("SHELL")) == shell {
@@ -196,7 +192,7 @@ func (s System) completions() []completion {
 		})
 	}
 	base := func(env string, otherwise ...string) string {
-		if dir := s.Getenv(env); filepath.IsAbs(dir) { // a relative one doesn't count (XDG Base Directory Specification)
+		if dir := s.Getenv(env); filepath.IsAbs(dir) { // no other counts (XDG Base Directory Specification)
 			return dir
 		}
 		return filepath.Join(append([]string{s.Home}, otherwise...)...)
@@ -207,7 +203,7 @@ func (s System) completions() []completion {
 		return nil
 	}
 	if uses("bash", ".bashrc", ".bash_profile") {
-		list = append(list, completion{"bash", filepath.Join(data, "bash-completion", "completions", Name), ""})
+		list = append(list, completion{"bash", filepath.Join(data, "bash-completion", "completions", about.Name), ""})
 	}
 	if uses("zsh", ".zshrc") {
 		dir, rc, note := filepath.Join(data, "zsh", "site-functions"), filepath.Join(base("ZDOTDIR"), ".zshrc"), ""
@@ -217,15 +213,15 @@ func (s System) completions() []completion {
 			}
 			note = "write into " + rc + ", before compinit: fpath+=(" + advice.Word(dir) + ")"
 		}
-		list = append(list, completion{"zsh", filepath.Join(dir, "_"+Name), note})
+		list = append(list, completion{"zsh", filepath.Join(dir, "_"+about.Name), note})
 	}
 	if uses("fish", ".config/fish") {
-		list = append(list, completion{"fish", filepath.Join(config, "fish", "completions", Name+".fish"), ""})
+		list = append(list, completion{"fish", filepath.Join(config, "fish", "completions", about.Name+".fish"), ""})
 	}
 	return list
 }
 
-// names says whether a shell's file speaks of a folder, be it by way of ~ or $HOME.
+// names reports whether a shell's file speaks of a folder, be it by way of ~ or $HOME.
 func (s System) names(rc, dir string) bool {
 	text, _ := os.ReadFile(rc) // none says nothing
 	if inside, ok := strings.CutPrefix(dir, s.Home+"/"); ok {

@@ -10,9 +10,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"mysql-secret-store-rds/internal/about"
 )
 
-// TestLaunchers: a name of a launcher is no Shell, unless a person says so; a Shell's own name may have a version.
+// TestLaunchers: a name of a launcher is no Shell, unless a person says so; a Shell's own name may
+// have a version.
 func TestLaunchers(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -50,15 +53,15 @@ func TestLaunchers(t *testing.T) {
 func TestStable(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	b.put("brew/Cellar/rds/1.2/bin/"+Name, "x", 0o755)
-	b.put("brew/Cellar/other/1.0/bin/"+Name, "x", 0o755)
+	b.put("brew/Cellar/rds/1.2/bin/"+about.Name, "x", 0o755)
+	b.put("brew/Cellar/other/1.0/bin/"+about.Name, "x", 0o755)
 	b.link("brew/opt/rds", "../Cellar/rds/1.2")
-	b.put("brew/opt/other/bin/"+Name, "another build", 0o755)
-	b.put("usr/bin/"+Name, "x", 0o755)
+	b.put("brew/opt/other/bin/"+about.Name, "another build", 0o755)
+	b.put("usr/bin/"+about.Name, "x", 0o755)
 	for binary, want := range map[string]string{
-		"brew/Cellar/rds/1.2/bin/" + Name:   "brew/opt/rds/bin/" + Name,
-		"brew/Cellar/other/1.0/bin/" + Name: "brew/Cellar/other/1.0/bin/" + Name,
-		"usr/bin/" + Name:                   "usr/bin/" + Name,
+		"brew/Cellar/rds/1.2/bin/" + about.Name:   "brew/opt/rds/bin/" + about.Name,
+		"brew/Cellar/other/1.0/bin/" + about.Name: "brew/Cellar/other/1.0/bin/" + about.Name,
+		"usr/bin/" + about.Name:                   "usr/bin/" + about.Name,
 	} {
 		if got := Here(b.path(binary)).Binary; got != b.path(want) {
 			t.Errorf("%s: got %s", binary, got)
@@ -156,7 +159,7 @@ func TestCompletionPlaces(t *testing.T) {
 	b.put("home/.bash_profile", "", 0o644)
 	b.put("home/.config/fish/config.fish", "", 0o644)
 	b.env["SHELL"], b.env["XDG_DATA_HOME"], b.env["XDG_CONFIG_HOME"] = "/usr/bin/zsh", b.path("data"), "relative"
-	want := []string{"bash /data/bash-completion/completions/" + Name, "zsh /data/zsh/site-functions/_" + Name, "fish /home/.config/fish/completions/" + Name + ".fish"}
+	want := []string{"bash /data/bash-completion/completions/" + about.Name, "zsh /data/zsh/site-functions/_" + about.Name, "fish /home/.config/fish/completions/" + about.Name + ".fish"}
 	if diff := cmp.Diff(want, files()); diff != "" {
 		t.Error(diff)
 	}
@@ -206,8 +209,8 @@ func TestVersion(t *testing.T) {
 		mode       os.FileMode
 		want       string
 	}{
-		{Name, "#!/bin/sh\necho \"$0 $*\" | sed 's|.*/||'\necho more", 0o755, Name + " version"},
-		{Name + ".exe", "#!/bin/sh\necho \" $1 \"", 0o755, "version"},
+		{about.Name, "#!/bin/sh\necho \"$0 $*\" | sed 's|.*/||'\necho more", 0o755, about.Name + " version"},
+		{about.Name + ".exe", "#!/bin/sh\necho \" $1 \"", 0o755, "version"},
 		{"mysqlsh", "#!/bin/sh\necho $#$1; echo no >&2", 0o755, "1--version"},
 		{"stdin", "#!/bin/sh\ncat; echo end", 0o755, "end"},
 		{"fails", "#!/bin/sh\necho x; exit 1", 0o755, ""},

@@ -2,14 +2,12 @@ package setup
 
 import (
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
 )
 
-// Undo plans to take back what Apply did: option, links, files, folders, as far as nobody has changed them since. What it
-// can't take back stays noted. A link leads again where it did before setup; one that led nowhere then, or would now, is
-// removed.
+// Undo plans to take back what Apply did: option, links, files, folders, as far as nobody has
+// changed them since. What it can't take back stays noted. A link leads again where it did before
+// setup; one that led nowhere then, or would now, is removed.
 func Undo(in Input) (Plan, error) {
 	p, err := in.begin(Undo)
 	if err != nil {
@@ -40,9 +38,11 @@ func Undo(in Input) (Plan, error) {
 		}
 	}
 	for _, sh := range p.Shells {
-		path := in.System.helperIn(sh.Dir)
-		if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 && !known[path] && in.System.leadsHere(path) {
-			step(path, Step{What: "remove " + path + ", which setup has no note of: others may use it", Needs: in.System.removeByHand(path), gone: true})
+		if h := in.System.Beside(sh); h.State == This && h.Link != "" && !known[h.Path] {
+			step(h.Path, Step{
+				What:  "remove " + h.Path + ", which setup has no note of: others may use it",
+				Needs: in.System.removeByHand(h.Path), gone: true,
+			})
 		}
 	}
 	if file := in.System.OptionsFile(); !known[file] {
@@ -54,17 +54,18 @@ func Undo(in Input) (Plan, error) {
 		}
 	}
 	if len(settled) > 0 {
-		p.Steps = append(p.Steps, Step{What: "forget what is settled (" + p.file + ")", about: p.file, do: func(st *state) error {
+		forget := func(st *state) error {
 			for _, file := range settled {
 				st.forget(file)
 			}
 			return nil
-		}})
+		}
+		p.Steps = append(p.Steps, Step{What: "forget what is settled (" + p.file + ")", about: p.file, do: forget})
 	}
 	return p, nil
 }
 
-// leavesNone says whether a Shell loses its helper, or none has one.
+// leavesNone reports whether a Shell loses its helper, or none has one.
 func (p Plan) leavesNone(sys System) bool {
 	if slices.ContainsFunc(p.Steps, func(s Step) bool { return s.gone }) {
 		return true
@@ -72,7 +73,7 @@ func (p Plan) leavesNone(sys System) bool {
 	return len(p.Shells) > 0 && !p.haveHelper(sys)
 }
 
-// haveHelper says whether a Shell has one now.
+// haveHelper reports whether a Shell has one now.
 func (p Plan) haveHelper(sys System) bool {
-	return slices.ContainsFunc(p.Shells, func(sh Shell) bool { return sys.usable(sys.helperIn(sh.Dir)) })
+	return slices.ContainsFunc(p.Shells, func(sh Shell) bool { return sys.identify(sys.helperIn(sh.Dir)).serves() })
 }

@@ -13,10 +13,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
 
+	"mysql-secret-store-rds/internal/about"
 	"mysql-secret-store-rds/internal/disk"
 )
 
-// tree gives all there is in the bench's machine: modes, what links lead to, texts.
+// tree returns all there is in the bench's machine: modes, what links lead to, texts.
 func (b *bench) tree() map[string]string {
 	b.t.Helper()
 	all := map[string]string{}
@@ -104,15 +105,15 @@ var befores = []struct {
 	{"elsewhere", func(b *bench) { b.env["MYSQLSH_USER_CONFIG_HOME"] = b.path("home/a/b") }},
 	{"own configuration", func(b *bench) { b.put("home/config/config.yaml", "delegate: none\n", 0o644) }},
 	{"own completions", func(b *bench) {
-		b.put("home/.local/share/bash-completion/completions/"+Name, "# mine", 0o600)
-		b.put("home/.local/share/zsh/site-functions/_"+Name, "# zsh", 0o600) // the same as setup's
+		b.put("home/.local/share/bash-completion/completions/"+about.Name, "# mine", 0o600)
+		b.put("home/.local/share/zsh/site-functions/_"+about.Name, "# zsh", 0o600) // the same as setup's
 	}},
 	{"a Shell beside the program", func(b *bench) { b.put("home/bin/mysqlsh", "", 0o755); b.env["PATH"] += ":" + b.path("home/bin") }},
 	{"another's helper", func(b *bench) {
-		b.put("usr/bin/"+Name, "another", 0o755)
+		b.put("usr/bin/"+about.Name, "another", 0o755)
 		b.put("opt/mysql-shell/bin/mysqlsh", "", 0o755)
 	}},
-	{"a copy", func(b *bench) { b.put("usr/bin/"+Name, Name+" 1", 0o755) }},
+	{"a copy", func(b *bench) { b.put("usr/bin/"+about.Name, about.Name+" 1", 0o755) }},
 }
 
 func newBefore(t *testing.T, i int) *bench {
@@ -122,7 +123,8 @@ func newBefore(t *testing.T, i int) *bench {
 	return b
 }
 
-// TestBack: whatever there was before, setup twice and undo once give it back, to the byte, mode and folder; more of them change nothing.
+// TestBack: whatever there was before, setup twice and undo once give it back, to the byte, mode
+// and folder; more of them change nothing.
 func TestBack(t *testing.T) {
 	t.Parallel()
 	for i, tc := range befores {
@@ -163,7 +165,7 @@ func TestCrash(t *testing.T) {
 		at    int
 		after bool // do, but before its end is noted
 	}
-	// run carries out a plan up to the cut, and says whether it came there.
+	// run carries out a plan up to the cut, and reports whether it came there.
 	run := func(p Plan, err error, c cut) (was bool) {
 		if err != nil {
 			panic(err)
@@ -221,7 +223,8 @@ func TestCrash(t *testing.T) {
 	}
 }
 
-// TestCutTwice: a file that a newer program was about to write is setup's, whichever of both texts it has.
+// TestCutTwice: a file that a newer program was about to write is setup's, whichever of both texts
+// it has.
 func TestCutTwice(t *testing.T) {
 	t.Parallel()
 	for _, after := range []bool{false, true} {
@@ -250,7 +253,8 @@ func TestCutTwice(t *testing.T) {
 	}
 }
 
-// TestChangedSince: the helper that the user chose after setup is the one from before, for the next setup and its undo.
+// TestChangedSince: the helper that the user chose after setup is the one from before, for the next
+// setup and its undo.
 func TestChangedSince(t *testing.T) {
 	t.Parallel()
 	b := newShellBench(t)
@@ -284,7 +288,7 @@ func TestOthersSince(t *testing.T) {
 func TestMeanwhile(t *testing.T) {
 	t.Parallel()
 	b := newShellBench(t)
-	const completions = "home/.local/share/bash-completion/completions/" + Name
+	const completions = "home/.local/share/bash-completion/completions/" + about.Name
 	p, err := Make(b.Input)
 	b.put(options, `{"credentialStore.helper":"keychain","a":1}`, 0o600)
 	b.put(completions, "# mine", 0o600)
@@ -341,7 +345,7 @@ func TestTwoPlans(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.put(beside, "another", 0o755)
-	b.has(b.apply(two, err2), "failed: link ROOT/home/bin/"+Name+" to ROOT/"+beside)
+	b.has(b.apply(two, err2), "failed: link ROOT/home/bin/"+about.Name+" to ROOT/"+beside)
 	b.want(beside, "another")
 }
 
@@ -374,15 +378,16 @@ func TestAtOnce(t *testing.T) {
 	}
 }
 
-// TestLock: a setup waits for another, but not for one that was killed, and goes on without where there are no locks.
+// TestLock: a setup waits for another, but not for one that was killed, and goes on without where
+// there are no locks.
 func TestLock(t *testing.T) {
 	t.Parallel()
 	b := newShellBench(t)
-	const lock = "home/." + Name + "-setup.lock"
+	const lock = "home/." + about.Name + "-setup.lock"
 	b.put(lock, "", 0o600)
 	b.done(Make(b.Input))
 	b.want(lock, "-")
-	unlock, err := disk.Lock(t.Context(), b.path(lock), 0, func() bool { return false })
+	unlock, err := disk.Mutex(t.Context(), b.path(lock))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -396,7 +401,7 @@ func TestLock(t *testing.T) {
 	case err := <-ended:
 		t.Errorf("it didn't wait: %v", err)
 	case <-time.After(100 * time.Millisecond):
-		b.want(beside, Name+" 1")
+		b.want(beside, about.Name+" 1")
 		unlock()
 		if err := <-ended; err != nil {
 			t.Error(err)
@@ -406,7 +411,7 @@ func TestLock(t *testing.T) {
 
 	b.put(lock+"/folder", "", 0o600)
 	b.done(Make(b.Input))
-	b.want(beside, Name+" 1")
+	b.want(beside, about.Name+" 1")
 }
 
 // TestTwoHomes: each of the Shell's options files gets its own helper back.
@@ -438,7 +443,7 @@ func TestDamagedOptions(t *testing.T) {
 	b.apply(Make(b.Input))
 	b.put(options, `{"credentialStore.helper":"rds"`, 0o600)
 	b.has(b.apply(Undo(b.Input)), "needs: mend it, and undo again: MySQL Shell's options, ROOT/"+options+": not JSON: EOF")
-	b.want("usr/bin/"+Name, "-")
+	b.want("usr/bin/"+about.Name, "-")
 	b.want(options, `{"credentialStore.helper":"rds"`)
 	b.put(options, `{"credentialStore.helper":"rds"}`, 0o600)
 	b.apply(Undo(b.Input))
@@ -457,7 +462,7 @@ func TestNoState(t *testing.T) {
 	b := newShellBench(t)
 	before := b.tree()
 	p, err := Make(b.Input)
-	p.file = b.path("home/bin/" + Name + "/setup.json") // in a file
+	p.file = b.path("home/bin/" + about.Name + "/setup.json") // in a file
 	words := b.apply(p, err)
 	for _, w := range words {
 		if !strings.HasPrefix(w, "failed: ") && w != "error" {
@@ -516,13 +521,14 @@ func TestUndoFailure(t *testing.T) {
 			p.Steps[i].do = func(*state) error { return errors.New("busy") }
 		}
 	}
-	b.has(b.apply(p, err), "failed: remove ROOT/usr/bin/"+Name)
+	b.has(b.apply(p, err), "failed: remove ROOT/usr/bin/"+about.Name)
 	b.want(options, "-")
 	b.apply(Undo(b.Input))
 	b.same("undo", before)
 }
 
-// TestRecord: undo finds what setup noted when another configuration is named, also where an earlier setup noted it.
+// TestRecord: undo finds what setup noted when another configuration is named, also where an
+// earlier setup noted it.
 func TestRecord(t *testing.T) {
 	t.Parallel()
 	const keychain = `{"credentialStore.helper":"keychain"}`
@@ -557,7 +563,7 @@ func TestRecord(t *testing.T) {
 	b.want(options, keychain)
 
 	for goos, want := range map[string]string{
-		"linux": "/h/.config/" + Name, "darwin": "/h/Library/Application Support/" + Name, "windows": "/a/" + Name,
+		"linux": "/h/.config/" + about.Name, "darwin": "/h/Library/Application Support/" + about.Name, "windows": "/a/" + about.Name,
 	} {
 		sys := System{GOOS: goos, Home: "/h", Getenv: func(name string) string { return map[string]string{"AppData": "/a", "XDG_CONFIG_HOME": "/x"}[name] }}
 		if got := sys.record(); got != want+"/setup.json" {
@@ -566,7 +572,8 @@ func TestRecord(t *testing.T) {
 	}
 }
 
-// TestNoRecord: whoever takes the helper away first learns how to switch it off, also when nothing is noted.
+// TestNoRecord: whoever takes the helper away first learns how to switch it off, also when nothing
+// is noted.
 func TestNoRecord(t *testing.T) {
 	t.Parallel()
 	b := newShellBench(t)
@@ -589,8 +596,45 @@ func TestNoRecord(t *testing.T) {
 	if diff := cmp.Diff([]string{off}, b.apply(Undo(b.Input))); diff != "" {
 		t.Error(diff)
 	}
-	b.put(beside, Name+" 0", 0o755) // somebody else's, which stays
+	b.put(beside, about.Name+" 0", 0o755) // somebody else's, which stays
 	if diff := cmp.Diff([]string(nil), b.apply(Undo(b.Input))); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestKilled: what a setup that was killed has left half done goes with the next run, or with undo.
+func TestKilled(t *testing.T) {
+	t.Parallel()
+	for _, plan := range []func(Input) (Plan, error){Make, Undo} {
+		for step := range 5 {
+			b := newShellBench(t)
+			b.put(options, "{}", 0o600)
+			before := b.tree()
+			p, err := Make(b.Input)
+			if err != nil || len(p.Steps) != 5 {
+				t.Fatal(p.Steps, err)
+			}
+			p.Steps = p.Steps[:step+1]
+			last := &p.Steps[step]
+			last.do = func(*state) error { return nil } // though it has been noted
+			b.done(p, nil)
+			left := []string{disk.EditTemporary(last.about), disk.EditTemporary(b.path(record))}
+			if step == 0 {
+				left[0] = placing(last.about)
+			}
+			for _, path := range left {
+				if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte("half"), 0o600)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b.done(plan(b.Input))
+			for _, path := range left {
+				if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+					t.Errorf("step %d: %s stays, %v", step, path, err)
+				}
+			}
+			b.done(Undo(b.Input))
+			b.same("undo", before)
+		}
 	}
 }

@@ -68,7 +68,7 @@ func lockFile(path string) string { return disk.LockFile(path) }
 // once, so that whoever comes second would have to log in again. The lock is not needed, and unlock is
 // nil, when another process has refreshed it meanwhile.
 func LockRefresh(ctx context.Context, path string) (unlock func(), err error) {
-	return disk.Lock(ctx, lockFile(path), patience(ctx), func() bool { return !NeedsRefresh(path) })
+	return disk.Flight(ctx, lockFile(path), patience(ctx), func() bool { return !NeedsRefresh(path) })
 }
 
 func patience(ctx context.Context) time.Duration {
