@@ -268,30 +268,13 @@ func pickServer(ctx context.Context, servers []inventory.Server, words []string)
 			With(advice.Ours(append([]string{"list-servers"}, words...)...), advice.Ours("connect", "user@host:port"))
 	}
 	defer t.Close()
-	at, err := t.Pick(ctx, "Server?", pickerLines(found), func(word string, has []bool) {
-		for i, s := range found {
-			has[i] = s.Matches(word)
-		}
-	})
+	at, err := t.Pick(ctx, "Server?", pickerLines(found), inventory.NewIndex(found).Find)
 	if errors.Is(err, term.ErrNothingPicked) {
 		return inventory.Server{}, errSaid
 	} else if err != nil {
-		return inventory.Server{}, err
+		return inventory.Server{}, fmt.Errorf("the terminal can't be used to pick a server: %w", err)
 	}
 	return found[at], nil
-}
-
-// pickerLines are the servers as the picker shows them.
-func pickerLines(servers []inventory.Server) []string {
-	width := 0
-	for _, s := range servers {
-		width = max(width, len(s.Host))
-	}
-	lines := make([]string, len(servers))
-	for i, s := range servers {
-		lines[i] = fmt.Sprintf("%-*s  %s  %s  %s", width, s.Host, s.Kind, s.Engine, dash(s.Profile))
-	}
-	return lines
 }
 
 // withUser returns a Server URL with its user: the one that was named, else whom the configuration says,
@@ -324,4 +307,17 @@ func byUse(servers []inventory.Server) []inventory.Server {
 	uses := connect.ReadUses(path)
 	slices.SortStableFunc(servers, func(a, b inventory.Server) int { return uses[b.Host] - uses[a.Host] })
 	return servers
+}
+
+// pickerLines are the servers as the picker shows them.
+func pickerLines(servers []inventory.Server) []string {
+	width := 0
+	for _, s := range servers {
+		width = max(width, len(s.Host))
+	}
+	lines := make([]string, len(servers))
+	for i, s := range servers {
+		lines[i] = s.Host + strings.Repeat(" ", width-len(s.Host)) + "  " + s.Kind.String() + "  " + s.Engine + "  " + dash(s.Profile)
+	}
+	return lines
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -42,6 +43,25 @@ func TestMatchServers(t *testing.T) {
 	} {
 		if d := cmp.Diff(tc.want, matchServers(servers, tc.typed, tc.wantsUser, user)); d != "" {
 			t.Errorf("%q, user wanted: %v: %s", tc.typed, tc.wantsUser, d)
+		}
+	}
+}
+
+// TestPickerFindsAsTheFilter: a word that connect's filter takes is taken in the picker, too.
+func TestPickerFindsAsTheFilter(t *testing.T) {
+	t.Parallel()
+	servers := []inventory.Server{
+		{Host: "a.x", Engine: "mysql"},
+		{Host: "b.x", Account: "222222222222", Region: "eu-west-1", Status: "stopped", Cluster: "ledger", Tags: map[string]string{"team": "Orders"}},
+	}
+	index := inventory.NewIndex(servers)
+	for _, word := range []string{"222222222222", "eu-west-1", "STOP", "ledger", "team=orders", "led*", "b.x", "B.*"} {
+		has := make([]bool, len(servers))
+		for i, line := range pickerLines(servers) {
+			has[i] = strings.Contains(line, word)
+		}
+		if index.Find(word, has); !cmp.Equal(has, []bool{false, true}) {
+			t.Errorf("%q: %v", word, has)
 		}
 	}
 }

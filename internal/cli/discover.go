@@ -127,8 +127,11 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 	if err != nil {
 		return err
 	}
-	bar := &progressBar{w: c.stderr, on: term.Is(c.stderr) && !f.json, width: func() int { return term.Width(c.stderr) }}
-	w := &world{cfg: cfg, set: set, asked: map[string]*credentials.Provider{}, code: bar.aside((&logins{console: c}).code),
+	bar := &term.Progress{}
+	if !f.json {
+		bar = term.NewProgress(c.stderr)
+	}
+	w := &world{cfg: cfg, set: set, asked: map[string]*credentials.Provider{}, code: aside(bar, (&logins{console: c}).code),
 		http: awshttp.NewBuildableClient()}
 	if w.store, err = openStore(cfg); err != nil {
 		return err
@@ -144,8 +147,9 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 	}
 	// What is read of each account at once is garbage soon: rather collect it more often than grow with their number.
 	debug.SetMemoryLimit(discoverMemory)
-	report, err := discover.Run(ctx, in, discover.Deps{Config: w.config, Forget: w.forget, Describe: w.describe, Progress: bar.show})
-	bar.clear()
+	progress := func(p discover.Progress) { bar.Show(p.Done, p.Total, p.What, count(p.Servers, "server")) }
+	report, err := discover.Run(ctx, in, discover.Deps{Config: w.config, Forget: w.forget, Describe: w.describe, Progress: progress})
+	bar.Clear()
 	if err != nil {
 		return err
 	}
@@ -300,70 +304,11 @@ func printJSON(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
-// progressBar shows on a terminal how far discover is; elsewhere it writes nothing.
-type progressBar struct {
-	w     io.Writer
-	on    bool
-	width func() int // of the terminal
-
-	mu     sync.Mutex // while a person is asked something, too
-	last   time.Time
-	asking int
-}
-
 // aside takes the bar away while a person is asked for an MFA code.
-func (b *progressBar) aside(code func(context.Context, string, string) (string, error)) func(context.Context, string, string) (string, error) {
-	asks := func(more int) {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		if b.asking == 0 {
-			b.wipe() // and never a question, which stands in its place from now on
-		}
-		b.asking += more
-	}
+func aside(bar *term.Progress, code func(context.Context, string, string) (string, error)) func(context.Context, string, string) (string, error) {
 	return func(ctx context.Context, profile, serial string) (string, error) {
-		asks(1)
-		defer asks(-1)
+		bar.Pause()
+		defer bar.Resume()
 		return code(ctx, profile, serial)
-	}
-}
-
-func (b *progressBar) show(p discover.Progress) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.asking > 0 {
-		return
-	}
-	if !b.on || 0 < p.Done && p.Done < p.Total && time.Since(b.last) < 100*time.Millisecond {
-		return
-	}
-	b.last = time.Now()
-	fmt.Fprint(b.w, "\r\x1b[K"+barLine(p, b.width()-1))
-}
-
-// barLine is the bar and its numbers in so many columns at most: a line that wraps could not be drawn over.
-func barLine(p discover.Progress, columns int) string {
-	numbers := fmt.Sprintf("%d/%d %s, %s", p.Done, p.Total, p.What, count(p.Servers, "server"))
-	room := min(columns-len(numbers)-len("[] "), 24)
-	if room < 3 {
-		return numbers[:max(0, min(len(numbers), columns))]
-	}
-	full := 0
-	if p.Total > 0 {
-		full = room * p.Done / p.Total
-	}
-	return fmt.Sprintf("[%s%s] %s", strings.Repeat("=", full), strings.Repeat(" ", room-full), numbers)
-}
-
-// clear takes the bar away.
-func (b *progressBar) clear() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.wipe()
-}
-
-func (b *progressBar) wipe() {
-	if b.on && !b.last.IsZero() {
-		fmt.Fprint(b.w, "\r\x1b[K")
 	}
 }

@@ -46,7 +46,7 @@ Exit codes: 0 when nothing failed, 1 when something did.`,
 			"  mysql-secret-store-rds doctor dba@orders.cluster-abcdefghijkl.eu-west-1.rds.amazonaws.com:3306",
 		ValidArgsFunction: completeServers,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			found := &findings{w: c.stdout, asJSON: asJSON, colour: colours(c.stdout.File)}
+			found := &findings{w: c.stdout, asJSON: asJSON, colour: term.Colours(c.stdout.File)}
 			if len(args) > 1 {
 				return advice.Problemf("doctor takes one server at most").With(advice.Run(cmd.CommandPath() + " user@host:port"))
 			}
@@ -87,20 +87,21 @@ func (f *findings) heading(text string) {
 
 func (f *findings) add(one doctor.Finding) {
 	f.list = append(f.list, one)
-	colour := "32"
+	colour := term.Green
 	switch one.Status {
 	case doctor.Warn:
 		f.warned++
-		colour = "33"
+		colour = term.Yellow
 	case doctor.Fail:
 		f.failed++
-		colour = "31"
+		colour = term.Red
 	}
 	if f.asJSON {
 		return
 	}
 	const indent = "                       "
-	fmt.Fprintf(f.w, "  %s  %-13s  %s\n", paint(fmt.Sprintf("%-4s", one.Status), colour, f.colour), one.Name, term.Visible(one.Text))
+	status := term.Paint(fmt.Sprintf("%-4s", one.Status), colour, f.colour)
+	fmt.Fprintf(f.w, "  %s  %-13s  %s\n", status, one.Name, term.Visible(one.Text))
 	for _, do := range one.Do {
 		for line := range strings.Lines(do) {
 			fmt.Fprintf(f.w, "%s%s\n", indent, term.Visible(strings.TrimSuffix(line, "\n")))
@@ -133,17 +134,6 @@ func (f *findings) end() error {
 	}
 	return nil
 }
-
-// paint colours a word, if that is wanted.
-func paint(text, colour string, wanted bool) string {
-	if !wanted {
-		return text
-	}
-	return "\x1b[" + colour + "m" + text + "\x1b[0m"
-}
-
-// colours says whether a person wants them.
-func colours(f *os.File) bool { return term.Is(f) && os.Getenv("NO_COLOR") == "" }
 
 func (c *console) doctor(ctx context.Context, shells []string, typed string, found *findings) error {
 	var u server.URL

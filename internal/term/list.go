@@ -1,262 +1,226 @@
 package term
 
 import (
-	"math"
+	"maps"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
 
-// list is what is picked from, and remembers how its items have the words that are typed: tens of thousands of them should keep
-// up with the keys, of which each changes one word.
+// Search looks for a word in what the lines of a list don't show, such as tags: it sets has of each
+// item that has the word there. Items whose line has the word are set already, and stay so.
+type Search func(word string, has []bool)
+
+// list is what is picked from. Searching tens of thousands of items for every word would take
+// longer than a key press may, but a key press changes one word, by one letter. So the results for
+// a word are kept while that word is typed, or a longer one that begins with it.
 type list struct {
-	lines  []line
-	hidden func(word string, has []bool)
-	words  []word // those of the last search
+	lines     []line
+	elsewhere Search
+	kept      []*word
 }
 
-// line is an item as it is shown.
-type line struct {
-	text  string
-	lower string
-	ascii bool // text is: each place in it is the same in lower
-}
+// line is an item's line, and the same in lower case.
+type line struct{ text, lower string }
 
-// word is one that was typed, and how each of the items has it.
+// word is the results for a word, one for each item.
 type word struct {
 	text    string
-	letters []letter
-	shown   []bool  // in its line
-	has     []bool  // there or where it isn't seen
-	scores  []int32 // how well its line has the word's letters in their order; 0: not looked yet; noMatch: it hasn't
+	lower   []rune
+	shown   []bool // whether the line has the word
+	has     []bool // whether the item has it: in the line, or elsewhere
+	letters []match
 }
 
-const (
-	unscored = math.MinInt32
-	noMatch  = math.MinInt32 + 1
-)
+// match is whether a line has all letters of a word in their order, and how well: the higher the
+// score, the better.
+type match struct {
+	ok    bool
+	score int
+}
 
-func newList(texts []string, hidden func(string, []bool)) list {
-	l := list{lines: make([]line, len(texts)), hidden: hidden}
-	for i, text := range texts {
-		text := Visible(text)
-		l.lines[i] = line{text: text, lower: strings.ToLower(text), ascii: isPlain(text)}
+func newList(lines []string, elsewhere Search) *list {
+	l := &list{lines: make([]line, len(lines)), elsewhere: elsewhere}
+	for i, text := range lines {
+		text = Visible(text)
+		l.lines[i] = line{text, strings.ToLower(text)}
 	}
 	return l
 }
 
-// find returns the items that show every word that was typed, then those that have them otherwise, as in a tag, both in their
-// order, so that the one used most stays the first; after them those that have the letters only, the best first. With nothing
-// typed all are there.
+// find returns the items whose line has every word that is typed, then those that have some word
+// elsewhere, both in their order, so that the one used most stays the first; then those that have
+// only the letters of some word, the best first. With nothing typed it returns all.
 func (l *list) find(typed string) []int {
-	l.learn(strings.Fields(typed))
+	words := l.results(strings.Fields(typed))
 	found := make([]int, 0, len(l.lines))
-	var hidden []int       // have some of it where it isn't seen
-	var scattered []scored // those with the letters only: score and item, so that they sort by both
+	var elsewhere []int
+	rest := map[int][]int{} // by score
 	for i := range l.lines {
 		shown, has := true, true
-		for _, w := range l.words {
-			shown = shown && w.shown[i]
-			has = has && w.has[i]
+		for _, w := range words {
+			shown, has = shown && w.shown[i], has && w.has[i]
 		}
 		switch {
 		case shown:
 			found = append(found, i)
 		case has:
-			hidden = append(hidden, i)
+			elsewhere = append(elsewhere, i)
 		default:
-			if score, ok := l.score(i); ok {
-				scattered = append(scattered, scored{i, score})
+			if score, ok := rate(i, words); ok {
+				rest[score] = append(rest[score], i)
 			}
 		}
 	}
-	found = append(found, hidden...)
-	return append(found, byScore(scattered)...)
+	found = append(found, elsewhere...)
+	for _, score := range slices.Backward(slices.Sorted(maps.Keys(rest))) {
+		found = append(found, rest[score]...)
+	}
+	return found
 }
 
-// learn looks for the words that weren't typed before.
-func (l *list) learn(typed []string) {
-	words := make([]word, len(typed))
+// results returns the results for each word, and drops those that aren't needed any more.
+func (l *list) results(typed []string) []*word {
+	l.kept = slices.DeleteFunc(l.kept, func(w *word) bool {
+		return !slices.ContainsFunc(typed, func(text string) bool { return strings.HasPrefix(text, w.text) })
+	})
+	words := make([]*word, len(typed))
 	for n, text := range typed {
-		known := slices.IndexFunc(l.words, func(w word) bool { return w.text == text })
-		if known >= 0 {
-			words[n] = l.words[known]
-			continue
-		}
-		lower := strings.ToLower(text)
-		w := word{text: text, letters: lettersOf(text), shown: make([]bool, len(l.lines)), scores: make([]int32, len(l.lines))}
-		var prev *word
-		for i := range l.words {
-			if strings.HasPrefix(text, l.words[i].text) && (prev == nil || len(prev.text) < len(l.words[i].text)) {
-				prev = &l.words[i]
-			}
-		}
-		for i := range l.lines {
-			w.shown[i] = (prev == nil || prev.shown[i]) && strings.Contains(l.lines[i].lower, lower)
-			w.scores[i] = unscored
-			if prev != nil && prev.scores[i] == noMatch {
-				w.scores[i] = noMatch
-			}
-		}
-		w.has = slices.Clone(w.shown)
-		if l.hidden != nil {
-			l.hidden(text, w.has)
-		}
-		words[n] = w
+		words[n] = l.word(text)
 	}
-	l.words = words
+	return words
 }
 
-// score returns how well an item has the letters of all words; ok is false for one that hasn't.
-func (l *list) score(i int) (total int, ok bool) {
-	for _, w := range l.words {
-		m := &w.scores[i]
-		if *m == unscored {
-			*m = noMatch
-			if score, ok := l.lines[i].score(w.letters); ok {
-				*m = int32(score)
+// word returns the results for a word. Where those for its beginning are kept, only lines that have
+// the letters of that are searched.
+func (l *list) word(text string) *word {
+	var begin *word
+	for _, w := range l.kept {
+		if strings.HasPrefix(text, w.text) && (begin == nil || len(w.text) > len(begin.text)) {
+			begin = w
+		}
+	}
+	if begin != nil && begin.text == text {
+		return begin
+	}
+	lower := strings.ToLower(text)
+	n := len(l.lines)
+	w := &word{text: text, lower: []rune(lower), shown: make([]bool, n), letters: make([]match, n)}
+	inParts(n, func(from, to int) {
+		for i := from; i < to; i++ {
+			if begin == nil || begin.letters[i].ok {
+				w.letters[i] = l.lines[i].match(w.lower)
+				w.shown[i] = w.letters[i].ok && strings.Contains(l.lines[i].lower, lower)
 			}
 		}
-		switch {
-		case *m != noMatch:
-			total += int(*m)
-		case !w.has[i]:
+	})
+	w.has = slices.Clone(w.shown)
+	if l.elsewhere != nil {
+		l.elsewhere(text, w.has)
+	}
+	l.kept = append(l.kept, w)
+	return w
+}
+
+// rate reports whether an item has every word, or at least its letters, and returns the score of
+// these.
+func rate(item int, words []*word) (score int, ok bool) {
+	for _, w := range words {
+		if !w.letters[item].ok && !w.has[item] {
 			return 0, false
 		}
+		score += w.letters[item].score
 	}
-	return total, true
+	return score, true
 }
 
-// letter is one of a word, and what counts as the same.
-type letter struct {
-	ascii byte // in lower case; 0 if there is none
-	all   string
-}
+// The score of letters, as in Sublime Text and https://github.com/sahilm/fuzzy.
+const (
+	worthFirst     = 10  // a letter that is the line's first
+	worthStart     = 20  // one after a separator, or an upper case one after a lower case one
+	worthBeside    = 5   // one right after the letter before it; each further one in a row, three times as much
+	worthLate      = -5  // each byte before the first letter,
+	worthLatest    = -15 // but no more for all of them
+	worthUnmatched = -1  // each byte of the line that is no letter of the word
+)
 
-func lettersOf(word string) []letter {
-	var letters []letter
-	for _, r := range word {
-		c := letter{all: string(r)}
-		for f := r; ; {
-			if f < utf8.RuneSelf {
-				c.ascii = max(c.ascii, byte(f)) // the lower case is the greater
+// match finds the letters of a word, which is in lower case, in a line.
+func (l *line) match(word []rune) match {
+	text := l.text
+	if len(l.lower) != len(text) { // a few letters are longer or shorter in lower case
+		text = l.lower
+	}
+	score := worthUnmatched * (len(l.text) - len(word))
+	at := strings.IndexRune(l.lower, word[0])
+	if at < 0 {
+		return match{}
+	}
+	after, row := -1, 0 // the place after the previous letter; what letters in a row were worth so far
+	for n, c := range word {
+		// Of the places before the first one of the next letter, the best counts.
+		size, next := utf8.RuneLen(c), len(l.lower)
+		if n+1 < len(word) {
+			if next = index(l.lower, word[n+1], at+size, next); next < 0 {
+				return match{}
 			}
-			if f = unicode.SimpleFold(f); f == r {
-				break
-			}
-			c.all += string(f)
 		}
-		letters = append(letters, c)
+		best, place := -1, at
+		for j := at; j >= 0 && best < worthStart; j = index(l.lower, c, j+size, next) {
+			worth := worthOf(text, j)
+			if j == after {
+				worth += 2*row + worthBeside
+				row += 2*row + worthBeside
+			}
+			if worth > best {
+				best, place = worth, j
+			}
+		}
+		if n == 0 {
+			best += max(worthLate*place, worthLatest)
+		}
+		score += best
+		after, at = place+size, next
 	}
-	return letters
+	return match{ok: true, score: score}
 }
 
-// index returns where a letter stands first from a place on and before another one, or -1.
-func (l *line) index(c letter, from, to int) int {
-	at := -1
-	if l.ascii {
-		at = strings.IndexByte(l.lower[from:to], c.ascii)
-	} else {
-		at = strings.IndexAny(l.text[from:to], c.all)
+// worthOf returns what a letter is worth at a place of the line.
+func worthOf(text string, at int) int {
+	if at == 0 {
+		return worthFirst
 	}
+	before := rune(text[at-1])
+	if before >= utf8.RuneSelf {
+		before, _ = utf8.DecodeLastRuneInString(text[:at])
+	}
+	switch before {
+	case '/', '-', '_', ' ', '.', '\\':
+		return worthStart
+	}
+	if here, _ := utf8.DecodeRuneInString(text[at:]); unicode.IsUpper(here) && unicode.IsLower(before) {
+		return worthStart
+	}
+	return 0
+}
+
+// index returns where in s[from:to] a letter is first, as a place in s, or -1.
+func index(s string, letter rune, from, to int) int {
+	at := strings.IndexRune(s[from:to], letter)
 	if at < 0 {
 		return -1
 	}
 	return from + at
 }
 
-// score returns how well a line has the letters of a word in their order, with others between them. Better is what begins a part
-// of the line, what stands together, and a short line: the scores are those of Sublime Text and of
-// https://github.com/sahilm/fuzzy.
-func (l *line) score(word []letter) (total int, ok bool) {
-	end := len(l.text)
-	at := l.index(word[0], 0, end)
-	beside, bonus := -1, 0 // the place after the letter before, and what standing there is worth
-	for n, c := range word {
-		if at < 0 {
-			return 0, false
-		}
-		// The letter may stand anywhere before the first place of the next one.
-		next := end
-		if n+1 < len(word) {
-			if next = l.index(word[n+1], at+l.size(at), end); next < 0 {
-				return 0, false
-			}
-		}
-		best, place := -1, at
-		for j := at; j >= 0; j = l.index(c, j+l.size(j), next) {
-			score := l.worth(j)
-			if j == beside {
-				score += 2*bonus + 5
-				bonus += 2*bonus + 5
-			}
-			if score > best {
-				best, place = score, j
-			}
-			if best >= 20 {
-				break
-			}
-		}
-		if n == 0 {
-			best -= min(5*place, 15)
-		}
-		total += best
-		beside, at = place+l.size(place), next
+// inParts divides n items among the processors: do gets a range of them.
+func inParts(n int, do func(from, to int)) {
+	size := n/runtime.GOMAXPROCS(0) + 1
+	var wg sync.WaitGroup
+	for from := 0; from < n; from += size {
+		wg.Go(func() { do(from, min(from+size, n)) })
 	}
-	return total + len(word) - end, true
+	wg.Wait()
 }
-
-func (l *line) size(at int) int {
-	if l.ascii {
-		return 1
-	}
-	_, size := utf8.DecodeRuneInString(l.text[at:])
-	return size
-}
-
-// worth is how good a place is for a letter: the first one, or one that begins a part.
-func (l *line) worth(at int) int {
-	if at == 0 {
-		return 10
-	}
-	before := rune(l.text[at-1])
-	if before >= utf8.RuneSelf {
-		before, _ = utf8.DecodeLastRuneInString(l.text[:at])
-	}
-	switch before {
-	case '/', '-', '_', ' ', '.', '\\':
-		return 20
-	}
-	if here, _ := utf8.DecodeRuneInString(l.text[at:]); unicode.IsUpper(here) && unicode.IsLower(before) {
-		return 20
-	}
-	return 0
-}
-
-func byScore(items []scored) []int {
-	low, high := math.MaxInt, math.MinInt
-	for _, s := range items {
-		low = min(low, s.score)
-		high = max(high, s.score)
-	}
-	if len(items) == 0 {
-		return nil
-	}
-	places := make([]int, high-low+2)
-	for _, s := range items {
-		places[high-s.score+1]++
-	}
-	for i := range places[1:] {
-		places[i+1] += places[i]
-	}
-	sorted := make([]int, len(items))
-	for _, s := range items {
-		at := &places[high-s.score]
-		sorted[*at] = s.item
-		*at++
-	}
-	return sorted
-}
-
-type scored struct{ item, score int }

@@ -1,64 +1,43 @@
 package term
 
 import (
-	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/term"
 )
 
-// picker lets a person choose one of several items by typing parts of it. It has the terminal's alternate screen for itself, so
-// that whatever a terminal does with its lines when its size changes, nothing is left over.
+// ErrNothingPicked is returned when a person leaves without picking anything.
+var ErrNothingPicked = errors.New("nothing was picked")
+
+// picker lets a person choose one of several items by typing parts of it. It has the terminal's
+// alternate screen for itself, so that whatever a terminal does with its lines when its size
+// changes, nothing is left over.
 type picker struct {
 	question string
-	list     list
+	list     *list
 	typed    string
-	shown    []int // of the list
+	shown    []int // of the list, in the order in which they are offered
 	at       int   // of shown
 	rows     int   // how many fit
 	width    int
 	colour   bool
 }
 
-func newPicker(question string, lines []string, hidden func(string, []bool), colour bool) *picker {
-	p := &picker{question: question, list: newList(lines, hidden), colour: colour}
+func newPicker(question string, lines []string, elsewhere Search, colour bool) *picker {
+	p := &picker{question: question, list: newList(lines, elsewhere), colour: colour}
 	p.filter()
 	return p
 }
 
-// key is what a person pressed.
-type key int
-
-const (
-	keyNone key = iota
-	keyRune
-	keyEnter
-	keyLeave
-	keyUp
-	keyDown
-	keyPageUp
-	keyPageDown
-	keyHome
-	keyEnd
-	keyBack
-	keyClear
-)
-
-// stroke is a key, and the letter of a keyRune.
-type stroke struct {
-	key
-	letter rune
-}
-
-// Pick shows the items on the terminal and returns the index of the one that was picked; the error is [ErrNothingPicked] when
-// the person leaves, or ctx ends.
-func (t *Terminal) Pick(ctx context.Context, question string, lines []string, hidden func(string, []bool)) (int, error) {
+// Pick shows lines to pick from on the terminal, and returns the index of the picked one, or
+// [ErrNothingPicked]. Typing leaves those that have each word in the line or, unless that is nil,
+// elsewhere.
+func (t *Terminal) Pick(ctx context.Context, question string, lines []string, elsewhere Search) (int, error) {
 	state, err := term.MakeRaw(int(t.in.Fd()))
 	if err != nil {
 		return 0, err
@@ -68,15 +47,12 @@ func (t *Terminal) Pick(ctx context.Context, question string, lines []string, hi
 	defer func() { _, _ = io.WriteString(t.out, "\x1b[?1049l") }()
 	resized, stop := resizes()
 	defer stop()
-	p := newPicker(question, lines, hidden, Colours(t.out))
+	p := newPicker(question, lines, elsewhere, Colours(t.out))
 	done := make(chan struct{})
 	defer close(done)
 	keys := readKeys(t.in, done)
 	for {
-		width, height, err := term.GetSize(int(t.out.Fd()))
-		if err != nil || width < 1 || height < 1 {
-			width, height = 80, 24
-		}
+		width, height := size(t.out)
 		p.width, p.rows = width, height-1
 		p.draw(t.out)
 		select {
@@ -84,100 +60,20 @@ func (t *Terminal) Pick(ctx context.Context, question string, lines []string, hi
 			return 0, ErrNothingPicked
 		case <-resized:
 		case k := <-keys:
-			switch picked, over := p.press(k); {
-			case over && picked < 0:
+			picked, over := p.press(k)
+			if !over {
+				continue
+			}
+			if picked < 0 {
 				return 0, ErrNothingPicked
-			case over:
-				return picked, nil
 			}
+			return picked, nil
 		}
 	}
 }
 
-// readKeys reads what is pressed, until done.
-func readKeys(in *os.File, done <-chan struct{}) <-chan stroke {
-	keys := make(chan stroke)
-	go func() {
-		r := bufio.NewReader(in)
-		for {
-			k := readKey(r)
-			select {
-			case keys <- k:
-			case <-done:
-				return
-			}
-			if k.key == keyLeave {
-				return
-			}
-		}
-	}()
-	return keys
-}
-
-// readKey reads one key press. Escape sequences are those of ECMA-48 terminals; one that isn't known does nothing.
-func readKey(r *bufio.Reader) stroke {
-	c, _, err := r.ReadRune()
-	if err != nil {
-		return stroke{key: keyLeave}
-	}
-	switch c {
-	case '\r', '\n':
-		return stroke{key: keyEnter}
-	case 3, 4: // Ctrl-C, Ctrl-D
-		return stroke{key: keyLeave}
-	case 16: // Ctrl-P
-		return stroke{key: keyUp}
-	case 14: // Ctrl-N
-		return stroke{key: keyDown}
-	case 8, 127:
-		return stroke{key: keyBack}
-	case 21: // Ctrl-U
-		return stroke{key: keyClear}
-	case 0x1b:
-		if r.Buffered() == 0 {
-			return stroke{key: keyLeave} // the Escape key alone
-		}
-		if next, _ := r.ReadByte(); next != '[' && next != 'O' {
-			return stroke{}
-		}
-		sequence := ""
-		for r.Buffered() > 0 {
-			next, _ := r.ReadByte()
-			sequence += string(rune(next))
-			if next >= 0x40 && next <= 0x7e {
-				break
-			}
-		}
-		return stroke{key: ofSequence(sequence)}
-	}
-	if unicode.IsPrint(c) {
-		return stroke{keyRune, c}
-	}
-	return stroke{}
-}
-
-// ofSequence is the key for which terminals send ESC [ or ESC O and this; Home and End differ from one to the other. It is no
-// map, as that would be made at each start of the program.
-func ofSequence(sequence string) key {
-	switch sequence {
-	case "A":
-		return keyUp
-	case "B":
-		return keyDown
-	case "5~":
-		return keyPageUp
-	case "6~":
-		return keyPageDown
-	case "H", "1~", "7~":
-		return keyHome
-	case "F", "4~", "8~":
-		return keyEnd
-	}
-	return keyNone
-}
-
-// press acts on a key. When over, chosen is the item, or -1 for none.
-func (p *picker) press(k stroke) (chosen int, over bool) {
+// press acts on a key. When over, picked is the item, or -1 for none.
+func (p *picker) press(k stroke) (picked int, over bool) {
 	switch k.key {
 	case keyEnter:
 		if len(p.shown) == 0 {
@@ -214,6 +110,7 @@ func (p *picker) press(k stroke) (chosen int, over bool) {
 
 func (p *picker) move(by int) { p.at = max(min(p.at+by, len(p.shown)-1), 0) }
 
+// filter shows the items that have what is typed.
 func (p *picker) filter() { p.at, p.shown = 0, p.list.find(p.typed) }
 
 // draw fills the screen, and leaves the cursor where the next letter goes.
@@ -228,7 +125,7 @@ func (p *picker) draw(w io.Writer) {
 			line = "> "
 		}
 		line = p.cut(line + p.list.lines[p.shown[i]].text)
-		b.WriteString("\r\n\x1b[K" + Paint(line, Reverse, i == p.at && p.colour))
+		b.WriteString("\r\n\x1b[K" + Paint(line, reverse, i == p.at && p.colour))
 	}
 	fmt.Fprintf(&b, "\x1b[J\x1b[1;%dH", utf8.RuneCountInString(asked)+1)
 	_, _ = io.WriteString(w, b.String())

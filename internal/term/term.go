@@ -1,5 +1,5 @@
-// Package term is the terminal: whether there is one and how wide it is, what may be shown on it, questions, a list to pick from,
-// and how far something is.
+// Package term is the terminal: whether a file is one and how wide it is, what may be shown on it,
+// the questions that are asked there, a list to pick from, and progress.
 package term
 
 import (
@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/term"
 )
@@ -15,15 +14,23 @@ import (
 // Is reports whether a file is a terminal.
 func Is(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
-// Width returns how many columns a terminal has; 80 where it doesn't say.
+// Width returns how many columns a terminal has, or 80 when it doesn't say.
 func Width(f *os.File) int {
-	if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
-		return width
-	}
-	return 80
+	width, _ := size(f)
+	return width
 }
 
-// Visible returns s as it may be shown: without the escapes that DNS, a tag or a user's name may hold.
+// size returns how many columns and lines a terminal has, or 80 and 24 when it doesn't say.
+func size(f *os.File) (width, height int) {
+	width, height, err := term.GetSize(int(f.Fd()))
+	if err != nil || width < 1 || height < 1 {
+		return 80, 24
+	}
+	return width, height
+}
+
+// Visible returns s as it may be shown: every character that doesn't print, such as an escape in a
+// DNS name or a tag, is replaced.
 func Visible(s string) string {
 	if isPlain(s) {
 		return s
@@ -36,22 +43,24 @@ func Visible(s string) string {
 	}, s)
 }
 
-// isPlain reports whether s is of ASCII's printable characters alone.
+// isPlain reports whether s is printable ASCII, as nearly everything is. It takes a tenth of the
+// time that looking at each rune does.
 func isPlain(s string) bool {
 	for i := range len(s) {
-		if s[i] < ' ' || s[i] >= utf8.RuneSelf-1 {
+		if s[i] < ' ' || s[i] > '~' {
 			return false
 		}
 	}
 	return true
 }
 
-// sequences are those that colour a text and the like (ECMA-48, control sequences).
-const sequences = `\x1b\[[0-9;?]*[A-Za-z]`
+// colouring are the escape sequences that colour text and the like (ECMA-48, CSI).
+const colouring = `\x1b\[[0-9;?]*[A-Za-z]`
 
-// LastLine returns the last line of a program's output that says something, at most 200 characters of it, without escapes.
+// LastLine returns the last line of a program's output that says something, at most 200 characters
+// of it, without what doesn't print.
 func LastLine(output string) string {
-	output = regexp.MustCompile(sequences).ReplaceAllString(output, "")
+	output = regexp.MustCompile(colouring).ReplaceAllString(output, "")
 	lines := strings.FieldsFunc(output, func(r rune) bool { return r == '\n' || r == '\r' })
 	for i := len(lines) - 1; i >= 0; i-- {
 		line := strings.TrimSpace(strings.Map(func(r rune) rune {
@@ -67,21 +76,22 @@ func LastLine(output string) string {
 	return ""
 }
 
-// Colour is a colour of text.
+// Colour is how text is shown, as the parameter of ECMA-48's SELECT GRAPHIC RENDITION.
 type Colour string
 
-// The colours of text that there are, by their numbers (ECMA-48, SELECT GRAPHIC RENDITION).
+// The colours that this program uses.
 const (
 	Red     Colour = "31"
 	Green   Colour = "32"
 	Yellow  Colour = "33"
-	Reverse Colour = "7" // the text's and the background's exchanged
+	reverse Colour = "7" // text and background exchanged
 )
 
-// Colours reports whether colours are wanted on f: on a terminal, unless the user has set NO_COLOR (https://no-color.org).
+// Colours reports whether to colour what is written to f: on a terminal, unless NO_COLOR is set
+// (https://no-color.org).
 func Colours(f *os.File) bool { return Is(f) && os.Getenv("NO_COLOR") == "" }
 
-// Paint returns text in a colour, if that is wanted.
+// Paint returns text in a colour, or as it is when none is wanted.
 func Paint(text string, c Colour, wanted bool) string {
 	if !wanted {
 		return text

@@ -4,20 +4,13 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strings"
 )
 
-var (
-	// ErrNone: the process has no terminal, or it can't be used.
-	ErrNone = errors.New("no terminal")
-	// ErrNoAnswer: a question was answered with nothing, or not in time.
-	ErrNoAnswer = errors.New("no answer")
-	// ErrNothingPicked: the list was left without picking anything.
-	ErrNothingPicked = errors.New("nothing was picked")
-)
+// ErrNoAnswer is returned for a question that was answered with an empty line, or not in time.
+var ErrNoAnswer = errors.New("no answer")
 
 // Terminal is the user's terminal itself. stdin and stdout belong to MySQL Shell, or to a script.
 type Terminal struct {
@@ -25,11 +18,11 @@ type Terminal struct {
 	out *os.File
 }
 
-// Open opens the user's terminal. The error is an [ErrNone].
+// Open opens the terminal; an error means that there is none to ask on.
 func Open() (*Terminal, error) {
 	in, out, err := openConsole()
 	if err != nil {
-		return nil, fmt.Errorf("%w (%v)", ErrNone, err)
+		return nil, err
 	}
 	return &Terminal{in, out}, nil
 }
@@ -42,11 +35,12 @@ func (t *Terminal) Close() {
 	}
 }
 
-// Ask prints a question and reads a line, without the space around it, until ctx ends; then, or when the line is empty, the error
-// is [ErrNoAnswer]. After ctx has ended the reading goes on in the background, which no more than the process's end can stop.
+// Ask prints a question and returns the line that is typed, trimmed, or [ErrNoAnswer]. It waits
+// until ctx ends; the reading goes on in the background then, which no more than the process's end
+// can stop. Any other error means that the terminal can't be used.
 func (t *Terminal) Ask(ctx context.Context, question string) (string, error) {
 	if _, err := io.WriteString(t.out, question); err != nil {
-		return "", fmt.Errorf("%w (%v)", ErrNone, err)
+		return "", err
 	}
 	type answer struct {
 		line string
@@ -64,7 +58,7 @@ func (t *Terminal) Ask(ctx context.Context, question string) (string, error) {
 	case a := <-read:
 		line := strings.TrimSpace(a.line)
 		if line == "" && a.err != nil && a.err != io.EOF {
-			return "", fmt.Errorf("%w (%v)", ErrNone, a.err)
+			return "", a.err
 		}
 		if line == "" {
 			return "", ErrNoAnswer

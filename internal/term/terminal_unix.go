@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// openConsole opens the process's controlling terminal. A process in the background would be stopped
-// when it reads or writes there, and MySQL Shell wait for ever: with the signals ignored it gets an
-// error instead.
+// openConsole opens the process's controlling terminal. A process in the background would be
+// stopped when it reads or writes there, and MySQL Shell wait for ever: with the signals ignored it
+// gets an error instead.
 func openConsole() (in, out *os.File, err error) {
 	signal.Ignore(syscall.SIGTTIN, syscall.SIGTTOU)
 	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)

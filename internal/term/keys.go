@@ -1,0 +1,114 @@
+package term
+
+import (
+	"bufio"
+	"io"
+	"unicode"
+)
+
+// key is what a person pressed.
+type key int
+
+const (
+	keyNone key = iota
+	keyRune
+	keyEnter
+	keyLeave
+	keyUp
+	keyDown
+	keyPageUp
+	keyPageDown
+	keyHome
+	keyEnd
+	keyBack
+	keyClear
+)
+
+// stroke is a key, and the letter of a keyRune.
+type stroke struct {
+	key
+	letter rune
+}
+
+// readKeys reads what is pressed, until done is closed or the person leaves.
+func readKeys(in io.Reader, done <-chan struct{}) <-chan stroke {
+	keys := make(chan stroke)
+	go func() {
+		r := bufio.NewReader(in)
+		for {
+			k := readKey(r)
+			select {
+			case keys <- k:
+			case <-done:
+				return
+			}
+			if k.key == keyLeave {
+				return
+			}
+		}
+	}()
+	return keys
+}
+
+// readKey reads one key press. Escape sequences are those of ECMA-48 terminals; one that isn't
+// known does nothing.
+func readKey(r *bufio.Reader) stroke {
+	c, _, err := r.ReadRune()
+	if err != nil {
+		return stroke{key: keyLeave}
+	}
+	switch c {
+	case '\r', '\n':
+		return stroke{key: keyEnter}
+	case 3, 4: // Ctrl-C, Ctrl-D
+		return stroke{key: keyLeave}
+	case 16: // Ctrl-P
+		return stroke{key: keyUp}
+	case 14: // Ctrl-N
+		return stroke{key: keyDown}
+	case 8, 127:
+		return stroke{key: keyBack}
+	case 21: // Ctrl-U
+		return stroke{key: keyClear}
+	case 0x1b:
+		if r.Buffered() == 0 {
+			return stroke{key: keyLeave} // the Escape key alone
+		}
+		if next, _ := r.ReadByte(); next != '[' && next != 'O' {
+			return stroke{}
+		}
+		sequence := ""
+		for r.Buffered() > 0 {
+			next, _ := r.ReadByte()
+			sequence += string(rune(next))
+			if next >= 0x40 && next <= 0x7e {
+				break
+			}
+		}
+		return stroke{key: ofSequence(sequence)}
+	}
+	if unicode.IsPrint(c) {
+		return stroke{keyRune, c}
+	}
+	return stroke{}
+}
+
+// ofSequence is the key for which terminals send ESC [ or ESC O and this; Home and End differ from
+// one to the other. It is no map, as that would be made at each start of the program.
+func ofSequence(sequence string) key {
+	switch sequence {
+	case "A":
+		return keyUp
+	case "B":
+		return keyDown
+	case "5~":
+		return keyPageUp
+	case "6~":
+		return keyPageDown
+	case "H", "1~", "7~":
+		return keyHome
+	case "F", "4~", "8~":
+		return keyEnd
+	}
+	return keyNone
+}
