@@ -3,7 +3,7 @@
 // a large configuration or inventory slow a cached get. Before that it runs discover for a fleet of 40,000
 // endpoints. It prints medians and ratios; with -limit it fails when version or a cached get takes more than
 // that many times an empty program's time, a lookup among the 40,000 or a key in connect's list of them more than 10 ms,
-// or discover more than 200 MiB.
+// or discover more than 400 MiB.
 //
 //	go run ./bench [-n RUNS] [-limit RATIO]
 package main

@@ -124,7 +124,6 @@ func TestDependencies(t *testing.T) {
 		"github.com/go-mysql-org":      "belongs to the test server",
 		"github.com/rogpeppe":          "belongs to the tests",
 		"github.com/sahilm":            "belongs to the tests",
-		"github.com/sahilm":            "belongs to the tests",
 		"gopkg.in/yaml.v3":             "is archived; goccy/go-yaml reads YAML here",
 		"testing":                      "belongs to the tests",
 		"runtime/cgo":                  "the program is static",

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -69,9 +68,6 @@ Exit codes: 0 when anything was found, 1 when nothing was.`,
 	return cmd
 }
 
-// discoverMemory is what discover should do with; 500 accounts fit (go run ./bench).
-const discoverMemory = 128 << 20
-
 // check refuses flags that can't be meant.
 func (f discoverFlags) check() error {
 	for _, region := range f.regions {
@@ -88,7 +84,8 @@ func (f discoverFlags) check() error {
 	return nil
 }
 
-// chosen gives the profiles that were named, or all. A comma separates two, unless a profile has it in its name.
+// chosen returns the profiles that were named, or all. A comma separates two, unless a profile has
+// it in its name.
 func (f discoverFlags) chosen(set *profiles.Set) ([]string, error) {
 	var named []string
 	for _, p := range f.profiles {
@@ -117,13 +114,12 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 	if err != nil {
 		return err
 	}
-	for id, profile := range settled(cfg) {
-		if _, ok := set.Profile(profile); !ok {
-			warn(c.stderr, fmt.Sprintf("accounts: %s in the configuration is for profile %q, which the AWS configuration doesn't have", id, profile)+
-				advice.DidYouMean(set.Nearest(profile)))
-		}
-	}
+	c.warnOfAccounts(cfg, set)
 	path, err := inventory.Path()
+	if err != nil {
+		return err
+	}
+	store, err := openStore(cfg)
 	if err != nil {
 		return err
 	}
@@ -131,24 +127,23 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 	if !f.json {
 		bar = term.NewProgress(c.stderr)
 	}
-	w := &world{cfg: cfg, set: set, asked: map[string]*credentials.Provider{}, code: aside(bar, (&logins{console: c}).code),
-		http: awshttp.NewBuildableClient()}
-	if w.store, err = openStore(cfg); err != nil {
-		return err
+	access := &awsAccess{
+		cfg: cfg, set: set, store: store, code: aside(bar, (&logins{console: c}).code),
+		http: awshttp.NewBuildableClient(), providers: map[string]*credentials.Provider{},
 	}
 	in := discover.Input{
-		Regions: f.regions, AllRegions: f.allRegions, Users: databaseUsers(cfg), Settled: settled(cfg),
+		Regions: f.regions, AllRegions: f.allRegions, Users: databaseUsers(cfg), Assigned: assigned(cfg),
 		Configured: set.Names(), Parallel: f.parallel, Path: path, DryRun: f.dryRun, Now: time.Now(),
 	}
 	for _, name := range names {
 		p, _ := set.Profile(name)
 		region := cmp.Or(p.Get("region"), os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
-		in.Profiles = append(in.Profiles, discover.Profile{Name: name, Region: region, Asks: set.AsksForCode(name)})
+		in.Profiles = append(in.Profiles, discover.Profile{Name: name, Region: region, MFA: set.AsksForCode(name)})
 	}
-	// What is read of each account at once is garbage soon: rather collect it more often than grow with their number.
-	debug.SetMemoryLimit(discoverMemory)
 	progress := func(p discover.Progress) { bar.Show(p.Done, p.Total, p.What, count(p.Servers, "server")) }
-	report, err := discover.Run(ctx, in, discover.Deps{Config: w.config, Forget: w.forget, Describe: w.describe, Progress: progress})
+	report, err := discover.Run(ctx, in, discover.Deps{
+		Config: access.config, Forget: access.forget, Describe: access.describe, Progress: progress,
+	})
 	bar.Clear()
 	if err != nil {
 		return err
@@ -164,16 +159,27 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 	return err
 }
 
-// databaseUsers are those whom the configuration signs for, and the person at the keyboard: whoever may
-// connect, may do so as one of them.
+// warnOfAccounts warns of profiles in the configuration's accounts: that the AWS configuration
+// doesn't have.
+func (c *console) warnOfAccounts(cfg *config.Config, set *profiles.Set) {
+	for id, profile := range assigned(cfg) {
+		if _, ok := set.Profile(profile); !ok {
+			const text = "accounts: %s in the configuration is for profile %q, which the AWS configuration doesn't have"
+			warn(c.stderr, fmt.Sprintf(text, id, profile)+advice.DidYouMean(set.Nearest(profile)))
+		}
+	}
+}
+
+// databaseUsers returns those whom the configuration signs for, and the person at the keyboard:
+// whoever may connect, may do so as one of them.
 func databaseUsers(cfg *config.Config) []string {
 	users := append(cfg.Users(), userName())
 	slices.Sort(users)
 	return slices.Compact(users)
 }
 
-// settled are the profiles that the configuration gives to ids.
-func settled(cfg *config.Config) map[string]string {
+// assigned returns the profiles that the configuration assigns to host ids.
+func assigned(cfg *config.Config) map[string]string {
 	m := map[string]string{}
 	for id, e := range cfg.Accounts {
 		if e.Profile != "" {
@@ -183,24 +189,25 @@ func settled(cfg *config.Config) map[string]string {
 	return m
 }
 
-// world gives discover its AWS.
-type world struct {
+// awsAccess gives discover the credentials of each profile, and words for what AWS says.
+type awsAccess struct {
 	cfg   *config.Config
 	set   *profiles.Set
 	store cache.Store
 	code  func(ctx context.Context, profile, serial string) (string, error)
 	http  *awshttp.BuildableClient // one for all: each has its connections
 
-	mu    sync.Mutex
-	asked map[string]*credentials.Provider
+	mu        sync.Mutex
+	providers map[string]*credentials.Provider // by profile
 }
 
-func (w *world) config(ctx context.Context, profile, region string) (aws.Config, error) {
-	p := credentials.New(credentials.Source{Profile: profile, Region: region, User: userName()},
-		credentials.Options{Store: w.store, Files: func() (*profiles.Set, error) { return w.set, nil }, Code: w.code, HTTP: w.http})
-	w.mu.Lock()
-	w.asked[profile] = p
-	w.mu.Unlock()
+func (a *awsAccess) config(ctx context.Context, profile, region string) (aws.Config, error) {
+	p := credentials.New(credentials.Source{Profile: profile, Region: region, User: userName()}, credentials.Options{
+		Store: a.store, Files: func() (*profiles.Set, error) { return a.set, nil }, Code: a.code, HTTP: a.http,
+	})
+	a.mu.Lock()
+	a.providers[profile] = p
+	a.mu.Unlock()
 	cfg, err := p.Config(ctx)
 	if region != "" {
 		cfg.Region = region
@@ -208,20 +215,20 @@ func (w *world) config(ctx context.Context, profile, region string) (aws.Config,
 	return cfg, err
 }
 
-func (w *world) provider(profile string) *credentials.Provider {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.asked[profile]
+func (a *awsAccess) provider(profile string) *credentials.Provider {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.providers[profile]
 }
 
-// forget drops what is kept of a profile.
-func (w *world) forget(profile string) bool {
-	p := w.provider(profile)
+// forget drops a profile's kept credentials, and reports whether there were any.
+func (a *awsAccess) forget(profile string) bool {
+	p := a.provider(profile)
 	return p != nil && p.Forget()
 }
 
-func (w *world) describe(profile string, err error) discover.Description {
-	if p := w.provider(profile); p != nil {
+func (a *awsAccess) describe(profile string, err error) discover.Description {
+	if p := a.provider(profile); p != nil {
 		err = p.Explain(context.Background(), err)
 	}
 	if errors.Is(err, credentials.ErrTimeout) {
@@ -238,11 +245,12 @@ func (w *world) describe(profile string, err error) discover.Description {
 	}
 	_, missing := errors.AsType[*profiles.MissingError](err)
 	api, answered := errors.AsType[*credentials.APIError](err)
-	d.Refused = missing || errors.Is(err, credentials.ErrNoCredentials) || answered && !api.Throttled && (api.Refused() || api.Denied)
+	d.Refused = missing || errors.Is(err, credentials.ErrNoCredentials) ||
+		answered && !api.Throttled && (api.Refused() || api.Denied)
 	return d
 }
 
-// printReport says what was found, for a person.
+// printReport prints what was found, for a person.
 func (c *console) printReport(r discover.Report, f discoverFlags) {
 	for _, p := range r.Preferred {
 		if len(p.Profiles) > 1 {
@@ -252,18 +260,12 @@ func (c *console) printReport(r discover.Report, f discoverFlags) {
 	switch {
 	case !r.Found && r.Interrupted:
 	case !r.Found && (r.Regions > 0 || len(r.Problems) == 0):
-		fmt.Fprintln(c.stdout, "No RDS or Aurora servers found.")
-		if r.Gone > 0 {
-			fmt.Fprintf(c.stdout, "%s that were known are gone.\n", count(r.Gone, "server"))
-		}
-		if r.Regions > 0 && !f.allRegions {
-			fmt.Fprintf(c.stdout, "Looked at %s, in %s; for all of them: %s discover --all-regions\n",
-				count(r.Accounts, "account"), count(r.Regions, "region"), about.Name)
-		}
+		c.printNothingFound(r, f)
 	case r.Found:
-		took := time.Duration(r.Elapsed * float64(time.Second))
-		fmt.Fprintf(c.stdout, "%s (%d new, %d changed, %d gone); %s, and %s of theirs, read in %v\n", count(r.Servers, "server"), r.New, r.Changed, r.Gone,
-			count(r.Accounts, "account"), count(r.Regions, "region"), max(took.Round(100*time.Millisecond), 100*time.Millisecond))
+		took := time.Duration(r.Elapsed * float64(time.Second)).Round(100 * time.Millisecond)
+		fmt.Fprintf(c.stdout, "%s (%d new, %d changed, %d gone); %s, and %s of theirs, read in %v\n",
+			count(r.Servers, "server"), r.New, r.Changed, r.Gone,
+			count(r.Accounts, "account"), count(r.Regions, "region"), max(took, 100*time.Millisecond))
 	}
 	if r.Interrupted {
 		fmt.Fprintln(c.stdout, "Interrupted: what was not asked again stays as it was.")
@@ -275,26 +277,38 @@ func (c *console) printReport(r discover.Report, f discoverFlags) {
 		fmt.Fprintln(c.stdout, "The inventory was left as it is (--dry-run).")
 	}
 	for _, p := range r.Problems {
-		where := p.Profile
-		if p.Account != "" {
-			where += " (account " + p.Account
-			if len(p.Regions) > 0 {
-				where += ", " + strings.Join(p.Regions, ", ")
-			}
-			where += ")"
-		}
-		text := p.Text
-		if where != "" {
-			text = where + ": " + p.Text
-		}
-		if len(p.Operations) > 0 {
-			text += " (" + strings.Join(p.Operations, ", ") + ")"
-		}
-		if p.Run != "" {
-			text += ": run: " + p.Run
-		}
-		warn(c.stderr, text)
+		warn(c.stderr, problemLine(p))
 	}
+}
+
+func (c *console) printNothingFound(r discover.Report, f discoverFlags) {
+	fmt.Fprintln(c.stdout, "No RDS or Aurora servers found.")
+	if r.Gone > 0 {
+		fmt.Fprintf(c.stdout, "%s that were known are gone.\n", count(r.Gone, "server"))
+	}
+	if r.Regions > 0 && !f.allRegions {
+		fmt.Fprintf(c.stdout, "Looked at %s, in %s; for all of them: %s discover --all-regions\n",
+			count(r.Accounts, "account"), count(r.Regions, "region"), about.Name)
+	}
+}
+
+// problemLine returns what couldn't be read, where, and what to run.
+func problemLine(p discover.Problem) string {
+	line := p.Text
+	where := p.Profile
+	if p.Account != "" {
+		where += " (" + strings.Join(append([]string{"account " + p.Account}, p.Regions...), ", ") + ")"
+	}
+	if where != "" {
+		line = where + ": " + line
+	}
+	if len(p.Operations) > 0 {
+		line += " (" + strings.Join(p.Operations, ", ") + ")"
+	}
+	if p.Run != "" {
+		line += ": run: " + p.Run
+	}
+	return line
 }
 
 func printJSON(w io.Writer, v any) error {

@@ -139,7 +139,7 @@ func (c *console) explain(ctx context.Context, typed string, online bool) (*expl
 		e.Answer, e.Hint = "delegate", noHelperHint
 	default:
 		t := res.Target
-		e.Answer, e.Target, e.Kind, e.Name, e.ID = "token", &t, res.Endpoint.Kind.String(), res.Endpoint.Name, res.Endpoint.ID
+		e.Answer, e.Target, e.Kind, e.Name, e.ID = "token", &t, res.Endpoint.Kind.String(), res.Endpoint.Name, res.Endpoint.HostID
 		e.Cache, e.Token = cacheState(typed, file, cfg, res)
 		err = e.signer(ctx, cfg, res, online)
 	}
@@ -183,7 +183,7 @@ func (e *explanation) signer(ctx context.Context, cfg *config.Config, res resolv
 		return password.Failed(res, cfg, err)
 	}
 	if !known {
-		e.Hint = fmt.Sprintf("no AWS profile known for account id %s (%s): run: %s discover", res.Endpoint.ID, t.Region, about.Name)
+		e.Hint = fmt.Sprintf("no AWS profile known for account id %s (%s): run: %s discover", res.Endpoint.HostID, t.Region, about.Name)
 	}
 	if online {
 		who, err := provider.WhoAmI(ctx)

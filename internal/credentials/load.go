@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"reflect"
 	"strings"
 	"time"
 
@@ -76,9 +75,6 @@ func (p *Provider) obtain(ctx context.Context) (aws.Credentials, error) {
 	if until := p.exportedUntil(); !until.IsZero() {
 		c.CanExpire, c.Expires = true, until
 	}
-	for _, text := range []*string{&c.AccessKeyID, &c.SecretAccessKey, &c.SessionToken, &c.AccountID} {
-		*text = strings.Clone(*text) // as in detach
-	}
 	return c, nil
 }
 
@@ -134,14 +130,15 @@ type loaded struct {
 	process  bool          // a credential_process is run
 }
 
-// tooLong says whether AWS refused the length of a role's session: "The requested DurationSeconds
-// exceeds …".
+// tooLong reports whether AWS refused the length of a role's session: "The requested
+// DurationSeconds exceeds …".
 func tooLong(err error) bool {
 	var api smithy.APIError
-	return errors.As(err, &api) && api.ErrorCode() == "ValidationError" && strings.Contains(api.ErrorMessage(), "DurationSeconds")
+	return errors.As(err, &api) && api.ErrorCode() == "ValidationError" &&
+		strings.Contains(api.ErrorMessage(), "DurationSeconds")
 }
 
-// Config gives the SDK's configuration for asking other services of AWS, with these credentials.
+// Config returns the SDK's configuration for asking other services of AWS, with these credentials.
 func (p *Provider) Config(ctx context.Context) (aws.Config, error) {
 	p.prepare()
 	l, err := p.load(ctx, 0)
@@ -152,84 +149,70 @@ func (p *Provider) Config(ctx context.Context) (aws.Config, error) {
 		p.loaded.Store(l)
 	}
 	cfg := l.cfg
-	detach(&cfg)
 	cfg.Credentials = aws.NewCredentialsCache(p)
 	return cfg, nil
 }
 
-// detach takes a configuration off the text of the AWS files, all of which each of its strings would keep in memory.
-func detach(cfg *aws.Config) {
-	cfg.Region, cfg.AppID = strings.Clone(cfg.Region), strings.Clone(cfg.AppID)
-	var sources []any
-	for _, source := range cfg.ConfigSources {
-		switch s := source.(type) {
-		case config.LoadOptions: // load's own, which lead to all that it made, and say nothing that a client asks for
-		case config.SharedConfig:
-			cloneStrings(reflect.ValueOf(&s).Elem())
-			sources = append(sources, s)
-		default:
-			sources = append(sources, s)
-		}
-	}
-	cfg.ConfigSources = sources
-}
-
-// cloneStrings copies the strings in a value, and what leads to them.
-func cloneStrings(v reflect.Value) {
-	cloned := func(old reflect.Value) reflect.Value {
-		value := reflect.New(old.Type()).Elem()
-		value.Set(old)
-		cloneStrings(value)
-		return value
-	}
-	switch v.Kind() {
-	case reflect.String:
-		v.SetString(strings.Clone(v.String()))
-	case reflect.Pointer:
-		if !v.IsNil() {
-			v.Set(cloned(v.Elem()).Addr())
-		}
-	case reflect.Struct:
-		for i := range v.NumField() {
-			if field := v.Field(i); field.CanSet() {
-				cloneStrings(field)
-			}
-		}
-	case reflect.Map:
-		if v.IsNil() {
-			return
-		}
-		m := reflect.MakeMapWithSize(v.Type(), v.Len())
-		for at := v.MapRange(); at.Next(); {
-			m.SetMapIndex(cloned(at.Key()), cloned(at.Value()))
-		}
-		v.Set(m)
-	}
-}
-
-// load gives what the SDK makes of the source. Roles are asked for roleLife, unless the profile says how long, and for limit
-// at most, if there is one.
+// load returns what the SDK makes of the source. Roles are asked for roleLife, unless the profile
+// says how long, and for limit at most, if there is one.
 func (p *Provider) load(ctx context.Context, limit time.Duration) (*loaded, error) {
 	if errors.Is(p.err, profiles.ErrPipe) {
 		return nil, p.err
 	}
-	var cfg aws.Config
-	asked := time.Duration(0)
-	assume := func(o *stscreds.AssumeRoleOptions) {
-		if o.RoleSessionName == "" {
-			o.RoleSessionName = sessionName(p.source.User)
-		}
-		if o.SerialNumber != nil && p.Code != nil {
-			o.TokenProvider = func() (string, error) { return p.code(aws.ToString(o.SerialNumber)) }
-		}
-		if o.Duration == 0 {
-			o.Duration = roleLife
-		}
-		if limit != 0 {
-			o.Duration = min(o.Duration, limit)
-		}
-		asked = max(asked, o.Duration)
+	if err := spreadEndpointURL(); err != nil {
+		return nil, err
 	}
+	l := &loaded{}
+	assume := func(o *stscreds.AssumeRoleOptions) {
+		p.setRoleOptions(o, limit)
+		l.asked = max(l.asked, o.Duration)
+	}
+	options := append(p.sdkOptions(&l.cfg), config.WithAssumeRoleCredentialOptions(assume),
+		config.WithProcessCredentialOptions(func(o *processcreds.Options) {
+			l.process = true
+			if end, ok := ctx.Deadline(); ok {
+				// The SDK keeps ctx from the program; this way it is ended before we are, or, when it
+				// is more than one process, the shell that began it.
+				o.Timeout = time.Until(end) - endProcess
+			}
+		}))
+	var err error
+	if l.cfg, err = loadSDK(ctx, options...); err != nil {
+		return nil, err
+	}
+	l.provider = l.cfg.Credentials
+	if p.source.RoleARN != "" {
+		client := sts.NewFromConfig(l.cfg)
+		l.provider = stscreds.NewAssumeRoleProvider(client, p.source.RoleARN, func(o *stscreds.AssumeRoleOptions) {
+			if p.source.ExternalID != "" {
+				o.ExternalID = aws.String(p.source.ExternalID)
+			}
+			o.RoleSessionName = p.source.RoleSessionName
+			assume(o)
+		})
+	}
+	return l, nil
+}
+
+// setRoleOptions fills in what neither the profile nor the source says of a role's session.
+func (p *Provider) setRoleOptions(o *stscreds.AssumeRoleOptions, limit time.Duration) {
+	if o.RoleSessionName == "" {
+		o.RoleSessionName = sessionName(p.source.User)
+	}
+	if o.SerialNumber != nil && p.Code != nil {
+		o.TokenProvider = func() (string, error) { return p.code(aws.ToString(o.SerialNumber)) }
+	}
+	if o.Duration == 0 {
+		o.Duration = roleLife
+	}
+	if limit != 0 {
+		o.Duration = min(o.Duration, limit)
+	}
+}
+
+// sdkOptions returns the options that hold for every source. cfg is where the configuration will
+// be, for the metadata service.
+func (p *Provider) sdkOptions(cfg *aws.Config) []func(*config.LoadOptions) error {
 	options := []func(*config.LoadOptions) error{
 		// The SDK's own logger writes to stderr, which MySQL Shell reads as part of the reply.
 		config.WithLogger(logging.Nop{}),
@@ -237,14 +220,13 @@ func (p *Provider) load(ctx context.Context, limit time.Duration) (*loaded, erro
 		config.WithDefaultsMode(aws.DefaultsModeStandard),
 		config.WithDefaultRegion(p.source.Region),
 		config.WithAPIOptions(p.clock.options()),
-		config.WithAssumeRoleCredentialOptions(assume),
 		config.WithWebIdentityRoleCredentialOptions(func(o *stscreds.WebIdentityRoleOptions) {
 			if o.RoleSessionName == "" {
 				o.RoleSessionName = sessionName(p.source.User)
 			}
 		}),
 		config.WithEC2RoleCredentialOptions(func(o *ec2rolecreds.Options) {
-			o.Client = &metadata{cfg: &cfg}
+			o.Client = &metadata{cfg: cfg}
 		}),
 		// Without this, container credentials appear to expire five minutes early.
 		config.WithCredentialsCacheOptions(func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = 0 }),
@@ -254,42 +236,17 @@ func (p *Provider) load(ctx context.Context, limit time.Duration) (*loaded, erro
 			o.Retryer = retry.NewStandard(func(s *retry.StandardOptions) { s.MaxBackoff = 100 * time.Millisecond })
 		}),
 	}
-	process := false
-	options = append(options, config.WithProcessCredentialOptions(func(o *processcreds.Options) {
-		process = true
-		if end, ok := ctx.Deadline(); ok {
-			// The SDK keeps ctx from the program; this way it is ended before we are, or, when it is
-			// more than one process, the shell that began it.
-			o.Timeout = time.Until(end) - endProcess
-		}
-	}))
 	if p.source.Profile != "" {
 		options = append(options, config.WithSharedConfigProfile(p.source.Profile))
 	}
 	if p.HTTP != nil {
 		options = append(options, config.WithHTTPClient(p.HTTP))
 	}
-	if err := spreadEndpointURL(); err != nil {
-		return nil, err
-	}
-	var err error
-	if cfg, err = loadSDK(ctx, options...); err != nil {
-		return nil, err
-	}
-	if p.source.RoleARN == "" {
-		return &loaded{cfg, cfg.Credentials, asked, process}, nil
-	}
-	provider := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), p.source.RoleARN, func(o *stscreds.AssumeRoleOptions) {
-		if p.source.ExternalID != "" {
-			o.ExternalID = aws.String(p.source.ExternalID)
-		}
-		o.RoleSessionName = p.source.RoleSessionName
-		assume(o)
-	})
-	return &loaded{cfg, provider, asked, process}, nil
+	return options
 }
 
-// loadSDK is [config.LoadDefaultConfig], which panics at a setting whose value is a lone quote (config/internal/ini: unquote).
+// loadSDK is [config.LoadDefaultConfig], which panics at a setting whose value is a lone quote
+// (config/internal/ini: unquote).
 func loadSDK(ctx context.Context, options ...func(*config.LoadOptions) error) (cfg aws.Config, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -319,7 +276,8 @@ func (p *Provider) code(serial string) (string, error) {
 // and _+=,.@-.
 func sessionName(user string) string {
 	name := strings.Map(func(r rune) rune {
-		if r < 0x80 && (r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_+=,.@-", r)) {
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+		if letter || r >= '0' && r <= '9' || strings.ContainsRune("_+=,.@-", r) {
 			return r
 		}
 		return '-'

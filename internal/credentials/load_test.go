@@ -5,8 +5,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
-	"strings"
 	"testing"
 	"time"
 
@@ -16,38 +14,6 @@ import (
 	"mysql-secret-store-rds/internal/profiles"
 	"mysql-secret-store-rds/internal/testbed"
 )
-
-// TestConfigIsSmall: the configurations of many profiles don't each keep the text of all of them in memory.
-func TestConfigIsSmall(t *testing.T) {
-	newHome(t, awsConfig+strings.Repeat("# much else\n", 1<<17)) // 1.5 MiB
-	heap := func() uint64 {
-		var m runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
-	set, err := profiles.Load(profiles.Default()) // which all of them share, as in discover
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := func() (*profiles.Set, error) { return set, nil }
-	var kept []aws.Config
-	before := heap()
-	for range 20 {
-		cfg, err := New(Source{Profile: "keys"}, Options{Files: files}).Config(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if c, err := cfg.Credentials.Retrieve(t.Context()); err != nil || c.AccessKeyID != keyID {
-			t.Fatal(err)
-		}
-		kept = append(kept, cfg)
-	}
-	if more := int64(heap()-before) >> 20; more > 10 {
-		t.Errorf("%d configurations take %d MiB", len(kept), more)
-	}
-	runtime.KeepAlive(kept)
-}
 
 // TestConfigThenRetrieve: what Config has read serves the first question, with everything that a question of its own has.
 func TestConfigThenRetrieve(t *testing.T) {

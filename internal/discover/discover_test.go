@@ -135,7 +135,7 @@ func (w *world) kept(t *testing.T) (map[string]inventory.Account, map[string]inv
 	}
 	byID, byHost := map[string]inventory.Account{}, map[string]inventory.Server{}
 	for _, a := range accounts {
-		byID[a.ID+" "+a.Region] = a
+		byID[a.HostID+" "+a.Region] = a
 	}
 	for _, s := range servers {
 		byHost[s.Host] = s
@@ -232,7 +232,7 @@ func TestEveryKind(t *testing.T) {
 		t.Error(d)
 	}
 	common := func(s inventory.Server) inventory.Server {
-		s.Account, s.Region, s.Partition, s.ID, s.Profile, s.Seen = one, west, "aws", id, "prod", now
+		s.Account, s.Region, s.Partition, s.HostID, s.Profile, s.Seen = one, west, "aws", id, "prod", now
 		if s.Status == "" {
 			s.Status = "available"
 		}
@@ -327,7 +327,7 @@ func TestOncePerAccountAndRegion(t *testing.T) {
 	}
 	accounts, _ := w.kept(t)
 	want := inventory.Account{
-		ID: "bbbb", Region: east, Number: one, Partition: "aws", Profile: "a", Profiles: []string{"a", "b", "c"}, Full: true, Seen: now,
+		HostID: "bbbb", Region: east, Number: one, Partition: "aws", Profile: "a", Profiles: []string{"a", "b", "c"}, Full: true, Seen: now,
 		Why: "first of a, b, c in the AWS configuration; iam:SimulatePrincipalPolicy is not allowed",
 	}
 	if d := cmp.Diff(want, accounts["bbbb "+east]); d != "" {
@@ -346,12 +346,20 @@ func (w *world) deny(profile string, operations ...string) {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		form, err := url.ParseQuery(string(body))
 		action := form.Get("Action")
+		if r.URL.Path == "/listRegions" {
+			action = "ListRegions"
+		}
 		if err != nil || !slices.Contains(operations, action) || !strings.Contains(r.Header.Get("Authorization"),
 			w.profiles[profile].ID+"/") {
 			return next.RoundTrip(r)
 		}
 		answer := "<ErrorResponse><Error><Code>AccessDenied</Code><Message>not authorized</Message></Error></ErrorResponse>"
-		return &http.Response{StatusCode: 403, Body: io.NopCloser(strings.NewReader(answer)), Request: r}, nil
+		header := http.Header{}
+		if action == "ListRegions" {
+			answer = "{}"
+			header.Set("X-Amzn-Errortype", "AccessDeniedException")
+		}
+		return &http.Response{StatusCode: 403, Header: header, Body: io.NopCloser(strings.NewReader(answer)), Request: r}, nil
 	})
 }
 
@@ -534,6 +542,51 @@ func TestRegions(t *testing.T) {
 	}
 }
 
+// TestRegionsInTime: a service that doesn't answer is waited for once in each account, and the other one has a time of its
+// own. One profile's denial keeps no other profile from asking.
+func TestRegionsInTime(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name    string
+		silent  []string // operations without an answer
+		denied  []string // to profile a
+		ec2     int      // calls of DescribeRegions
+		account int      // of ListRegions
+		regions int      // that are asked for servers
+	}{
+		{"EC2 is silent", []string{"DescribeRegions"}, nil, 1, 1, 2},
+		{"both are silent", []string{"DescribeRegions", "ListRegions"}, nil, 1, 1, len(partitions["aws"])},
+		{"one profile is denied", nil, []string{"DescribeRegions", "ListRegions"}, 1, 0, len(partitions["aws"])},
+		{
+			"EC2 is silent, and one profile is denied the other", []string{"DescribeRegions"}, []string{"ListRegions"}, 1, 1,
+			len(partitions["aws"]),
+		},
+		{
+			"the other is silent, and one profile is denied EC2", []string{"ListRegions"}, []string{"DescribeRegions"}, 1, 1,
+			len(partitions["aws"]),
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, "a "+west+" "+user(one, "a"), "b "+west+" "+user(one, "b"), "c "+west+" "+user(one, "c"))
+			w.in.AllRegions, w.in.Parallel, w.in.Timeout = true, 1, 2*time.Second
+			w.SetServers(one, west, instances("aaaa", west, "a1"))
+			w.SetRegions(one, testbed.Region{Name: west, OptIn: "opt-in-not-required"}, testbed.Region{Name: east, OptIn: "opted-in"})
+			for _, operation := range tc.silent {
+				w.Delay(operation, time.Hour)
+			}
+			w.deny("a", tc.denied...)
+			report := w.run(t)
+			if report.Servers != 1 || len(report.Problems) > 0 || w.Calls("DescribeDBInstances") != tc.regions {
+				t.Errorf("%d regions: %+v", w.Calls("DescribeDBInstances"), report)
+			}
+			if ec2, account := w.Calls("DescribeRegions"), w.Calls("ListRegions"); ec2 != tc.ec2 || account != tc.account {
+				t.Errorf("%d calls of EC2, %d of the account service", ec2, account)
+			}
+		})
+	}
+}
+
 func TestThrottling(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "a "+west+" "+user(one, "a"))
@@ -686,7 +739,7 @@ func TestGlobalWriter(t *testing.T) {
 	in := func(region, id, resource string, port int) {
 		t.Helper()
 		_, servers := w.kept(t)
-		if s := servers[global]; s.Region != region || s.ID != id || s.ResourceID != resource || s.Port != port ||
+		if s := servers[global]; s.Region != region || s.HostID != id || s.ResourceID != resource || s.Port != port ||
 			s.Profile != "a" || s.Account != one {
 			t.Errorf("got %+v", s)
 		}
@@ -785,7 +838,7 @@ func TestPreference(t *testing.T) {
 			"settled by the user", []string{"a " + west + " " + user(one, "a"), "b " + west + " " + user(one, "b")},
 			func(w *world) {
 				w.AllowConnect(user(one, "a"))
-				w.in.Settled = map[string]string{"aaaa": "b"}
+				w.in.Assigned = map[string]string{"aaaa": "b"}
 			},
 			"b", "accounts: in the configuration", 0,
 		},
@@ -1030,7 +1083,7 @@ func TestForget(t *testing.T) {
 func TestAPersonComesLast(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "mfa "+west+" "+user(two, "mfa"), "base "+west+" "+user(one, "base"))
-	w.in.Profiles[0].Asks = true
+	w.in.Profiles[0].MFA = true
 	w.SetServers(one, west, testbed.Servers{Instances: []testbed.DBInstance{{Identifier: "shop", Engine: "mysql", Host: "shop.abcdefghijkl." + west + ".rds.amazonaws.com", Port: 3306}}})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -1054,8 +1107,8 @@ func TestSlowProfile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "hung "+west+" "+user(three, "x"), "too "+west+" "+user(three, "y"), "mfa "+west+" "+user(two, "mfa"),
 		"good "+west+" "+user(one, "good"))
-	w.in.Profiles[2].Asks = true
-	w.in.Parallel, w.in.Slow = 1, 50*time.Millisecond
+	w.in.Profiles[2].MFA = true
+	w.in.Parallel, w.in.SlowLogin = 1, 50*time.Millisecond
 	w.SetServers(one, west, instances("aaaa", west, "a1"))
 	w.SetServers(two, west, instances("bbbb", west, "b1", "b2"))
 	plain := w.deps.Config
@@ -1113,10 +1166,10 @@ func TestOnePersonManyCodes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, users(30)...)
 	for i := range w.in.Profiles {
-		w.in.Profiles[i].Asks = true
+		w.in.Profiles[i].MFA = true
 	}
-	w.in.Parallel, w.in.Slow = 4, time.Millisecond
-	w.in.Settled = map[string]string{"aaaa": "p00"} // so that IAM isn't asked with credentials anew
+	w.in.Parallel, w.in.SlowLogin = 4, time.Millisecond
+	w.in.Assigned = map[string]string{"aaaa": "p00"} // so that IAM isn't asked with credentials anew
 	w.SetServers(one, west, instances("aaaa", west, "a1"))
 	var person sync.Mutex
 	var now, most atomic.Int32
@@ -1137,7 +1190,7 @@ func TestOnePersonManyCodes(t *testing.T) {
 func TestSlowLoginsAreBounded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, users(20)...)
-	w.in.Parallel, w.in.Slow = 1, time.Millisecond
+	w.in.Parallel, w.in.SlowLogin = 1, time.Millisecond
 	ctx, end := context.WithTimeout(t.Context(), time.Minute)
 	defer end()
 	var begun atomic.Int32

@@ -63,7 +63,7 @@ func TestFind(t *testing.T) {
 		e := endpoint(t, host)
 		want.Host, want.Kind, want.Account, want.Partition, want.Seen, want.Status = host, e.Kind, one, "aws", now, "available"
 		if want.Region == "" {
-			want.Region, want.ID = west, e.ID
+			want.Region, want.HostID = west, e.HostID
 		}
 		got, found, err := Find(t.Context(), cfg, e, west, one, now)
 		if err != nil || !found {

@@ -1,276 +1,139 @@
+// Which of the profiles that reach an account is preferred, and why.
+
 package discover
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-	"github.com/aws/aws-sdk-go-v2/service/iam/types"
-	"golang.org/x/sync/errgroup"
 
 	"mysql-secret-store-rds/internal/inventory"
 )
 
-// verdict is IAM's answer to whether a profile may connect to the servers of an account.
-type verdict int
-
-const (
-	unasked verdict = iota
-	mayConnect
-	mayNot
-	notAllowed // to ask
-	noAnswer
-)
+// knownProfiles is what is known of the profiles after a scan.
+type knownProfiles struct {
+	assigned    map[string]string      // by host id: the user's word
+	configured  []string               // all there are; nil: unknown
+	callers     map[string][]candidate // by account, in the order of preference
+	account     map[string]string      // that a profile reached
+	refused     []string               // that AWS didn't take
+	interrupted bool
+}
 
 // candidate is a profile that reached an account this time.
 type candidate struct {
-	profile string
-	verdict verdict
+	profile  string
+	decision decision
 }
 
-// ask asks IAM which profiles may connect, for the accounts that have several and where the user hasn't settled it.
-// The result has a verdict for each profile that was asked.
-func (r *run) ask(ctx context.Context, reached []*reach, pairs []*pair) map[string]verdict {
-	read := map[string][]*pair{}
-	for _, p := range pairs {
-		if p.reading.some {
-			read[p.account] = append(read[p.account], p)
-		}
+func (r *run) knownProfiles(callers []*caller, decisions map[string]decision) knownProfiles {
+	known := knownProfiles{
+		assigned: r.in.Assigned, configured: r.in.Configured, refused: r.refused, interrupted: r.report.Interrupted,
+		callers: map[string][]candidate{}, account: map[string]string{},
 	}
-	before := map[string][]inventory.Account{}
-	for _, a := range r.previous() {
-		before[a.Number] = append(before[a.Number], a)
+	for _, c := range callers {
+		known.account[c.profile] = c.account
+		known.callers[c.account] = append(known.callers[c.account], candidate{c.profile, decisions[c.profile]})
 	}
-	var asked []*reach
-	for _, group := range byAccount(reached) {
-		account := group[0].account
-		profiles := map[string]bool{}
-		ids := map[string]bool{}
-		for _, a := range group {
-			profiles[a.profile.Name] = true
-		}
-		for _, a := range before[account] {
-			ids[a.ID] = true
-			for _, name := range a.Profiles {
-				profiles[name] = true
-			}
-		}
-		for _, p := range read[account] {
-			for _, id := range p.reading.ids {
-				ids[id] = true
-			}
-		}
-		for id := range ids {
-			if r.in.Settled[id] != "" {
-				delete(ids, id)
-			}
-		}
-		if len(profiles) > 1 && len(ids) > 0 {
-			asked = append(asked, group...)
-		}
-	}
-	answers := make([]verdict, len(asked))
-	var mu sync.Mutex
-	done := 0
-	tell := func(more int) {
-		mu.Lock()
-		defer mu.Unlock()
-		done += more
-		r.progress(Progress{Done: done, Total: len(asked), What: "permissions"})
-	}
-	if len(asked) > 0 {
-		tell(0)
-	}
-	var g errgroup.Group
-	g.SetLimit(r.in.Parallel)
-	for i, a := range asked {
-		g.Go(func() error {
-			inTime, cancel := context.WithTimeout(ctx, r.in.Timeout)
-			defer cancel()
-			answers[i] = simulate(inTime, a, resources(read[a.account], r.in.Users))
-			tell(1)
-			return nil
-		})
-	}
-	_ = g.Wait() // nothing gives an error
-	verdicts := map[string]verdict{}
-	for i, a := range asked {
-		verdicts[a.profile.Name] = answers[i]
-	}
-	return verdicts
+	return known
 }
 
-// previous gives the accounts of the inventory, if it can be believed.
-func (r *run) previous() []inventory.Account {
-	inv, err := inventory.Open(r.in.Path)
-	if err != nil {
-		return nil // keep reports it
-	}
-	defer inv.Close()
-	accounts, err := inv.Accounts()
-	if err != nil {
-		return nil
-	}
-	return accounts
+// of returns the profiles of an account in a region, the preferred one first.
+func (k knownProfiles) of(a inventory.Account) (profiles []string, why string) {
+	before := slices.DeleteFunc(slices.Clone(a.Profiles), func(name string) bool {
+		account, reached := k.account[name]
+		return reached && account != a.Number || k.configured != nil && !slices.Contains(k.configured, name)
+	})
+	return preferred(k.assigned[a.HostID], k.callers[a.Number], before, k.refused, k.interrupted)
 }
 
-// resources are what rds-db:connect may be allowed on: the users that were named on the servers that were found,
-// any user on them, and anything.
-func resources(pairs []*pair, users []string) []string {
-	const most = 200 // more would only be slow
-	var specific, all []string
-	for _, p := range pairs {
-		prefix := fmt.Sprintf("arn:%s:rds-db:%s:%s:dbuser:", p.partition, p.region, p.account)
-		all = append(all, prefix+"*/*")
-		for _, id := range p.reading.resources {
-			for _, user := range append(users[:len(users):len(users)], "*") {
-				specific = append(specific, prefix+id+"/"+user)
-			}
-		}
-	}
-	return append(specific[:min(len(specific), most)], all...)
-}
+// assignedWhy is the reason for a profile that the user's configuration assigns to a host id.
+const assignedWhy = "accounts: in the configuration"
 
-// simulate asks IAM, with the profile's own credentials, whether it may connect to any of the resources.
-func simulate(ctx context.Context, a *reach, resources []string) verdict {
-	allowed, _, err := MayConnect(ctx, a.config, a.arn, resources...)
-	switch {
-	case allowed:
-		return mayConnect
-	case err == nil:
-		return mayNot
-	case isDenied(err):
-		return notAllowed
-	}
-	return noAnswer
-}
-
-// MayConnect asks IAM whether the caller of that ARN, whose credentials cfg has, is allowed rds-db:connect on any of the
-// resources. If not, forbidden says that something denies it, so that a policy which allows it would be of no use.
-// Errors are the SDK's; often the caller may not ask.
-func MayConnect(ctx context.Context, cfg aws.Config, caller string, resources ...string) (allowed, forbidden bool, err error) {
-	client := iam.NewFromConfig(cfg, func(o *iam.Options) { o.Retryer = newRetryer() })
-	for _, principal := range principals(ctx, client, caller, cfg.Region) {
-		pages := iam.NewSimulatePrincipalPolicyPaginator(client, &iam.SimulatePrincipalPolicyInput{
-			PolicySourceArn: &principal, ActionNames: []string{"rds-db:connect"}, ResourceArns: resources, MaxItems: aws.Int32(1000),
-		})
-		for err = nil; pages.HasMorePages() && err == nil && !allowed; {
-			var page *iam.SimulatePrincipalPolicyOutput
-			if page, err = pages.NextPage(ctx); err == nil {
-				allowed = slices.ContainsFunc(page.EvaluationResults, isAllowed)
-				forbidden = forbidden || slices.ContainsFunc(page.EvaluationResults, isForbidden)
-			}
-		}
-		if _, unknown := errors.AsType[*types.NoSuchEntityException](err); !unknown {
-			break
-		}
-	}
-	return allowed, forbidden && !allowed, err
-}
-
-// isAllowed looks into a result: with several resources, IAM answers for each.
-func isAllowed(result types.EvaluationResult) bool {
-	return result.EvalDecision == types.PolicyEvaluationDecisionTypeAllowed || slices.ContainsFunc(result.ResourceSpecificResults,
-		func(s types.ResourceSpecificResult) bool {
-			return s.EvalResourceDecision == types.PolicyEvaluationDecisionTypeAllowed
-		})
-}
-
-// isForbidden recognises a denial by a policy that says so, by the organization or by a permissions boundary.
-func isForbidden(result types.EvaluationResult) bool {
-	organization, boundary := result.OrganizationsDecisionDetail, result.PermissionsBoundaryDecisionDetail
-	return result.EvalDecision == types.PolicyEvaluationDecisionTypeExplicitDeny ||
-		organization != nil && !organization.AllowedByOrganizations || boundary != nil && !boundary.AllowedByPermissionsBoundary
-}
-
-// principals are the ARNs whose policies are a caller's: a user's own, and for a role in use (whose ARN lacks the role's
-// path) the role's, or what it may be where IAM doesn't tell. The roles of IAM Identity Center have a path with the
-// region of that, except in us-east-1: https://docs.aws.amazon.com/singlesignon/latest/userguide/referencingpermissionsets.html
-func principals(ctx context.Context, client *iam.Client, caller, region string) []string {
-	head, rest, ok := strings.Cut(caller, ":assumed-role/")
-	if !ok {
-		return []string{caller}
-	}
-	role, _, _ := strings.Cut(rest, "/")
-	if out, err := client.GetRole(ctx, &iam.GetRoleInput{RoleName: &role}); err == nil && out.Role != nil {
-		return []string{aws.ToString(out.Role.Arn)}
-	}
-	prefix := strings.Replace(head, ":sts:", ":iam:", 1) + ":role/"
-	if strings.HasPrefix(role, "AWSReservedSSO_") {
-		prefix += "aws-reserved/sso.amazonaws.com/"
-		return []string{prefix + role, prefix + region + "/" + role}
-	}
-	return []string{prefix + role}
-}
-
-const settledWhy = "accounts: in the configuration"
-
-// preferred orders the profiles of an account and says why the first is the first. reached are those that reached it this
-// time, in the configuration's order; before is what the inventory says of others, the preferred one first, and gone those
-// of them that AWS didn't take this time. With held, the preferred one stays in front of those IAM said nothing about.
-func preferred(settled string, reached []candidate, before, gone []string, held bool) (profiles []string, why string) {
-	var allowed, unknown, denied, others []string
-	refused := true
-	for _, c := range reached {
-		switch c.verdict {
-		case mayConnect:
-			allowed = append(allowed, c.profile)
-		case mayNot:
-			denied = append(denied, c.profile)
-		default:
-			unknown = append(unknown, c.profile)
-			refused = refused && c.verdict == notAllowed
-		}
-	}
-	for _, name := range before {
-		if !slices.ContainsFunc(reached, func(c candidate) bool { return c.profile == name }) && !slices.Contains(gone, name) {
-			others = append(others, name)
-		}
-	}
-	rest := slices.Concat(unknown, others)
-	last := ""
-	if len(before) > 0 && (held && slices.Contains(unknown, before[0]) || slices.Contains(others, before[0])) {
-		last = before[0]
-	}
-	var lost []string // that are known, and were refused this time
-	for _, name := range before {
-		if slices.Contains(gone, name) {
-			lost = append(lost, name)
-		}
-	}
-	profiles = unique(slices.Concat([]string{settled}, allowed, []string{last}, rest, denied, lost))
-	if settled != "" {
-		return profiles, settledWhy
-	}
-	first := func(of []string) string { return "first of " + Names(of) + " in the AWS configuration; " }
-	const simulation = "iam:SimulatePrincipalPolicy"
+// preferred orders the profiles of an account, and says why the first is the first. candidates are
+// in the configuration's order. before is what the inventory says, the preferred one first. refused
+// are profiles that AWS didn't take this time.
+func preferred(
+	assigned string, candidates []candidate, before, refused []string, interrupted bool,
+) (profiles []string, why string) {
+	g := group(candidates, before, refused, interrupted)
+	profiles = unique(slices.Concat([]string{assigned}, g.allowed, []string{g.kept}, g.undecided, g.denied, g.refused))
 	switch {
 	case len(profiles) == 0:
-	case len(allowed) > 0:
-		why = fmt.Sprintf("%s may connect (%s)", allowed[0], simulation)
-	case last != "":
-		why = "as before: this time nothing was learned about it"
-	case len(profiles) == 1:
-		why = "the only profile for it"
-	case len(lost) > 0 && len(rest)+len(denied) == 1:
-		why = "the only profile for it that AWS took this time"
-	case len(rest)+len(denied) == 0:
-		why = "AWS took none of them this time"
-	case len(rest) == 0:
-		why = first(denied) + "none of them may connect (" + simulation + ")"
-	case len(denied) > 0:
-		why = first(rest) + Names(denied) + " may not connect (" + simulation + ")"
-	case refused:
-		why = first(rest) + simulation + " is not allowed"
-	default:
-		why = first(rest) + simulation + " gave no answer"
+		return nil, ""
+	case assigned != "":
+		return profiles, assignedWhy
 	}
-	return profiles, why
+	return profiles, g.why(len(profiles))
+}
+
+// groups are the profiles of an account in the order of preference.
+type groups struct {
+	allowed   []string // IAM says that they may connect
+	kept      string   // the preferred one so far, of which nothing new was learned; or ""
+	undecided []string // IAM said nothing about them, or they weren't reached
+	denied    []string // IAM says that they may not connect
+	refused   []string // AWS didn't take them
+
+	mayNotAsk bool // the reason for which IAM said nothing
+}
+
+func group(candidates []candidate, before, refused []string, interrupted bool) groups {
+	g := groups{mayNotAsk: true}
+	reached := map[string]bool{}
+	for _, c := range candidates {
+		reached[c.profile] = true
+		switch c.decision {
+		case mayConnect:
+			g.allowed = append(g.allowed, c.profile)
+		case mayNotConnect:
+			g.denied = append(g.denied, c.profile)
+		default:
+			g.undecided = append(g.undecided, c.profile)
+			g.mayNotAsk = g.mayNotAsk && c.decision == mayNotAsk
+		}
+	}
+	if len(before) > 0 {
+		missed := !reached[before[0]] && !slices.Contains(refused, before[0])
+		cutOff := interrupted && slices.Contains(g.undecided, before[0])
+		if missed || cutOff {
+			g.kept = before[0]
+		}
+	}
+	for _, name := range before {
+		switch {
+		case slices.Contains(refused, name):
+			g.refused = append(g.refused, name)
+		case !reached[name]:
+			g.undecided = append(g.undecided, name)
+		}
+	}
+	return g
+}
+
+// why says why the first of so many profiles is the first.
+func (g groups) why(profiles int) string {
+	const simulation = "iam:SimulatePrincipalPolicy"
+	first := func(of []string) string { return "first of " + Names(of) + " in the AWS configuration; " }
+	switch taken := len(g.undecided) + len(g.denied); {
+	case len(g.allowed) > 0:
+		return fmt.Sprintf("%s may connect (%s)", g.allowed[0], simulation)
+	case g.kept != "":
+		return "as before: this time nothing was learned about it"
+	case profiles == 1:
+		return "the only profile for it"
+	case len(g.refused) > 0 && taken == 1:
+		return "the only profile for it that AWS took this time"
+	case taken == 0:
+		return "AWS took none of them this time"
+	case len(g.undecided) == 0:
+		return first(g.denied) + "none of them may connect (" + simulation + ")"
+	case len(g.denied) > 0:
+		return first(g.undecided) + Names(g.denied) + " may not connect (" + simulation + ")"
+	case g.mayNotAsk:
+		return first(g.undecided) + simulation + " is not allowed"
+	}
+	return first(g.undecided) + simulation + " gave no answer"
 }
 
 // Names lists a few names, and counts the others.

@@ -181,7 +181,7 @@ func (w *ward) sign(profile string) {
 func (w *ward) know(change func(*inventory.Server)) {
 	s := inventory.Server{
 		Host: orders, Port: 3306, Name: "orders", Engine: "mysql", EngineVersion: "8.0.40", ResourceID: "db-ORDERS", IAM: true,
-		Account: acct, Region: "eu-west-1", Partition: "aws", ID: "abcdefghijkl", Seen: seen,
+		Account: acct, Region: "eu-west-1", Partition: "aws", HostID: "abcdefghijkl", Seen: seen,
 	}
 	change(&s)
 	w.Known = &s

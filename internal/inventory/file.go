@@ -18,7 +18,7 @@ import (
 
 // The file: a line with its name and version; one line for each record, which is a key, a checksum
 // and JSON with tabs between; a line with the number of records. The keys are in the order of their
-// bytes, so that a record is found by halving, and each stands once: "a <id> <region>" for an
+// bytes, so that a record is found by halving, and each stands once: "a <host id> <region>" for an
 // account, "s <host>" for a server. A server's line leaves its profile to its account's.
 const (
 	version = 1
@@ -36,7 +36,7 @@ func checksum(key, data []byte) uint32 {
 	return crc32.Update(crc32.ChecksumIEEE(key), crc32.IEEETable, data)
 }
 
-func accountKey(id, region string) string { return "a " + id + " " + region }
+func accountKey(hostID, region string) string { return "a " + hostID + " " + region }
 
 func serverKey(host string) string { return "s " + host }
 
@@ -173,8 +173,8 @@ func (inv *Inventory) Server(host string) (Server, bool, error) {
 	if err != nil {
 		return Server{}, false, err
 	}
-	if s.ID != "" {
-		a, _, err := inv.Account(s.ID, s.Region)
+	if s.HostID != "" {
+		a, _, err := inv.Account(s.HostID, s.Region)
 		if err != nil {
 			return Server{}, false, err
 		}
@@ -183,16 +183,16 @@ func (inv *Inventory) Server(host string) (Server, bool, error) {
 	return s, true, nil
 }
 
-// Account gives the record of an id in a region; false when there is none. An error is an
+// Account returns the record of a host id in a region; false when there is none. An error is an
 // [*UntrustedError].
-func (inv *Inventory) Account(id, region string) (Account, bool, error) {
-	data, err := inv.find(accountKey(id, region))
+func (inv *Inventory) Account(hostID, region string) (Account, bool, error) {
+	data, err := inv.find(accountKey(hostID, region))
 	if data == nil || err != nil {
 		return Account{}, false, err
 	}
 	a, err := inv.account(data)
-	if err == nil && (a.ID != id || a.Region != region) {
-		err = inv.untrusted("the record of %s in %s is another's", id, region)
+	if err == nil && (a.HostID != hostID || a.Region != region) {
+		err = inv.untrusted("the record of %s in %s is another's", hostID, region)
 	}
 	if err != nil {
 		return Account{}, false, err
@@ -259,7 +259,7 @@ func (inv *Inventory) lines() iter.Seq2[line, error] {
 	}
 }
 
-// Accounts gives all accounts, in the order of their ids and regions.
+// Accounts returns all accounts, in the order of their host ids and regions.
 func (inv *Inventory) Accounts() ([]Account, error) {
 	var all []Account
 	for l, err := range inv.lines() {
@@ -294,8 +294,8 @@ func (inv *Inventory) Servers() iter.Seq2[Server, error] {
 					yield(Server{}, err)
 					return
 				}
-				if s.ID != "" {
-					s.Profile = profiles[accountKey(s.ID, s.Region)]
+				if s.HostID != "" {
+					s.Profile = profiles[accountKey(s.HostID, s.Region)]
 				}
 				if !yield(s, nil) {
 					return
@@ -307,7 +307,7 @@ func (inv *Inventory) Servers() iter.Seq2[Server, error] {
 				yield(Server{}, err)
 				return
 			}
-			profiles[accountKey(a.ID, a.Region)] = a.Profile
+			profiles[accountKey(a.HostID, a.Region)] = a.Profile
 		}
 	}
 }

@@ -38,16 +38,16 @@ type Server struct {
 	Account         string              `json:"account,omitempty"` // its number
 	Region          string              `json:"region,omitempty"`  // for a global writer, its writer's
 	Partition       string              `json:"partition,omitempty"`
-	ID              string              `json:"id,omitempty"`      // of its account and region; "" where none is known
+	HostID          string              `json:"id,omitempty"`      // of its account and region; "" where none is known
 	Profile         string              `json:"profile,omitempty"` // the account's preferred one
 	Seen            time.Time           `json:"seen,omitzero"`     // when RDS last listed it
 }
 
-// Account is one account in one region, by the id that both have in host names.
+// Account is one account in one region.
 type Account struct {
-	ID        string    `json:"id"`
+	HostID    string    `json:"id"` // that both have in host names, 12 letters and digits
 	Region    string    `json:"region"`
-	Number    string    `json:"account"`
+	Number    string    `json:"account"` // 12 digits
 	Partition string    `json:"partition,omitempty"`
 	Profile   string    `json:"profile"`  // the preferred one
 	Profiles  []string  `json:"profiles"` // all that reach it, the preferred one first

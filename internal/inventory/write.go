@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,28 +27,24 @@ func Lock(ctx context.Context, path string) (unlock func(), err error) {
 	return unlock, nil
 }
 
-// Write replaces the inventory at path, all of it or nothing. The servers come in the ascending
-// order of their hosts, and are not kept in memory; an error among them ends it. The caller holds
-// [Lock].
-func Write(path string, accounts []Account, servers iter.Seq2[Server, error]) error {
+// Write replaces the inventory at path, all of it or nothing. The servers are in the ascending
+// order of their hosts. The caller holds [Lock].
+func Write(path string, accounts []Account, servers []Server) error {
 	accounts = slices.Clone(accounts)
 	slices.SortFunc(accounts, func(a, b Account) int {
-		return strings.Compare(accountKey(a.ID, a.Region), accountKey(b.ID, b.Region))
+		return strings.Compare(accountKey(a.HostID, a.Region), accountKey(b.HostID, b.Region))
 	})
 	err := disk.WriteFrom(path, func(w io.Writer) error {
 		out := writer{w: bufio.NewWriterSize(w, 64<<10)}
 		_, _ = out.w.WriteString(header) // Flush gives the error
 		for _, a := range accounts {
-			if err := out.record(accountKey(a.ID, a.Region), a); err != nil {
+			if err := out.record(accountKey(a.HostID, a.Region), a); err != nil {
 				return err
 			}
 		}
-		for s, err := range servers {
-			if err != nil {
-				return err
-			}
+		for _, s := range servers {
 			key := serverKey(s.Host)
-			if s.Host = ""; s.ID != "" {
+			if s.Host = ""; s.HostID != "" {
 				s.Profile = ""
 			}
 			e, err := s.encoded()

@@ -70,7 +70,7 @@ func (e *SignError) noCredentials() advice.Problem {
 	target := e.Resolution.Target
 	source := Source(target)
 	if source.Unnamed() {
-		id := e.Resolution.Endpoint.ID
+		id := e.Resolution.Endpoint.HostID
 		return advice.Problemf("no AWS profile known for account id %s (%s)", id, target.Region).
 			With(advice.Run(about.Name+" discover"), e.Config.SetAccount(id, "aws_profile", "PROFILE"))
 	}

@@ -80,7 +80,7 @@ type CNAME func(ctx context.Context, host string) (string, error)
 // Known is what discover learned; an [*inventory.Inventory], as a rule.
 type Known interface {
 	Server(host string) (inventory.Server, bool, error)
-	Account(id, region string) (inventory.Account, bool, error)
+	Account(hostID, region string) (inventory.Account, bool, error)
 }
 
 // maxHops bounds a chain of aliases; real ones have one to three.
@@ -170,7 +170,7 @@ func (r *resolver) run() error {
 	if port == 0 {
 		port = r.defaultPort(known)
 	}
-	r.layers = []layer{ofEntry(r.entry), ofEntry(r.cfg.Accounts[r.Endpoint.ID]), known.layer, account, ofEntry(r.cfg.Defaults)}
+	r.layers = []layer{ofEntry(r.entry), ofEntry(r.cfg.Accounts[r.Endpoint.HostID]), known.layer, account, ofEntry(r.cfg.Defaults)}
 	if c, source := r.credential(); c != "" && c != config.IAM {
 		r.leave(c, source)
 		return nil
@@ -203,9 +203,9 @@ func (r *resolver) findEntry() error {
 	default:
 		r.step("entry", "none", "no configuration file")
 	}
-	id := r.entry.Endpoint.Endpoint.ID
+	id := r.entry.Endpoint.Endpoint.HostID
 	if ep, ok := server.ParseEndpoint(r.host); ok && id == "" {
-		id = ep.ID
+		id = ep.HostID
 	}
 	r.layers = []layer{ofEntry(r.entry), ofEntry(r.cfg.Accounts[id]), ofEntry(r.cfg.Defaults)}
 	return nil
@@ -299,8 +299,8 @@ func (r *resolver) learned() (known learnedServer, account layer) {
 	}
 	if err == nil && ep.Region != "" {
 		var a inventory.Account
-		if a, ok, err = r.known.Account(ep.ID, ep.Region); err == nil && ok {
-			account.source = fmt.Sprintf("inventory: id %s (account %s)", a.ID, a.Number)
+		if a, ok, err = r.known.Account(ep.HostID, ep.Region); err == nil && ok {
+			account.source = fmt.Sprintf("inventory: id %s (account %s)", a.HostID, a.Number)
 			account.Profile = a.Profile
 		}
 	}

@@ -47,7 +47,7 @@ type Endpoint struct {
 	Host      string // normalised: lower case, no final dot
 	Kind      EndpointKind
 	Name      string
-	ID        string // one value for each pair of account and region (RDS user guide, "DB instances")
+	HostID    string // one value for each pair of account and region (RDS user guide, "DB instances")
 	Region    string // empty for a GlobalWriter, whose name has none
 	Partition string // aws, aws-cn, aws-us-gov, aws-iso, aws-iso-b or aws-eusc
 }
@@ -138,7 +138,7 @@ func parseLabels(labels []string) (Endpoint, bool) {
 		if !ok {
 			continue
 		}
-		e.Kind, e.ID = k.kind, id
+		e.Kind, e.HostID = k.kind, id
 		break
 	}
 	switch {
@@ -148,7 +148,7 @@ func parseLabels(labels []string) (Endpoint, bool) {
 	default:
 		return Endpoint{}, false
 	}
-	return e, isName(e.Name) && isID(e.ID)
+	return e, isName(e.Name) && isID(e.HostID)
 }
 
 // isName holds for a DB identifier: letters, digits and hyphens, no hyphen at the ends.

@@ -60,7 +60,7 @@ func TestParseEndpointKindsAndPartitions(t *testing.T) {
 				host = form.prefix + "abcdefghijkl.rds." + rs.region + rs.suffix
 			}
 			want := Endpoint{
-				Host: host, Kind: form.kind, Name: form.name, ID: "abcdefghijkl", Region: rs.region, Partition: rs.partition,
+				Host: host, Kind: form.kind, Name: form.name, HostID: "abcdefghijkl", Region: rs.region, Partition: rs.partition,
 			}
 			for _, spelling := range []string{host, strings.ToUpper(host), host + ".", strings.ToUpper(host[:9]) + host[9:] + "."} {
 				got, ok := ParseEndpoint(spelling)
@@ -89,7 +89,7 @@ func TestParseEndpointGlobalWriter(t *testing.T) {
 			t.Errorf("ParseEndpoint(%q) is false", tt.host)
 			continue
 		}
-		want := Endpoint{Host: tt.normal, Kind: GlobalWriter, Name: "shop", ID: "abcdefghijkl", Partition: tt.partition}
+		want := Endpoint{Host: tt.normal, Kind: GlobalWriter, Name: "shop", HostID: "abcdefghijkl", Partition: tt.partition}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("ParseEndpoint(%q) (-want +got):\n%s", tt.host, diff)
 		}
@@ -235,7 +235,7 @@ func FuzzParseEndpoint(f *testing.F) {
 		if e.Region != "" && Partition(e.Region) != e.Partition {
 			t.Fatalf("ParseEndpoint(%q): the partition of %q is %q, not %q", host, e.Region, Partition(e.Region), e.Partition)
 		}
-		if e.Name == "" || e.ID == "" || e.Partition == "" {
+		if e.Name == "" || e.HostID == "" || e.Partition == "" {
 			t.Fatalf("ParseEndpoint(%q) = %+v", host, e)
 		}
 		for _, spelling := range []string{e.Host, e.Host + ".", strings.ToUpper(e.Host)} {

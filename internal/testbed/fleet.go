@@ -28,8 +28,8 @@ func (f Fleet) Role(account string) string { return "arn:aws:iam::" + account + 
 // Count is how many MySQL-family endpoints there are.
 func (f Fleet) Count() int { return f.Accounts * len(f.Regions) * f.EndpointsPerRegion }
 
-// ID is the label of an account and region in the names of its hosts.
-func (f Fleet) ID(account, region string) string {
+// HostID is the label of an account and region in the names of its hosts.
+func (f Fleet) HostID(account, region string) string {
 	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
 	sum := sha256.Sum256([]byte(account + " " + region))
 	id := make([]byte, 12)
@@ -47,7 +47,7 @@ func (f Fleet) Servers(account, region string) (Servers, bool) {
 	if err != nil || n < firstAccount || n >= firstAccount+f.Accounts || !slices.Contains(f.Regions, region) {
 		return Servers{}, false
 	}
-	id := f.ID(account, region)
+	id := f.HostID(account, region)
 	host := func(name, kind string) string { return name + "." + kind + id + "." + region + ".rds.amazonaws.com" }
 	tags := map[string]string{"env": "prod"}
 	var s Servers

@@ -81,10 +81,10 @@ func TestFleet(t *testing.T) {
 	for e := range f.Endpoints() {
 		said[e] = true
 		parsed, ok := server.ParseEndpoint(e.Host)
-		if !ok || parsed.Region != e.Region || len(parsed.ID) != 12 {
+		if !ok || parsed.Region != e.Region || len(parsed.HostID) != 12 {
 			t.Errorf("%s: %+v, %v", e.Host, parsed, ok)
 		}
-		ids[parsed.ID] = true
+		ids[parsed.HostID] = true
 	}
 	if diff := cmp.Diff(said, found); diff != "" {
 		t.Errorf("-said +found:\n%s", diff)

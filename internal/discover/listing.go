@@ -1,0 +1,255 @@
+// What RDS lists of an account in a region, as servers of the inventory.
+
+package discover
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/rds"
+	"github.com/aws/aws-sdk-go-v2/service/rds/types"
+
+	"mysql-secret-store-rds/internal/inventory"
+	"mysql-secret-store-rds/internal/server"
+)
+
+// listing is what RDS's operations list of an account in a region. What one of them says is not
+// always all: an endpoint of a cluster or proxy has its port, engine and resource id from that.
+type listing struct {
+	regionKey
+	partition string
+	timeout   time.Duration // of one page
+	now       time.Time
+	only      string // the one name to ask for; "": all
+
+	servers         map[string]inventory.Server // by host
+	hostIDs         map[string]bool
+	clusters        map[string]inventory.Server // by name, of every engine
+	customEndpoints []inventory.Server          // of clusters
+	proxies         map[string]inventory.Server // by name, of every engine
+	proxyEndpoints  []inventory.Server
+	globals         []inventory.Server // global writers, without what the region of their cluster knows of them
+}
+
+func newListing(key regionKey, partition string, timeout time.Duration, now time.Time) *listing {
+	return &listing{
+		regionKey: key, partition: partition, timeout: timeout, now: now,
+		servers: map[string]inventory.Server{}, hostIDs: map[string]bool{},
+		clusters: map[string]inventory.Server{}, proxies: map[string]inventory.Server{},
+	}
+}
+
+// name is what to ask for, in the SDK's form.
+func (l *listing) name() *string {
+	if l.only == "" {
+		return nil
+	}
+	return &l.only
+}
+
+// add notes an endpoint: its host id, whatever the engine, and the server if it speaks MySQL.
+func (l *listing) add(s inventory.Server) {
+	if s.Host == "" {
+		return // still being created
+	}
+	s.Account, s.Partition, s.Region, s.Seen = l.account, l.partition, l.region, l.now
+	e, ok := server.ParseEndpoint(s.Host)
+	s.Host = server.NormalHost(s.Host)
+	if ok && e.Region == s.Region {
+		l.hostIDs[e.HostID] = true
+		s.Kind, s.HostID = e.Kind, e.HostID
+	}
+	if isMySQL(s.Engine) {
+		l.servers[s.Host] = s
+	}
+}
+
+// join adds the endpoints that have something from a cluster or proxy.
+func (l *listing) join() {
+	for _, e := range l.customEndpoints {
+		of := l.clusters[e.Cluster]
+		e.Port, e.Engine, e.EngineVersion = of.Port, of.Engine, of.EngineVersion
+		e.ResourceID, e.IAM = of.ResourceID, of.IAM
+		e.MasterUser, e.MasterSecretARN, e.Tags = of.MasterUser, of.MasterSecretARN, of.Tags
+		l.add(e)
+	}
+	for _, e := range l.proxyEndpoints {
+		of := l.proxies[e.Cluster]
+		e.Port, e.Engine, e.ResourceID, e.IAM = of.Port, of.Engine, of.ResourceID, of.IAM
+		l.add(e)
+	}
+}
+
+// isMySQL reports whether an engine speaks MySQL's protocol; "aurora" was Aurora MySQL 1.
+func isMySQL(engine string) bool {
+	return slices.Contains([]string{"mysql", "mariadb", "aurora-mysql", "aurora"}, engine)
+}
+
+// pager is a paginator of the SDK.
+type pager[Page any] interface {
+	HasMorePages() bool
+	NextPage(context.Context, ...func(*rds.Options)) (*Page, error)
+}
+
+// eachPage goes through all pages. A region that doesn't answer must not hold the others up, so
+// that each page has to come in time.
+func eachPage[Page any](ctx context.Context, timeout time.Duration, pages pager[Page], do func(*Page)) error {
+	for pages.HasMorePages() {
+		inTime, cancel := context.WithTimeout(ctx, timeout)
+		page, err := pages.NextPage(inTime)
+		cancel()
+		if err != nil {
+			return err
+		}
+		do(page)
+	}
+	return nil
+}
+
+func (l *listing) readClusters(ctx context.Context, client *rds.Client) error {
+	input := &rds.DescribeDBClustersInput{DBClusterIdentifier: l.name()}
+	pages := rds.NewDescribeDBClustersPaginator(client, input)
+	return eachPage(ctx, l.timeout, pages, func(page *rds.DescribeDBClustersOutput) {
+		for _, c := range page.DBClusters {
+			name := aws.ToString(c.DBClusterIdentifier)
+			s := inventory.Server{
+				Kind: server.Writer, Name: name, Cluster: name,
+				Host: aws.ToString(c.Endpoint), Port: int(aws.ToInt32(c.Port)),
+				Engine: aws.ToString(c.Engine), EngineVersion: aws.ToString(c.EngineVersion),
+				ResourceID: aws.ToString(c.DbClusterResourceId), IAM: aws.ToBool(c.IAMDatabaseAuthenticationEnabled),
+				MasterUser: aws.ToString(c.MasterUsername), MasterSecretARN: secretARN(c.MasterUserSecret),
+				Status: aws.ToString(c.Status), Tags: tags(c.TagList),
+			}
+			l.clusters[name] = s
+			l.add(s)
+			s.Kind, s.Host = server.Reader, aws.ToString(c.ReaderEndpoint)
+			l.add(s)
+		}
+	})
+}
+
+func (l *listing) readClusterEndpoints(ctx context.Context, client *rds.Client) error {
+	input := &rds.DescribeDBClusterEndpointsInput{DBClusterEndpointIdentifier: l.name()}
+	pages := rds.NewDescribeDBClusterEndpointsPaginator(client, input)
+	return eachPage(ctx, l.timeout, pages, func(page *rds.DescribeDBClusterEndpointsOutput) {
+		for _, e := range page.DBClusterEndpoints {
+			if aws.ToString(e.EndpointType) != "CUSTOM" {
+				continue // the cluster itself names its writer and reader
+			}
+			l.customEndpoints = append(l.customEndpoints, inventory.Server{
+				Kind: server.Custom, Name: aws.ToString(e.DBClusterEndpointIdentifier),
+				Cluster: aws.ToString(e.DBClusterIdentifier),
+				Host:    aws.ToString(e.Endpoint), Status: aws.ToString(e.Status),
+			})
+		}
+	})
+}
+
+func (l *listing) readInstances(ctx context.Context, client *rds.Client) error {
+	input := &rds.DescribeDBInstancesInput{DBInstanceIdentifier: l.name()}
+	pages := rds.NewDescribeDBInstancesPaginator(client, input)
+	return eachPage(ctx, l.timeout, pages, func(page *rds.DescribeDBInstancesOutput) {
+		for _, i := range page.DBInstances {
+			if i.Endpoint == nil {
+				continue // still being created
+			}
+			l.add(inventory.Server{
+				Kind: server.Instance, Name: aws.ToString(i.DBInstanceIdentifier),
+				Cluster: aws.ToString(i.DBClusterIdentifier),
+				Host:    aws.ToString(i.Endpoint.Address), Port: int(aws.ToInt32(i.Endpoint.Port)),
+				Engine: aws.ToString(i.Engine), EngineVersion: aws.ToString(i.EngineVersion),
+				ResourceID: aws.ToString(i.DbiResourceId), IAM: aws.ToBool(i.IAMDatabaseAuthenticationEnabled),
+				MasterUser: aws.ToString(i.MasterUsername), MasterSecretARN: secretARN(i.MasterUserSecret),
+				Status: aws.ToString(i.DBInstanceStatus), Tags: tags(i.TagList),
+			})
+		}
+	})
+}
+
+func (l *listing) readProxies(ctx context.Context, client *rds.Client) error {
+	input := &rds.DescribeDBProxiesInput{DBProxyName: l.name()}
+	pages := rds.NewDescribeDBProxiesPaginator(client, input)
+	return eachPage(ctx, l.timeout, pages, func(page *rds.DescribeDBProxiesOutput) {
+		for _, p := range page.DBProxies {
+			arn := aws.ToString(p.DBProxyArn)
+			s := inventory.Server{
+				Kind: server.Proxy, Name: aws.ToString(p.DBProxyName),
+				Host: aws.ToString(p.Endpoint), Port: server.DefaultPort,
+				Engine: strings.ToLower(aws.ToString(p.EngineFamily)), Status: string(p.Status),
+				ResourceID: arn[strings.LastIndexByte(arn, ':')+1:],
+				IAM: aws.ToString(p.DefaultAuthScheme) == string(types.DefaultAuthSchemeIamAuth) ||
+					slices.ContainsFunc(p.Auth, takesIAM),
+			}
+			l.proxies[s.Name] = s
+			l.add(s)
+		}
+	})
+}
+
+func takesIAM(a types.UserAuthConfigInfo) bool {
+	return a.IAMAuth == types.IAMAuthModeRequired || a.IAMAuth == types.IAMAuthModeEnabled
+}
+
+func (l *listing) readProxyEndpoints(ctx context.Context, client *rds.Client) error {
+	input := &rds.DescribeDBProxyEndpointsInput{DBProxyEndpointName: l.name()}
+	pages := rds.NewDescribeDBProxyEndpointsPaginator(client, input)
+	return eachPage(ctx, l.timeout, pages, func(page *rds.DescribeDBProxyEndpointsOutput) {
+		for _, e := range page.DBProxyEndpoints {
+			if aws.ToBool(e.IsDefault) {
+				continue // the proxy's own
+			}
+			l.proxyEndpoints = append(l.proxyEndpoints, inventory.Server{
+				Kind: server.ProxyEndpoint, Name: aws.ToString(e.DBProxyEndpointName),
+				Cluster: aws.ToString(e.DBProxyName),
+				Host:    aws.ToString(e.Endpoint), Status: string(e.Status),
+			})
+		}
+	})
+}
+
+// readGlobalClusters notes global writers. RDS lists them in every region that has a member.
+func (l *listing) readGlobalClusters(ctx context.Context, client *rds.Client) error {
+	input := &rds.DescribeGlobalClustersInput{GlobalClusterIdentifier: l.name()}
+	pages := rds.NewDescribeGlobalClustersPaginator(client, input)
+	return eachPage(ctx, l.timeout, pages, func(page *rds.DescribeGlobalClustersOutput) {
+		for _, c := range page.GlobalClusters {
+			s := inventory.Server{
+				Account: l.account, Partition: l.partition, Region: l.region, Seen: l.now,
+				Kind: server.GlobalWriter, Name: aws.ToString(c.GlobalClusterIdentifier),
+				Host:   aws.ToString(c.Endpoint),
+				Engine: aws.ToString(c.Engine), EngineVersion: aws.ToString(c.EngineVersion),
+				Status: aws.ToString(c.Status), Tags: tags(c.TagList),
+			}
+			for _, m := range c.GlobalClusterMembers {
+				// arn:aws:rds:<region>:<account>:cluster:<name>
+				if arn := strings.Split(aws.ToString(m.DBClusterArn), ":"); aws.ToBool(m.IsWriter) && len(arn) == 7 {
+					s.Region, s.Cluster = arn[3], arn[6]
+				}
+			}
+			if s.Host = server.NormalHost(s.Host); s.Host != "" && isMySQL(s.Engine) {
+				l.globals = append(l.globals, s)
+			}
+		}
+	})
+}
+
+func tags(list []types.Tag) map[string]string {
+	if len(list) == 0 {
+		return nil
+	}
+	m := make(map[string]string, len(list))
+	for _, t := range list {
+		m[aws.ToString(t.Key)] = aws.ToString(t.Value)
+	}
+	return m
+}
+
+func secretARN(s *types.MasterUserSecret) string {
+	if s == nil {
+		return ""
+	}
+	return aws.ToString(s.SecretArn)
+}

@@ -1,0 +1,119 @@
+package discover
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mysql-secret-store-rds/internal/inventory"
+)
+
+func TestPreferred(t *testing.T) {
+	t.Parallel()
+	reached := func(decisions ...decision) (list []candidate) {
+		for i, v := range decisions {
+			list = append(list, candidate{string(rune('a' + i)), v})
+		}
+		return list
+	}
+	const before = "as before: this time nothing was learned about it"
+	for _, tc := range []struct {
+		name     string
+		assigned string
+		reached  []candidate
+		before   []string
+		held     bool
+		want     []string
+		why      string
+	}{
+		{"nobody", "", nil, nil, false, nil, ""},
+		{"only one", "", reached(notAsked), nil, false, []string{"a"}, "the only profile for it"},
+		{"only one, again", "", reached(notAsked), []string{"a"}, false, []string{"a"}, "the only profile for it"},
+		{"settled", "z", reached(mayNotConnect, mayConnect), []string{"a"}, false, []string{"z", "b", "a"}, assignedWhy},
+		{"the second may", "", reached(mayNotConnect, mayConnect, mayNotAsk), nil, false, []string{"b", "c", "a"},
+			"b may connect (iam:SimulatePrincipalPolicy)"},
+		{"not reached this time", "", reached(mayNotAsk), []string{"x", "a"}, false, []string{"x", "a"}, before},
+		{"not reached, and another may", "", reached(mayConnect), []string{"x", "a"}, false, []string{"a", "x"},
+			"a may connect (iam:SimulatePrincipalPolicy)"},
+		{"not reached, and another may not", "", reached(mayNotConnect), []string{"a", "x"}, false, []string{"x", "a"},
+			"first of x in the AWS configuration; a may not connect (iam:SimulatePrincipalPolicy)"},
+		{"interrupted before it was asked", "", reached(notAsked, notAsked), []string{"b", "a"}, true, []string{"b", "a"}, before},
+		{"interrupted, but it may not", "", reached(notAsked, mayNotConnect), []string{"b", "a"}, true, []string{"a", "b"},
+			"first of a in the AWS configuration; b may not connect (iam:SimulatePrincipalPolicy)"},
+		{"one may ask, one may not", "", reached(noAnswer, mayNotAsk), nil, false, []string{"a", "b"},
+			"first of a, b in the AWS configuration; iam:SimulatePrincipalPolicy gave no answer"},
+	} {
+		got, why := preferred(tc.assigned, tc.reached, tc.before, nil, tc.held)
+		if d := cmp.Diff(tc.want, got) + cmp.Diff(tc.why, why); d != "" {
+			t.Errorf("%s: %s", tc.name, d)
+		}
+	}
+}
+
+func TestMergeAccounts(t *testing.T) {
+	t.Parallel()
+	later := now.Add(time.Hour)
+	account := func(id, region, number, profile, why string) inventory.Account {
+		return inventory.Account{HostID: id, Region: region, Number: number, Profile: profile, Profiles: []string{profile},
+			Why: why, Full: true, Seen: now}
+	}
+	old := []inventory.Account{
+		account("other", west, two, "p", "whatever was said"),
+		account("settled", west, two, "q", assignedWhy),
+		account("moved", west, two, "p", "x"),
+		account("partly", west, one, "a", "x"),
+		account("elsewhere", east, one, "a", "x"),
+		account("orphan", west, three, "none", "x"),
+	}
+	scanned := []*accountRegion{
+		{regionKey: regionKey{one, west}, partition: "aws", answered: true, hostIDs: []string{"new", "moved"}},
+		{regionKey: regionKey{one, "us-west-2"}},
+	}
+	known := knownProfiles{
+		configured: []string{"a", "p", "q"},
+		callers:    map[string][]candidate{one: {{"a", notAsked}}},
+		account:    map[string]string{"a": one},
+	}
+	const only = "the only profile for it"
+	read := func(id string) inventory.Account {
+		return inventory.Account{HostID: id, Region: west, Number: one, Partition: "aws", Profile: "a", Profiles: []string{"a"},
+			Why: only, Seen: later}
+	}
+	partly := read("partly")
+	partly.Partition = ""
+	want := []inventory.Account{
+		read("moved"), read("new"), partly, account("elsewhere", east, one, "a", only),
+		account("other", west, two, "p", "whatever was said"),
+		account("settled", west, two, "q", "as before: this time nothing was learned about it"),
+	}
+	if d := cmp.Diff(want, mergeAccounts(old, scanned, known, later)); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestMergeServers(t *testing.T) {
+	t.Parallel()
+	server := func(host, account, status string, seen time.Time) inventory.Server {
+		return inventory.Server{Host: host, Account: account, Region: west, HostID: "i", Status: status, Seen: seen}
+	}
+	later := now.Add(time.Hour)
+	old := []inventory.Server{
+		server("b", one, "up", now), server("d", one, "up", now), server("e", two, "up", now), server("f", one, "up", now),
+		server("h", two, "up", now),
+	}
+	found := []inventory.Server{
+		server("a", one, "up", later), server("d", one, "down", later), server("f", one, "up", later), server("g", two, "up", later),
+	}
+	want := []inventory.Server{
+		server("a", one, "up", later), server("d", one, "down", later), server("e", two, "up", now), server("f", one, "up", later),
+		server("g", two, "up", later), server("h", two, "up", now),
+	}
+	got, n := mergeServers(old, found, map[regionKey]bool{{one, west}: true})
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff(changes{added: 2, gone: 1, changed: 1}, n, cmp.AllowUnexported(changes{})); d != "" {
+		t.Error(d)
+	}
+}

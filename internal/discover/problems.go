@@ -1,0 +1,144 @@
+// What couldn't be read, in the words of the report, and what AWS's error codes mean.
+
+package discover
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/aws/smithy-go"
+)
+
+// problems collects problems from all goroutines.
+type problems struct {
+	mu    sync.Mutex
+	list  []Problem
+	index map[problemKey]int // in list
+}
+
+// problemKey is what makes two problems one, of several regions or operations.
+type problemKey struct{ profile, account, cause string }
+
+// add notes a problem. Without a cause, its text is the cause.
+func (p *problems) add(problem Problem, cause string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key := problemKey{problem.Profile, problem.Account, cmp.Or(cause, problem.Text)}
+	i, known := p.index[key]
+	if !known {
+		if p.index == nil {
+			p.index = map[problemKey]int{}
+		}
+		p.index[key] = len(p.list)
+		p.list = append(p.list, problem)
+		return
+	}
+	for _, region := range problem.Regions {
+		include(&p.list[i].Regions, region)
+	}
+	for _, operation := range problem.Operations {
+		include(&p.list[i].Operations, operation)
+	}
+}
+
+// include adds a word to a sorted list that doesn't have it.
+func include(list *[]string, word string) {
+	if i, ok := slices.BinarySearch(*list, word); !ok {
+		*list = slices.Insert(*list, i, word)
+	}
+}
+
+// sorted returns the problems in the order of the profiles, those of no profile first.
+func (p *problems) sorted(in Input) []Problem {
+	order := map[string]int{}
+	for i, profile := range in.Profiles {
+		order[profile.Name] = i + 1
+	}
+	slices.SortStableFunc(p.list, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(order[a.Profile], order[b.Profile]), cmp.Compare(a.Account, b.Account),
+			cmp.Compare(a.Text, b.Text))
+	})
+	return p.list
+}
+
+// addError notes an error of AWS as a problem, with its words, unless it comes of the interruption.
+func (r *run) addError(ctx context.Context, problem Problem, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	d := r.deps.Describe(problem.Profile, err)
+	problem.Text, problem.Run = d.Text, d.Run
+	r.problems.add(problem, code(err))
+	if problem.Account == "" && d.Refused {
+		r.mu.Lock()
+		r.refused = append(r.refused, problem.Profile)
+		r.mu.Unlock()
+	}
+}
+
+// code returns the code of an error that AWS answered, or "".
+func code(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode()
+	}
+	return ""
+}
+
+// isDenied reports whether AWS knows the caller and doesn't permit the call.
+func isDenied(err error) bool {
+	c := code(err)
+	return strings.HasPrefix(c, "AccessDenied") || c == "UnauthorizedOperation" || c == "NotAuthorized"
+}
+
+// isUnknown reports whether AWS doesn't know the credentials, or no longer.
+func isUnknown(err error) bool {
+	return isDisabled(err) || strings.HasPrefix(code(err), "ExpiredToken")
+}
+
+// isDisabled reports whether a region may be disabled for the account. Such a region doesn't know
+// the account's credentials; only STS and EC2 have words for it.
+func isDisabled(err error) bool {
+	switch code(err) {
+	case "InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure",
+		"OptInRequired", "RegionDisabledException":
+		return true
+	}
+	return false
+}
+
+// isNotFound reports whether there is nothing of the name that was asked for.
+func isNotFound(err error) bool {
+	switch code(err) {
+	case "DBInstanceNotFound", "DBClusterNotFoundFault", "DBClusterEndpointNotFoundFault", "DBProxyNotFoundFault",
+		"DBProxyEndpointNotFoundFault", "GlobalClusterNotFoundFault":
+		return true
+	}
+	return false
+}
+
+// isNotOffered reports whether a region doesn't have the operation: there is nothing to read then.
+// The second form is what RDS says of global clusters where it has none.
+func isNotOffered(err error) bool {
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		return false
+	}
+	return api.ErrorCode() == "InvalidAction" || api.ErrorCode() == "InvalidParameterValue" &&
+		strings.Contains(strings.ToLower(api.ErrorMessage()), "access denied to api version")
+}
+
+// isFatal reports whether other operations would fail the same way: credentials that aren't taken
+// in this region or any more, throttling, no answer at all.
+func isFatal(err error) bool {
+	c := code(err)
+	switch c {
+	case "", "ExpiredToken", "ExpiredTokenException", "RequestExpired", "SignatureDoesNotMatch", "RequestLimitExceeded":
+		return true
+	}
+	return isDisabled(err) || strings.HasPrefix(c, "Throttling")
+}
