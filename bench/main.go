@@ -1,9 +1,9 @@
 // Bench compares the program's start-up, in one run and side by side, with that of an empty Go
-// program and of the AWS CLI making the same token, and shows that neither many cache entries nor
-// a large configuration or inventory slow a cached get. Before that it runs discover for a fleet of 40,000
-// endpoints. It prints medians and ratios; with -limit it fails when version or a cached get takes more than
-// that many times an empty program's time, a lookup among the 40,000 or a key in connect's list of them more than 10 ms,
-// or discover more than 400 MiB.
+// program and of the AWS CLI making the same token, and shows that neither many cache entries nor a
+// large configuration or inventory slow a cached get. Before that it runs discover for a fleet of
+// 40,000 endpoints. It prints medians and ratios; with -limit it fails when version or a cached get
+// takes more than that many times an empty program's time, a lookup among the 40,000 or a key in
+// connect's list of them more than 10 ms, or discover more than 400 MiB.
 //
 //	go run ./bench [-n RUNS] [-limit RATIO]
 package main

@@ -6,7 +6,8 @@ import (
 	"runtime/debug"
 )
 
-// Name is the program's name: of its file beside MySQL Shell, of its folders, and in every command to paste.
+// Name is the program's name: of its file beside MySQL Shell, of its folders, and in every command
+// to paste.
 const Name = "mysql-secret-store-rds"
 
 // Set when linking, with -ldflags "-X mysql-secret-store-rds/internal/about.commit=…".

@@ -79,8 +79,8 @@ func (p Problem) OneLine() string {
 	return strings.Join(strings.Fields(text), " ")
 }
 
-// Split returns the text with what is only said, and apart from it what there is to do: commands, and
-// what is said after the first of them.
+// Split returns the text with what is only said, and apart from it what there is to do: commands,
+// and what is said after the first of them.
 func (p Problem) Split() (text string, do []string) { return p.split(p.Text) }
 
 func (p Problem) split(text string) (string, []string) {

@@ -1,8 +1,8 @@
 // The nearest name to one that was mistyped.
 package advice
 
-// Nearest gives the candidate at most two edits away from word (a letter more, less or another, or two swapped), or one for a word of up to four letters,
-// the first of the nearest ones, or "".
+// Nearest returns the candidate at most two edits away from word (a letter more, less or another, or
+// two swapped), or one for a word of up to four letters, the first of the nearest ones, or "".
 func Nearest(word string, candidates []string) string {
 	best, at := "", 3
 	if len(word) <= 4 {
@@ -16,8 +16,8 @@ func Nearest(word string, candidates []string) string {
 	return best
 }
 
-// edits is how many letters are to be put in, taken out or changed, or neighbours to be swapped (the optimal string
-// alignment distance).
+// edits is how many letters are to be put in, taken out or changed, or neighbours to be swapped
+// (the optimal string alignment distance).
 func edits(a, b string) int {
 	d := make([][]int, len(a)+1) // of the beginnings of a and b
 	for i := range d {

@@ -1,6 +1,6 @@
 // Package app is the program: it tells MySQL Shell's call from a person's, and owns the process:
-// arguments, streams, log and exit code. (What package early has answered before main began never gets
-// here.)
+// arguments, streams, log and exit code. (What package early has answered before main began never
+// gets here.)
 package app
 
 import (
@@ -18,8 +18,8 @@ import (
 	"mysql-secret-store-rds/internal/term"
 )
 
-// Main runs the program and returns its exit code: 0 for success, 1 for failure, or the exit code of the
-// helper that a call was passed on to.
+// Main runs the program and returns its exit code: 0 for success, 1 for failure, or the exit code
+// of the helper that a call was passed on to.
 func Main(args []string, stdin, stdout, stderr *os.File) int {
 	command, err := protocol.CheckArgs(args)
 	switch {

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// TestBashCompletion: in a real bash, with and without the package bash-completion, whose functions cobra's script calls.
+// TestBashCompletion: in a real bash, with and without the package bash-completion, whose functions
+// cobra's script calls.
 func TestBashCompletion(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {

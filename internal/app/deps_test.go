@@ -14,8 +14,8 @@ import (
 	"testing"
 )
 
-// layers are the packages by what they may import: those of the lines above, and none of their own line
-// but for those in beside.
+// layers are the packages by what they may import: those of the lines above, and none of their own
+// line but for those in beside.
 var layers = []string{
 	"about testbed",
 	"advice disk secret server term testbed/fakehelper",
@@ -138,8 +138,9 @@ func TestDependencies(t *testing.T) {
 	}
 }
 
-// TestTheLinkerDropsWhatIsNotCalled: a package that looks for methods by name, as text/template does when it is used, makes
-// the linker keep all of them; with the AWS SDK's that triples the program.
+// TestTheLinkerDropsWhatIsNotCalled: a package that looks for methods by name, as text/template
+// does when it is used, makes the linker keep all of them; with the AWS SDK's that triples the
+// program.
 func TestTheLinkerDropsWhatIsNotCalled(t *testing.T) {
 	t.Parallel()
 	linked, err := os.ReadFile(program)

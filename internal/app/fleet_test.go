@@ -13,7 +13,7 @@ import (
 	"mysql-secret-store-rds/internal/testbed"
 )
 
-// roleEnv gives a bed whose only way in is a role, and the environment that takes it.
+// roleEnv returns a bed whose only way in is a role, and the environment that takes it.
 func roleEnv(t *testing.T) (*bed, []string) {
 	t.Helper()
 	b := startBed(t)
@@ -45,7 +45,8 @@ func getAll(t *testing.T, sh testbed.Shell) {
 	wg.Wait()
 }
 
-// TestOneCallForAnAccount: a hundred processes want a hundred servers of one role, and AWS is asked once.
+// TestOneCallForAnAccount: a hundred processes want a hundred servers of one role, and AWS is asked
+// once.
 func TestOneCallForAnAccount(t *testing.T) {
 	t.Parallel()
 	b, env := roleEnv(t)
@@ -85,7 +86,8 @@ func TestHolderKilled(t *testing.T) {
 	}
 }
 
-// TestManyProfiles: an AWS configuration of 2,000 profiles is no matter; nor is it for what is kept.
+// TestManyProfiles: an AWS configuration of 2,000 profiles is no matter; nor is it for what is
+// kept.
 func TestManyProfiles(t *testing.T) {
 	t.Parallel()
 	b, env := roleEnv(t)

@@ -7,8 +7,8 @@ import (
 	"mysql-secret-store-rds/internal/early"
 )
 
-// openLog returns the log, which goes nowhere unless [early.EnvLog] names a file. Only a regular file
-// will do: /dev/stderr would end up in the reply, and a pipe could block. A log that can't be
+// openLog returns the log, which goes nowhere unless [early.EnvLog] names a file. Only a regular
+// file will do: /dev/stderr would end up in the reply, and a pipe could block. A log that can't be
 // written is no reason to fail, and there is nobody to tell.
 func openLog() *slog.Logger {
 	off := slog.New(slog.DiscardHandler)

@@ -138,8 +138,8 @@ func testContext(t interface{ Context() context.Context }) (context.Context, con
 	return context.WithTimeout(t.Context(), 60*time.Second)
 }
 
-// someServers are the servers of an account's region: an instance on port 3307, a PostgreSQL server, a
-// cluster with a writer and a reader. The id is the one in their host names.
+// someServers are the servers of an account's region: an instance on port 3307, a PostgreSQL
+// server, a cluster with a writer and a reader. The id is the one in their host names.
 func someServers(account, region, id string) testbed.Servers {
 	arn := func(rest string) string { return "arn:aws:rds:" + region + ":" + account + ":" + rest }
 	host := func(rest string) string { return rest + id + "." + region + ".rds.amazonaws.com" }

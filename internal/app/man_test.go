@@ -14,12 +14,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// withoutPaths leaves the words of links to files beside the document, which a man page has no use for.
+// withoutPaths leaves the words of links to files beside the document, which a man page has no use
+// for.
 func withoutPaths(markdown string) string {
 	return regexp.MustCompile(`\[([^]]+)\]\([^:)]*\)`).ReplaceAllString(markdown, "$1")
 }
 
-// TestManPages: man/ has what --help and docs/configuration.md say. With UPDATE_SCRIPTS set, it is written there.
+// TestManPages: man/ has what --help and docs/configuration.md say. With UPDATE_SCRIPTS set, it is
+// written there.
 func TestManPages(t *testing.T) {
 	t.Parallel()
 	b := startBed(t)
@@ -116,7 +118,8 @@ func escape(text string) string {
 	return text
 }
 
-// roff sets what --help says: its paragraphs flow, its lists get tags, its commands stay as they are.
+// roff sets what --help says: its paragraphs flow, its lists get tags, its commands stay as they
+// are.
 func roff(help string) string {
 	var b strings.Builder
 	lines := strings.Split(strings.TrimSpace(help), "\n")
@@ -143,7 +146,8 @@ func roff(help string) string {
 
 var twoColumns = regexp.MustCompile(`^ {1,9}(\S.*?) {2,}(\S.*)$`)
 
-// roffBlock sets indented lines below a heading: a list if they have two columns, or stand in pairs, else commands.
+// roffBlock sets indented lines below a heading: a list if they have two columns, or stand in
+// pairs, else commands.
 func roffBlock(lines []string, heading string) string {
 	indent := func(s string) int { return len(s) - len(strings.TrimLeft(s, " ")) }
 	var b strings.Builder

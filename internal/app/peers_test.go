@@ -15,7 +15,7 @@ import (
 	"mysql-secret-store-rds/internal/testbed"
 )
 
-// awsCLI gives a command that runs the AWS CLI in a bed's environment.
+// awsCLI returns a command that runs the AWS CLI in a bed's environment.
 func awsCLI(t *testing.T, env []string) string {
 	t.Helper()
 	path := peer(t, "/usr/bin/aws", "aws") // Debian's before one that needs the user's own home

@@ -63,8 +63,8 @@ func setUpScript(e *testscript.Env) error {
 
 // scriptCommands are the scripts' own commands, beside testscript's; [!] marks those that can be
 // negated. A script starts with servers and a home as newBed makes them: $HELPER is beside a MySQL
-// Shell, a stand-in that prints its arguments, and there is a default AWS profile with the keys $KEY
-// and $SECRET, unless the script brings home/.aws/credentials.
+// Shell, a stand-in that prints its arguments, and there is a default AWS profile with the keys
+// $KEY and $SECRET, unless the script brings home/.aws/credentials.
 //
 // These call the program, $HELPER, which exec can call, too:
 //

@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// TestSetupKnowsWhatAPersonDid: a link that setup left to root is setup's own later, also when it was all that there was to
-// do; so it follows the program, and undo knows it.
+// TestSetupKnowsWhatAPersonDid: a link that setup left to root is setup's own later, also when it
+// was all that there was to do; so it follows the program, and undo knows it.
 func TestSetupKnowsWhatAPersonDid(t *testing.T) {
 	t.Parallel()
 	b := startBed(t)

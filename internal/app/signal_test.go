@@ -79,7 +79,8 @@ func TestDelegateKilled(t *testing.T) {
 	}
 }
 
-// TestLoginInterrupted: Ctrl-C while a browser is waited for is one word, and blames no other profile.
+// TestLoginInterrupted: Ctrl-C while a browser is waited for is one word, and blames no other
+// profile.
 func TestLoginInterrupted(t *testing.T) {
 	t.Parallel()
 	b := startBed(t)

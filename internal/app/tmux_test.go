@@ -75,7 +75,8 @@ func (s *screen) until(want string, is func(shown string) bool) string {
 	return ""
 }
 
-// pickerBed gives a bed with six known servers, and a stand-in for mysqlsh that says how it was called.
+// pickerBed returns a bed with six known servers, and a stand-in for mysqlsh that says how it was
+// called.
 func pickerBed(t *testing.T) (*bed, []string) {
 	t.Helper()
 	b, env := roleEnv(t)
@@ -121,7 +122,8 @@ func TestPicker(t *testing.T) {
 	s.wait("exit code 1")
 }
 
-// TestPickerFinds: what is typed finds what connect's own filter does, and what was used stays the first of those that have it.
+// TestPickerFinds: what is typed finds what connect's own filter does, and what was used stays the
+// first of those that have it.
 func TestPickerFinds(t *testing.T) {
 	t.Parallel()
 	b, env := pickerBed(t)
@@ -147,7 +149,8 @@ func TestPickerFinds(t *testing.T) {
 	s.wait("exit code 1")
 }
 
-// TestPickerIsResized: the list is drawn anew in the terminal's new size, nothing is left of the old one, and all goes at the end.
+// TestPickerIsResized: the list is drawn anew in the terminal's new size, nothing is left of the
+// old one, and all goes at the end.
 func TestPickerIsResized(t *testing.T) {
 	t.Parallel()
 	b, env := pickerBed(t)
@@ -206,7 +209,8 @@ func TestMFAOnTheTerminal(t *testing.T) {
 	s.wait("role: good until ", "exit code 0")
 }
 
-// TestResultsWaitForTheAnswer: what login says of other profiles doesn't end the line on which a code is asked for.
+// TestResultsWaitForTheAnswer: what login says of other profiles doesn't end the line on which a
+// code is asked for.
 func TestResultsWaitForTheAnswer(t *testing.T) {
 	t.Parallel()
 	b, env := roleEnv(t)
@@ -299,7 +303,8 @@ func TestDoctorInColour(t *testing.T) {
 	}
 }
 
-// TestMFADuringDiscover: the question comes when everything else has been read, on a line of its own, and Ctrl-C keeps that.
+// TestMFADuringDiscover: the question comes when everything else has been read, on a line of its
+// own, and Ctrl-C keeps that.
 func TestMFADuringDiscover(t *testing.T) {
 	t.Parallel()
 	b, env := roleEnv(t)

@@ -70,7 +70,8 @@ func (e Entry) Answers(now stamp.Stamp, at time.Time) bool {
 	return e.Fresh(at) && e.Stamp.Holds(now)
 }
 
-// SignedFor reports whether the entry is what would be made now for a target that was resolved anew.
+// SignedFor reports whether the entry is what would be made now for a target that was resolved
+// anew.
 func (e Entry) SignedFor(t server.Target, now stamp.Stamp, at time.Time) bool {
 	return e.Fresh(at) && e.Target == t && e.Stamp.SameSigner(now)
 }
@@ -165,7 +166,8 @@ func read(path string) (Entry, error) {
 	}, nil
 }
 
-// Put keeps an entry in place of the one for the same Server URL. The caller holds its [Store.Lock].
+// Put keeps an entry in place of the one for the same Server URL. The caller holds its
+// [Store.Lock].
 func (s Store) Put(e Entry) error {
 	data, err := json.Marshal(file{
 		Version: version, ServerURL: e.ServerURL, Target: e.Target, Stamp: e.Stamp, Hops: e.Hops,
@@ -223,7 +225,7 @@ func isOurs(name string) bool {
 	return slices.Contains([]string{tokenExt, credentialsExt, checkedExt, lockExt, ".tmp"}, ext) && len(hash) == 32 && strings.Trim(hash, "0123456789abcdef") == ""
 }
 
-// List gives the Server URLs that have an entry, fresh or not, in alphabetical order. Files that
+// List returns the Server URLs that have an entry, fresh or not, in alphabetical order. Files that
 // are not to be trusted are left out and come back as problems.
 func (s Store) List() (urls []string, problems []error) {
 	entries, problems := s.Tokens()
@@ -233,7 +235,7 @@ func (s Store) List() (urls []string, problems []error) {
 	return urls, problems
 }
 
-// Tokens gives the entries that List names.
+// Tokens returns the entries that List names.
 func (s Store) Tokens() (entries []Entry, problems []error) {
 	problems = s.each(tokenExt, func(path string) error {
 		e, err := read(path)

@@ -317,7 +317,7 @@ func TestServerURLsAreKeptApart(t *testing.T) {
 	}
 }
 
-// edit gives the content of an entry's file with some members changed; nil removes one.
+// edit returns the content of an entry's file with some members changed; nil removes one.
 func edit(t *testing.T, valid []byte, changes map[string]any) []byte {
 	t.Helper()
 	var members map[string]any

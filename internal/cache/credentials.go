@@ -31,8 +31,9 @@ type Credentials struct {
 	AccountID    string       // as far as the source says
 }
 
-// Usable reports whether AWS still accepts the credentials at now. Those from the future are not: the
-// clock was wrong then, or is now. Nor are those of a sign-in that is over, or somebody else's by now.
+// Usable reports whether AWS still accepts the credentials at now. Those from the future are not:
+// the clock was wrong then, or is now. Nor are those of a sign-in that is over, or somebody else's
+// by now.
 func (c Credentials) Usable(now time.Time) bool {
 	return !c.ObtainedAt.After(now) && now.Before(c.Expires) && stamp.Unchanged(c.SignIns)
 }
@@ -98,7 +99,8 @@ func (s Store) PutCredentials(c Credentials) error {
 	return disk.Write(s.path(c.Key, credentialsExt), data)
 }
 
-// DeleteCredentials drops what is kept under a key. An error is credentials that are there and stay.
+// DeleteCredentials drops what is kept under a key. An error is credentials that are there and
+// stay.
 func (s Store) DeleteCredentials(key string) error {
 	if s.dir == "" || key == "" {
 		return nil
@@ -111,8 +113,8 @@ func (s Store) DeleteCredentials(key string) error {
 	return nil
 }
 
-// Checked gives the time at which AWS last said that the keys that a key stands for are good; the zero time
-// when that isn't known.
+// Checked returns the time at which AWS last said that the keys that a key stands for are good; the
+// zero time when that isn't known.
 func (s Store) Checked(key string) time.Time {
 	var at time.Time
 	if s.dir == "" || readJSON(s.path(key, checkedExt), &at) != nil {
@@ -121,8 +123,8 @@ func (s Store) Checked(key string) time.Time {
 	return at
 }
 
-// SetChecked notes that AWS said so at a time, unless another process is at work on what the key stands
-// for.
+// SetChecked notes that AWS said so at a time, unless another process is at work on what the key
+// stands for.
 func (s Store) SetChecked(key string, at time.Time) error {
 	data, err := json.Marshal(at)
 	if err != nil {
@@ -136,8 +138,8 @@ func (s Store) SetChecked(key string, at time.Time) error {
 	return disk.Write(s.path(key, checkedExt), data)
 }
 
-// AllCredentials gives everything that is kept, fresh or not, ordered by profile. Files that are not
-// to be trusted are left out and come back as problems.
+// AllCredentials returns everything that is kept, fresh or not, ordered by profile. Files that are
+// not to be trusted are left out and come back as problems.
 func (s Store) AllCredentials() (all []Credentials, problems []error) {
 	problems = s.each(credentialsExt, func(path string) error {
 		c, err := readCredentials(path)
@@ -152,7 +154,7 @@ func (s Store) AllCredentials() (all []Credentials, problems []error) {
 	return all, problems
 }
 
-// Profiles gives the profiles of which anything is kept, in alphabetical order.
+// Profiles returns the profiles of which anything is kept, in alphabetical order.
 func (s Store) Profiles() []string {
 	var names []string
 	entries, _ := s.Tokens()
@@ -167,8 +169,8 @@ func (s Store) Profiles() []string {
 	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return name == "" })
 }
 
-// DropProfile drops the tokens that a profile's credentials signed, and those credentials, and says how many
-// there were.
+// DropProfile drops the tokens that a profile's credentials signed, and those credentials, and says
+// how many there were.
 func (s Store) DropProfile(name string) (tokens, credentials int, err error) {
 	entries, _ := s.Tokens()
 	for _, e := range entries {

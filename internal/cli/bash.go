@@ -1,8 +1,9 @@
 package cli
 
-// bashWords replaces what finds the words in cobra's script: that calls functions of the package bash-completion, which
-// isn't everywhere, and whose words end at an "@" (bash's own option hostcomplete, on by default, makes it a word break).
-// Its own names, since functions under that package's names would break other commands' completions. It runs in bash 3.2.
+// bashWords replaces what finds the words in cobra's script: that calls functions of the package
+// bash-completion, which isn't everywhere, and whose words end at an "@" (bash's own option
+// hostcomplete, on by default, makes it a word break). Its own names, since functions under that
+// package's names would break other commands' completions. It runs in bash 3.2.
 const bashWords = `
 # What follows needs no bash-completion, and replaces the functions of these names above.
 

@@ -53,8 +53,8 @@ func bundleFile() (string, error) {
 	return file, cabundle.Write(file)
 }
 
-// authorities returns the file with the authorities for a server's certificate: the configuration's, else
-// the embedded ones, if they are for its region.
+// authorities returns the file with the authorities for a server's certificate: the
+// configuration's, else the embedded ones, if they are for its region.
 func authorities(res resolve.Resolution, cfg *config.Config) (string, error) {
 	if res.Client.SSLCA != "" {
 		return res.Client.SSLCA, nil
@@ -78,8 +78,8 @@ func readAuthorities(file string) (*x509.CertPool, error) {
 	return pool, err
 }
 
-// covered reports whether the embedded authorities are a server's. RDS Proxy's certificates come from
-// Amazon's public authorities, the same ones in every region.
+// covered reports whether the embedded authorities are a server's. RDS Proxy's certificates come
+// from Amazon's public authorities, the same ones in every region.
 func covered(res resolve.Resolution) bool {
 	ep := res.Endpoint
 	proxy := ep.Kind == server.Proxy || ep.Kind == server.ProxyEndpoint

@@ -70,7 +70,8 @@ func completeServers(cmd *cobra.Command, args []string, typed string) ([]string,
 	return completeServer(cmd, args, typed, true)
 }
 
-// completeHosts is completeServers for a command that finds the user by itself: a host alone is enough.
+// completeHosts is completeServers for a command that finds the user by itself: a host alone is
+// enough.
 func completeHosts(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 	return completeServer(cmd, args, typed, false)
 }
@@ -93,9 +94,9 @@ func completeServer(cmd *cobra.Command, args []string, typed string, wantsUser b
 	return matchServers(servers, typed, wantsUser, user), cobra.ShellCompDirectiveNoFileComp
 }
 
-// matchServers completes what was typed of a Server URL, user@host:port, from the known servers. Where
-// no user was typed, user says whose it is, or, unless that is wanted, hosts alone are completed, with
-// their port once a colon was typed.
+// matchServers completes what was typed of a Server URL, user@host:port, from the known servers.
+// Where no user was typed, user says whose it is, or, unless that is wanted, hosts alone are
+// completed, with their port once a colon was typed.
 func matchServers(servers []inventory.Server, typed string, wantsUser bool, user func(server.URL) string) []string {
 	name, rest, named := strings.Cut(typed, "@")
 	if !named {
@@ -141,7 +142,8 @@ func completeProfiles(_ *cobra.Command, args []string, typed string) ([]string, 
 	return matches, cobra.ShellCompDirectiveNoFileComp
 }
 
-// noFiles makes commands and flags that say nothing about it complete no file names, but for those that name a program.
+// noFiles makes commands and flags that say nothing about it complete no file names, but for those
+// that name a program.
 func noFiles(root *cobra.Command) {
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	for _, cmd := range root.Commands() {

@@ -248,8 +248,8 @@ func namedServer(typed, user string) (server.URL, error) {
 	return u, nil
 }
 
-// pickServer returns the one known server that matches all words, or the one of several that a person
-// picks.
+// pickServer returns the one known server that matches all words, or the one of several that a
+// person picks.
 func pickServer(ctx context.Context, servers []inventory.Server, words []string) (inventory.Server, error) {
 	found := byUse(inventory.Filter(servers, words))
 	switch len(found) {
@@ -277,8 +277,8 @@ func pickServer(ctx context.Context, servers []inventory.Server, words []string)
 	return found[at], nil
 }
 
-// withUser returns a Server URL with its user: the one that was named, else whom the configuration says,
-// else the person at the keyboard.
+// withUser returns a Server URL with its user: the one that was named, else whom the configuration
+// says, else the person at the keyboard.
 func withUser(ctx context.Context, u server.URL, user string, cfg *config.Config) (server.URL, error) {
 	if u.User = user; user != "" {
 		return u, nil

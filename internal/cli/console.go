@@ -27,8 +27,8 @@ type Streams struct {
 	Args                  []string // all of the process
 	Stdin, Stdout, Stderr *os.File
 	Log                   *slog.Logger
-	// CatchStderr keeps what programs write to the process's stderr out of it from now on; its result
-	// returns their last line.
+	// CatchStderr keeps what programs write to the process's stderr out of it from now on; its
+	// result returns their last line.
 	CatchStderr func() (last func() string)
 }
 
@@ -74,7 +74,8 @@ func newConsole(s Streams) *console {
 	}
 }
 
-// output is stdout. What goes wrong with it is remembered, so that a command whose words are lost fails.
+// output is stdout. What goes wrong with it is remembered, so that a command whose words are lost
+// fails.
 type output struct {
 	*os.File
 	err error // the first one

@@ -189,7 +189,7 @@ func assigned(cfg *config.Config) map[string]string {
 	return m
 }
 
-// awsAccess gives discover the credentials of each profile, and words for what AWS says.
+// awsAccess returns discover the credentials of each profile, and words for what AWS says.
 type awsAccess struct {
 	cfg   *config.Config
 	set   *profiles.Set

@@ -108,7 +108,8 @@ type keptToken struct {
 	Source     string    `json:"credentials_source"`
 }
 
-// explain finds out where a server's password comes from. What was found until an error comes with it.
+// explain finds out where a server's password comes from. What was found until an error comes with
+// it.
 func (c *console) explain(ctx context.Context, typed string, online bool) (*explanation, error) {
 	e := &explanation{Steps: []resolve.Step{}}
 	u, err := parseServer("explain", typed)

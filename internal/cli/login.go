@@ -66,7 +66,7 @@ Exit codes: 0 when all of them are good, 1 when one isn't.`,
 // loadProfiles reads the AWS configuration.
 func loadProfiles() (*profiles.Set, error) { return profiles.Load(profiles.Default()) }
 
-// chosenProfiles gives the profiles that a command was told, or the one that the SDK would take.
+// chosenProfiles returns the profiles that a command was told, or the one that the SDK would take.
 func chosenProfiles(set *profiles.Set, args []string, all bool) ([]string, error) {
 	switch {
 	case all && len(args) > 0:
@@ -188,7 +188,7 @@ func (l *logins) run(ctx context.Context, names []string) error {
 	return nil
 }
 
-// retrieve gives credentials, and drops kept ones that AWS doesn't take any more first.
+// retrieve returns credentials, and drops kept ones that AWS doesn't take any more first.
 func (l *logins) retrieve(ctx context.Context, p *credentials.Provider) (aws.Credentials, error) {
 	if _, kept := p.Kept(); kept {
 		_, err := p.WhoAmI(ctx)
@@ -291,7 +291,8 @@ a profile it takes the one that AWS_PROFILE names, else default. An SSO session 
 	return cmd
 }
 
-// logout drops what is kept of some profiles, which may be patterns. They need not be in the AWS configuration any more.
+// logout drops what is kept of some profiles, which may be patterns. They need not be in the AWS
+// configuration any more.
 func (c *console) logout(patterns []string, all bool, set *profiles.Set) error {
 	store, err := cache.Open()
 	if err != nil {

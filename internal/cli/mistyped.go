@@ -14,8 +14,9 @@ import (
 	"mysql-secret-store-rds/internal/protocol"
 )
 
-// IsCommand reports whether a call without the protocol's form is a person's command all the same, or a
-// mistyped one: MySQL Shell never makes one, so that the words for a mistake can be a person's, too.
+// IsCommand reports whether a call without the protocol's form is a person's command all the same,
+// or a mistyped one: MySQL Shell never makes one, so that the words for a mistake can be a
+// person's, too.
 func IsCommand(args []string) bool {
 	if len(args) == 0 {
 		return false
@@ -28,7 +29,8 @@ func IsCommand(args []string) bool {
 	return slices.Contains(names, near)
 }
 
-// isHidden reports whether it is one of the commands that no list has: help, and those that completions call.
+// isHidden reports whether it is one of the commands that no list has: help, and those that
+// completions call.
 func isHidden(name string) bool {
 	return slices.Contains([]string{"help", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd}, name)
 }
@@ -59,8 +61,8 @@ func nearest(typed string, words []string) string {
 	return ""
 }
 
-// mistyped answers arguments that begin with no command. It comes before the flags are read: whoever
-// mistypes a command has its flags right, as a rule.
+// mistyped answers arguments that begin with no command. It comes before the flags are read:
+// whoever mistypes a command has its flags right, as a rule.
 func mistyped(root *cobra.Command, args []string) error {
 	names := commandNames(root)
 	at := slices.IndexFunc(args, func(a string) bool { return a == "--" || !strings.HasPrefix(a, "-") })
@@ -111,7 +113,8 @@ func mistypedFlag(cmd *cobra.Command, err error) error {
 	return p
 }
 
-// noArguments wants none. What discover is given without a flag is meant to be a profile, as a rule.
+// noArguments wants none. What discover is given without a flag is meant to be a profile, as a
+// rule.
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil

@@ -37,8 +37,8 @@ func (c *console) root() *cobra.Command {
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { fmt.Fprint(cmd.OutOrStdout(), helpOf(cmd)) })
 	root.SetFlagErrorFunc(mistypedFlag)
 	root.SetHelpCommand(helpCommand(root))
-	// Not cobra's own, which has a template: with text/template the linker keeps every method of every type, which
-	// makes the program nearly three times as large, and slower to start.
+	// Not cobra's own, which has a template: with text/template the linker keeps every method of
+	// every type, which makes the program nearly three times as large, and slower to start.
 	root.Flags().BoolVar(&version, "version", false, "print the version")
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(

@@ -101,11 +101,11 @@ func (e *Error) Error() string {
 // DefaultTimeout is how long a get may take: MySQL Shell itself would wait for ever.
 const DefaultTimeout = 20 * time.Second
 
-// Parse checks the content of a file, nil when there is none, and returns the configuration; the error
-// is an [*Error]. No content means: default delegate, cache on, [DefaultTimeout].
+// Parse checks the content of a file, nil when there is none, and returns the configuration; the
+// error is an [*Error]. No content means: default delegate, cache on, [DefaultTimeout].
 func Parse(file string, content []byte) (*Config, error) { return parse(file, content) }
 
-// Server gives the exact entry for a host and port. An entry for host:port is preferred to one
+// Server returns the exact entry for a host and port. An entry for host:port is preferred to one
 // for the host alone, wherever they stand in the file.
 func (c *Config) Server(host string, port int) (Entry, bool) {
 	if e, ok := c.servers[serverKey(host, port)]; ok {
@@ -115,7 +115,7 @@ func (c *Config) Server(host string, port int) (Entry, bool) {
 	return e, ok
 }
 
-// Rule gives the first rule that matches a host and a database user, its groups expanded.
+// Rule returns the first rule that matches a host and a database user, its groups expanded.
 // The error is an [*Error]: what a group expanded to made a field unusable.
 func (c *Config) Rule(host, user string) (Entry, bool, error) {
 	host = server.NormalHost(host)

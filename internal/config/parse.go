@@ -145,7 +145,7 @@ type pair struct {
 	value ast.Node
 }
 
-// pairs gives the keys of a map in file order; nothing (null) counts as an empty map. what says
+// pairs returns the keys of a map in file order; nothing (null) counts as an empty map. what says
 // what the map is, for the error.
 func (r *reader) pairs(n ast.Node, what string, depth int) ([]pair, error) {
 	outer := n

@@ -5,7 +5,8 @@ import (
 	"strconv"
 )
 
-// Starter is a first configuration: a valid one that says who the delegate is, and shows the rest in comments.
+// Starter is a first configuration: a valid one that says who the delegate is, and shows the rest
+// in comments.
 func Starter(delegate string) []byte {
 	if !delegateName().MatchString(delegate) {
 		delegate = strconv.Quote(delegate) // a path
@@ -13,7 +14,8 @@ func Starter(delegate string) []byte {
 	return bytes.ReplaceAll([]byte(starter), []byte("DELEGATE"), []byte(delegate))
 }
 
-// SchemaFile is the name, beside the configuration, of the file that the starter tells editors to check it by.
+// SchemaFile is the name, beside the configuration, of the file that the starter tells editors to
+// check it by.
 const SchemaFile = "config.schema.json"
 
 const starter = `# yaml-language-server: $schema=` + SchemaFile + `

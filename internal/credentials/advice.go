@@ -10,8 +10,8 @@ import (
 	"mysql-secret-store-rds/internal/advice"
 )
 
-// Error is a failure to get a source's credentials, or to use them, with what is needed to say what to
-// do about it.
+// Error is a failure to get a source's credentials, or to use them, with what is needed to say what
+// to do about it.
 type Error struct {
 	Err     error         // one of this package's, or of package profiles
 	Whose   Whose         // the credentials

@@ -46,7 +46,7 @@ func (c *clock) options() []func(*middleware.Stack) error {
 	return []func(*middleware.Stack) error{func(s *middleware.Stack) error { return s.Deserialize.Add(note, middleware.After) }}
 }
 
-// wrong gives a [*ClockError] if AWS's answers say so.
+// wrong returns a [*ClockError] if AWS's answers say so.
 func (c *clock) wrong() error {
 	if ahead := time.Duration(c.ahead.Load()); ahead.Abs() > MaxSkew {
 		return &ClockError{ahead}

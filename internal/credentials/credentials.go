@@ -1,6 +1,6 @@
-// Package credentials finds the AWS credentials of a profile or a role, and keeps temporary ones between
-// calls: a hundred processes that need the same make one call to AWS. With package discover and
-// package login it is the door to AWS; its errors say what a person can do.
+// Package credentials finds the AWS credentials of a profile or a role, and keeps temporary ones
+// between calls: a hundred processes that need the same make one call to AWS. With package discover
+// and package login it is the door to AWS; its errors say what a person can do.
 package credentials
 
 import (
@@ -46,7 +46,7 @@ type Options struct {
 	HTTP    config.HTTPClient // shared by several providers; nil: one of its own
 }
 
-// Provider gives one source's credentials. It is an [aws.CredentialsProvider] that asks another one
+// Provider returns one source's credentials. It is an [aws.CredentialsProvider] that asks another one
 // only when nothing good is kept.
 type Provider struct {
 	source Source
@@ -70,7 +70,7 @@ type Provider struct {
 	clock  clock
 }
 
-// New gives the provider for a source. It reads nothing yet.
+// New returns the provider for a source. It reads nothing yet.
 func New(s Source, o Options) *Provider {
 	if o.Files == nil {
 		o.Files = func() (*profiles.Set, error) { return profiles.Load(profiles.Default()) }
@@ -109,8 +109,8 @@ func (p *Provider) prepare() {
 
 func givesOwn(k profiles.Kind) bool { return k != profiles.None && k != profiles.CredentialSource }
 
-// SignIns returns the files of the sign-ins that the credentials of Retrieve came from: an SSO session,
-// a web identity, a console login.
+// SignIns returns the files of the sign-ins that the credentials of Retrieve came from: an SSO
+// session, a web identity, a console login.
 func (p *Provider) SignIns() []string {
 	if p.using != nil {
 		return p.using.SignIns()
@@ -121,8 +121,8 @@ func (p *Provider) SignIns() []string {
 	return p.source.signIns(p.set)
 }
 
-// Key stands in the cache for the credentials that Retrieve gave; it is "" when nothing is kept about
-// them.
+// Key stands in the cache for the credentials that Retrieve gave; it is "" when nothing is kept
+// about them.
 func (p *Provider) Key() string {
 	if p.using != nil {
 		return p.using.Key()
@@ -131,8 +131,8 @@ func (p *Provider) Key() string {
 	return p.key
 }
 
-// Temporary says whether the credentials are some that AWS makes for a time, so that getting them ahead
-// of time is of use.
+// Temporary reports whether the credentials are some that AWS makes for a time, so that getting them
+// ahead of time is of use.
 func (p *Provider) Temporary() bool {
 	p.prepare()
 	return p.keeps
@@ -158,8 +158,8 @@ func (p *Provider) Whose() Whose {
 	return p.source.whose()
 }
 
-// Forget drops what is kept of the source, and says whether there was anything: what AWS refuses has to be
-// asked for anew.
+// Forget drops what is kept of the source, and says whether there was anything: what AWS refuses
+// has to be asked for anew.
 func (p *Provider) Forget() bool {
 	p.prepare()
 	if p.only != nil && p.only.Forget() {
@@ -175,7 +175,7 @@ func (p *Provider) Forget() bool {
 	return true
 }
 
-// Kept gives the credentials that are kept and would be used now; it asks nobody.
+// Kept returns the credentials that are kept and would be used now; it asks nobody.
 func (p *Provider) Kept() (cache.Credentials, bool) {
 	p.prepare()
 	c, ok := p.kept()
@@ -185,8 +185,8 @@ func (p *Provider) Kept() (cache.Credentials, bool) {
 // Identity is whose credentials these are, in AWS's eyes.
 type Identity struct{ ARN, Account string }
 
-// WhoAmI asks STS whose credentials these are (sts:GetCallerIdentity, which nobody can be denied). Errors are this
-// package's.
+// WhoAmI asks STS whose credentials these are (sts:GetCallerIdentity, which nobody can be denied).
+// Errors are this package's.
 func (p *Provider) WhoAmI(ctx context.Context) (Identity, error) {
 	cfg, err := p.Config(ctx)
 	if err != nil {
@@ -202,8 +202,8 @@ func (p *Provider) WhoAmI(ctx context.Context) (Identity, error) {
 	return Identity{aws.ToString(out.Arn), aws.ToString(out.Account)}, nil
 }
 
-// Signer says in a few words whose credentials these would be, as far as the settings and the AWS files
-// tell; known is false when they tell of none, so that only this machine's role is left.
+// Signer says in a few words whose credentials these would be, as far as the settings and the AWS
+// files tell; known is false when they tell of none, so that only this machine's role is left.
 func (p *Provider) Signer() (who string, known bool) {
 	p.prepare()
 	k, profile := p.source.effective()
@@ -219,9 +219,9 @@ func (p *Provider) Signer() (who string, known bool) {
 	return p.source.Signer(), true
 }
 
-// Retrieve implements [aws.CredentialsProvider]. Kept credentials that are good for less than Options.Left are renewed
-// first, and used all the same if that fails while they are good. It ends when ctx does; its
-// errors are this package's.
+// Retrieve implements [aws.CredentialsProvider]. Kept credentials that are good for less than
+// Options.Left are renewed first, and used all the same if that fails while they are good. It ends
+// when ctx does; its errors are this package's.
 func (p *Provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	p.prepare()
 	if p.only != nil {
@@ -253,14 +253,14 @@ func (p *Provider) failed(err error) error {
 // TimedOut returns the error of having waited too long for these credentials.
 func (p *Provider) TimedOut() error { return p.failed(ErrTimeout) }
 
-// fresh gives kept credentials that need no renewal.
+// fresh returns kept credentials that need no renewal.
 func (p *Provider) fresh() (aws.Credentials, bool) {
 	p.prepare()
 	c, ok := p.kept()
 	return toAWS(c), ok && c.Usable(time.Now().Add(p.Left))
 }
 
-// kept gives what is kept of the source, usable or not.
+// kept returns what is kept of the source, usable or not.
 func (p *Provider) kept() (cache.Credentials, bool) {
 	if !p.keeps {
 		return cache.Credentials{}, false
@@ -322,14 +322,14 @@ func (p *Provider) renew(ctx context.Context) (aws.Credentials, error) {
 // typing is the least time that it takes a person to give a code.
 const typing = 3 * time.Second
 
-// asksForCode says whether a person may be asked for an MFA code.
+// asksForCode reports whether a person may be asked for an MFA code.
 func (p *Provider) asksForCode() bool {
 	kind, profile := p.source.effective()
 	return kind == ofProfile && p.set != nil && p.set.AsksForCode(profile)
 }
 
-// patience is how long another process may take to obtain the same credentials: as long as this call may take. One that
-// dies lets go at once.
+// patience is how long another process may take to obtain the same credentials: as long as this
+// call may take. One that dies lets go at once.
 func patience(ctx context.Context) time.Duration {
 	if end, ok := ctx.Deadline(); ok {
 		return time.Until(end)

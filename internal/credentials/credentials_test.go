@@ -91,7 +91,7 @@ func startAWS(t *testing.T) (*testbed.AWS, *testbed.Keys) {
 	return a, keys
 }
 
-// retrieve gives credentials that are not kept.
+// retrieve returns credentials that are not kept.
 func retrieve(ctx context.Context, of Source) (aws.Credentials, error) {
 	return New(of, Options{}).Retrieve(ctx)
 }
@@ -579,8 +579,8 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
-// Who asks for the code and who waits for the credentials see the end of the call at the same moment, in
-// either order; both orders come up in as many tries.
+// Who asks for the code and who waits for the credentials see the end of the call at the same
+// moment, in either order; both orders come up in as many tries.
 func TestNoCodeInTime(t *testing.T) {
 	newHome(t, awsConfig)
 	startAWS(t)

@@ -81,7 +81,7 @@ func (e *APIError) Error() string {
 	return fmt.Sprintf("%s: %s: %s", e.Operation, e.Code, e.Message)
 }
 
-// Refused says whether AWS doesn't take the credentials, as opposed to what they may do.
+// Refused reports whether AWS doesn't take the credentials, as opposed to what they may do.
 func (e *APIError) Refused() bool {
 	switch e.Code {
 	case "InvalidClientTokenId", "UnrecognizedClientException", "ExpiredToken", "ExpiredTokenException", "SignatureDoesNotMatch", "AuthFailure":
@@ -102,8 +102,8 @@ func (e *NetworkError) Error() string {
 	return fmt.Sprintf("%s can't be reached: %s", e.Host, e.Problem)
 }
 
-// Check says whether the AWS configuration has the profile that the source or AWS_PROFILE names, with
-// a [*profiles.MissingError] when it doesn't. It reads the AWS files and nothing else.
+// Check reports whether the AWS configuration has the profile that the source or AWS_PROFILE names,
+// with a [*profiles.MissingError] when it doesn't. It reads the AWS files and nothing else.
 func (p *Provider) Check() error {
 	p.prepare()
 	name := first("AWS_PROFILE")
@@ -126,8 +126,8 @@ func (p *Provider) Explain(ctx context.Context, err error) error {
 	return p.failed(p.explain(ctx, err))
 }
 
-// unread gives, instead of an error that says that there is nothing, why it was not seen: the SDK takes a file that it can't
-// read for an empty one, and half a key for none.
+// unread gives, instead of an error that says that there is nothing, why it was not seen: the SDK
+// takes a file that it can't read for an empty one, and half a key for none.
 func (p *Provider) unread(err error) error {
 	var missing *profiles.MissingError
 	if err == nil || !errors.Is(err, ErrNoCredentials) && !errors.As(err, &missing) && !strings.Contains(err.Error(), "failed to load shared config file") {
@@ -230,7 +230,8 @@ func (p *Provider) circle() string {
 	return ""
 }
 
-// known finds one of this package's own errors in a chain: a provider's, that an SDK client wrapped.
+// known finds one of this package's own errors in a chain: a provider's, that an SDK client
+// wrapped.
 func known(err error) error {
 	for _, sentinel := range []error{
 		ErrNoCredentials, ErrSSOLogin, ErrConsoleLogin, ErrInstanceRole, ErrNoTerminal, ErrNoCode, ErrAskedElsewhere, ErrTimeout,
@@ -248,7 +249,8 @@ func known(err error) error {
 	return nil
 }
 
-// passing says whether an error may well be gone at the next try: no network, too many calls, AWS's own trouble.
+// passing reports whether an error may well be gone at the next try: no network, too many calls, AWS's
+// own trouble.
 func passing(err error) bool {
 	var api smithy.APIError
 	if !errors.As(err, &api) {
@@ -263,7 +265,7 @@ func tooManyCalls(code string) bool {
 	return ok || code == "SlowDownException" // of SSO
 }
 
-// ssoOver says whether AWS refused the token of an SSO session, or to refresh it.
+// ssoOver reports whether AWS refused the token of an SSO session, or to refresh it.
 func ssoOver(err error) bool {
 	var api smithy.APIError
 	var op *smithy.OperationError
@@ -358,7 +360,8 @@ func (p *Provider) apiError(err error, api smithy.APIError) error {
 	return e
 }
 
-// sessionKeysProfile is the profile whose session keys the source's chain begins with, or "" for those in the environment.
+// sessionKeysProfile is the profile whose session keys the source's chain begins with, or "" for
+// those in the environment.
 func (p *Provider) sessionKeysProfile() (profile string, ok bool) {
 	k, name := p.source.effective()
 	if k == ofEnvironmentKeys {

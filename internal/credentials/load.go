@@ -30,9 +30,9 @@ const (
 	containerAnswer = 5 * time.Second
 	// endProcess is how long before the end a credential_process is ended.
 	endProcess = 300 * time.Millisecond
-	// roleLife is what a role's credentials are asked for: the SDK's own 15 minutes are no longer than
-	// one token's, and an hour is allowed for every role, chained ones included (IAM user guide,
-	// "Methods to assume a role").
+	// roleLife is what a role's credentials are asked for: the SDK's own 15 minutes are no longer
+	// than one token's, and an hour is allowed for every role, chained ones included (IAM user
+	// guide, "Methods to assume a role").
 	roleLife = time.Hour
 	// shortLife is allowed wherever anything is.
 	shortLife = 15 * time.Minute
@@ -78,8 +78,8 @@ func (p *Provider) obtain(ctx context.Context) (aws.Credentials, error) {
 	return c, nil
 }
 
-// lockRefresh keeps other processes from refreshing the token of the same SSO session; the result ends
-// it. A token that needs no refreshing needs no lock.
+// lockRefresh keeps other processes from refreshing the token of the same SSO session; the result
+// ends it. A token that needs no refreshing needs no lock.
 func (p *Provider) lockRefresh(ctx context.Context) (unlock func()) {
 	none := func() {}
 	if p.sso == "" || !sso.NeedsRefresh(p.sso) {
@@ -97,7 +97,8 @@ func (p *Provider) lockRefresh(ctx context.Context) (unlock func()) {
 
 // retrieve asks for a role's credentials for as long as it gives them.
 func (p *Provider) retrieve(ctx context.Context) (aws.Credentials, error) {
-	// Reading an AWS configuration of thousands of profiles takes longer than asking AWS: once is enough.
+	// Reading an AWS configuration of thousands of profiles takes longer than asking AWS: once is
+	// enough.
 	l := p.loaded.Swap(nil)
 	for limit := time.Duration(0); ; {
 		if l == nil {
@@ -171,8 +172,8 @@ func (p *Provider) load(ctx context.Context, limit time.Duration) (*loaded, erro
 		config.WithProcessCredentialOptions(func(o *processcreds.Options) {
 			l.process = true
 			if end, ok := ctx.Deadline(); ok {
-				// The SDK keeps ctx from the program; this way it is ended before we are, or, when it
-				// is more than one process, the shell that began it.
+				// The SDK keeps ctx from the program; this way it is ended before we are, or, when
+				// it is more than one process, the shell that began it.
 				o.Timeout = time.Until(end) - endProcess
 			}
 		}))

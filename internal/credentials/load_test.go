@@ -15,7 +15,8 @@ import (
 	"mysql-secret-store-rds/internal/testbed"
 )
 
-// TestConfigThenRetrieve: what Config has read serves the first question, with everything that a question of its own has.
+// TestConfigThenRetrieve: what Config has read serves the first question, with everything that a
+// question of its own has.
 func TestConfigThenRetrieve(t *testing.T) {
 	home := newHome(t, awsConfig+"[profile elsewhere]\nregion = us-east-1\nservices = lab\naws_access_key_id = "+keyID+
 		"\naws_secret_access_key = "+keySecret+"\n[services lab]\nsts =\n  endpoint_url = http://127.0.0.1:9/lab\n")
@@ -69,7 +70,8 @@ func TestConfigThenRetrieve(t *testing.T) {
 	}
 }
 
-// TestUnread: the SDK takes a file that can't be read for an empty one; what it then doesn't find isn't missing.
+// TestUnread: the SDK takes a file that can't be read for an empty one; what it then doesn't find
+// isn't missing.
 func TestUnread(t *testing.T) {
 	newHome(t, "")
 	unread := &profiles.FileError{File: "/root/.aws/config", Err: errors.New("open /root/.aws/config: permission denied")}
@@ -89,7 +91,8 @@ func TestUnread(t *testing.T) {
 	}
 }
 
-// TestAskedElsewhere: one terminal is asked for all, and the others say so instead of asking at the last moment.
+// TestAskedElsewhere: one terminal is asked for all, and the others say so instead of asking at the
+// last moment.
 func TestAskedElsewhere(t *testing.T) {
 	w := newWorld(t, awsConfig, "")
 	first, end := context.WithCancel(t.Context())
@@ -120,8 +123,8 @@ func TestAskedElsewhere(t *testing.T) {
 	}
 }
 
-// TestExportedKeys: session keys in the environment are good until the time that stands beside them, or else as long as
-// STS says so.
+// TestExportedKeys: session keys in the environment are good until the time that stands beside
+// them, or else as long as STS says so.
 func TestExportedKeys(t *testing.T) {
 	soon := time.Now().Add(7 * time.Minute).UTC().Truncate(time.Second)
 	for _, tc := range []struct {

@@ -55,7 +55,8 @@ func TestTimeoutOfProcess(t *testing.T) {
 	}
 }
 
-// TestPipeForToken: a pipe that nobody writes into, as the token of a web identity, holds a call up no longer than it may take.
+// TestPipeForToken: a pipe that nobody writes into, as the token of a web identity, holds a call up
+// no longer than it may take.
 func TestPipeForToken(t *testing.T) {
 	home := newHome(t, "")
 	pipe := filepath.Join(home, "pipe")

@@ -11,8 +11,8 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// SessionKeysError is temporary keys that somebody wrote into an AWS file or exported, and that are over. What is
-// there has no expiry that AWS's tools agree on.
+// SessionKeysError is temporary keys that somebody wrote into an AWS file or exported, and that are
+// over. What is there has no expiry that AWS's tools agree on.
 type SessionKeysError struct {
 	Profile string        // "": they are in the environment
 	File    string        // where they are
@@ -44,14 +44,15 @@ func age(d time.Duration) string {
 }
 
 const (
-	// askKeys bounds the question whether session keys are still good: without an answer they are used.
+	// askKeys bounds the question whether session keys are still good: without an answer they are
+	// used.
 	askKeys = 2 * time.Second
 	// believeKeys is how long the answer is believed.
 	believeKeys = 5 * time.Minute
 )
 
-// checkSessionKeys asks STS whether session keys from an AWS file or the environment are still good: expired ones sign
-// without complaint, and then it's the server that says no, and not why.
+// checkSessionKeys asks STS whether session keys from an AWS file or the environment are still
+// good: expired ones sign without complaint, and then it's the server that says no, and not why.
 func (p *Provider) checkSessionKeys(ctx context.Context, l *loaded) error {
 	if p.set == nil || !p.source.sessionKeys(p.set) || !p.exportedUntil().IsZero() {
 		return nil
@@ -75,8 +76,9 @@ func (p *Provider) checkSessionKeys(ctx context.Context, l *loaded) error {
 	return nil
 }
 
-// exportedUntil is when session keys in the environment end, as the program that exported them says ("aws configure
-// export-credentials --format env" does); zero when none does, or when it is over: it may be left of others.
+// exportedUntil is when session keys in the environment end, as the program that exported them says
+// ("aws configure export-credentials --format env" does); zero when none does, or when it is over:
+// it may be left of others.
 func (p *Provider) exportedUntil() time.Time {
 	if kind, _ := p.source.effective(); kind != ofEnvironmentKeys || p.source.RoleARN != "" || !set("AWS_SESSION_TOKEN") {
 		return time.Time{}

@@ -24,7 +24,7 @@ const (
 
 func set(names ...string) bool { return first(names...) != "" }
 
-// first gives the value of the first variable that has one.
+// first returns the value of the first variable that has one.
 func first(names ...string) string {
 	for _, name := range names {
 		if v := os.Getenv(name); v != "" {
@@ -34,11 +34,11 @@ func first(names ...string) string {
 	return ""
 }
 
-// Unnamed says whether nobody chose a profile: neither the target nor the environment.
+// Unnamed reports whether nobody chose a profile: neither the target nor the environment.
 func (s Source) Unnamed() bool { return s.Profile == "" && !set("AWS_PROFILE", "AWS_DEFAULT_PROFILE") }
 
-// effective gives the place where the credentials begin, in the SDK's order (config/resolve_credentials.go:
-// resolveCredentialChain), and the profile's name.
+// effective returns the place where the credentials begin, in the SDK's order
+// (config/resolve_credentials.go: resolveCredentialChain), and the profile's name.
 func (s Source) effective() (kind, string) {
 	switch {
 	case s.Profile != "":
@@ -116,9 +116,9 @@ func (s Source) role(files *profiles.Set) string {
 	return os.Getenv("AWS_ROLE_ARN")
 }
 
-// expires says whether the source gives credentials that AWS makes for a time, and that cost a call:
-// a role's, an SSO session's, a web identity's or a credential_process's. Long-term keys don't, and those of a machine or
-// container are a call away on the same machine.
+// expires reports whether the source gives credentials that AWS makes for a time, and that cost a
+// call: a role's, an SSO session's, a web identity's or a credential_process's. Long-term keys
+// don't, and those of a machine or container are a call away on the same machine.
 func (s Source) expires(files *profiles.Set) bool {
 	if s.RoleARN != "" {
 		return true
@@ -133,8 +133,8 @@ func (s Source) expires(files *profiles.Set) bool {
 	return slices.Contains([]profiles.Kind{profiles.SSO, profiles.LegacySSO, profiles.WebIdentity, profiles.Process}, files.Kind(name))
 }
 
-// sessionKeys says whether these are temporary keys that somebody wrote into a profile or exported, of which nobody knows
-// how long they are good.
+// sessionKeys reports whether these are temporary keys that somebody wrote into a profile or exported,
+// of which nobody knows how long they are good.
 func (s Source) sessionKeys(files *profiles.Set) bool {
 	k, name := s.effective()
 	if k == ofEnvironmentKeys {
@@ -146,8 +146,8 @@ func (s Source) sessionKeys(files *profiles.Set) bool {
 	return files.Kind(name) == profiles.SessionKeys
 }
 
-// key stands for everything that defines the credentials, so that a profile that was edited, or another
-// account in the environment, never gets those from before.
+// key stands for everything that defines the credentials, so that a profile that was edited, or
+// another account in the environment, never gets those from before.
 func (s Source) key(files *profiles.Set) string {
 	sum := stamp.NewSum()
 	k, name := s.effective()
@@ -177,7 +177,8 @@ func (s Source) key(files *profiles.Set) string {
 	return sum.String()
 }
 
-// webIdentity returns the file with the token of the web identity that the credentials are got with, or "".
+// webIdentity returns the file with the token of the web identity that the credentials are got
+// with, or "".
 func (s Source) webIdentity(files *profiles.Set) string {
 	switch k, name := s.effective(); {
 	case k == ofEnvironmentWebIdentity:
@@ -188,7 +189,8 @@ func (s Source) webIdentity(files *profiles.Set) string {
 	return ""
 }
 
-// ssoFile returns the file with the token of the SSO session that the credentials are got with, or "".
+// ssoFile returns the file with the token of the SSO session that the credentials are got with, or
+// "".
 func (s Source) ssoFile(files *profiles.Set) string {
 	k, name := s.effective()
 	if session, ok := files.SSO(name); ok && k == ofProfile {

@@ -8,7 +8,8 @@ import (
 	"mysql-secret-store-rds/internal/stamp"
 )
 
-// TestKeyHasEveryVariable: credentials are kept under everything in the environment that they come from.
+// TestKeyHasEveryVariable: credentials are kept under everything in the environment that they come
+// from.
 func TestKeyHasEveryVariable(t *testing.T) {
 	const role = "arn:aws:iam::123456789012:role/dba"
 	newHome(t, "[profile machine]\nrole_arn = "+role+"\ncredential_source = Ec2InstanceMetadata\n")

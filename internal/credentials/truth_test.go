@@ -28,7 +28,7 @@ type world struct {
 	home  string
 }
 
-// newWorld gives one with these AWS files. Their "HOME" is the home.
+// newWorld returns one with these AWS files. Their "HOME" is the home.
 func newWorld(t *testing.T, config, credentials string) world {
 	t.Helper()
 	home := newHome(t, "")
@@ -61,10 +61,10 @@ func (w world) login(t *testing.T, file string, content []byte) string {
 	return file
 }
 
-// provider gives a new provider, as a new process would have.
+// provider returns a new provider, as a new process would have.
 func (w world) provider(of Source) *Provider { return New(of, Options{Store: w.store}) }
 
-// asked gives the calls so far, by operation.
+// asked returns the calls so far, by operation.
 func (w world) asked() map[string]int {
 	calls := map[string]int{}
 	for _, operation := range []string{
@@ -174,8 +174,9 @@ const (
 
 type calls = map[string]int
 
-// TestTruth is where credentials come from, for each thing that the AWS files and the environment can say: whose they are, whether they
-// are kept, and what AWS is asked by two processes, one after the other.
+// TestTruth is where credentials come from, for each thing that the AWS files and the environment
+// can say: whose they are, whether they are kept, and what AWS is asked by two processes, one after
+// the other.
 func TestTruth(t *testing.T) {
 	role := func(account, name, session string) string {
 		return "arn:aws:sts::" + account + ":assumed-role/" + name + "/" + session

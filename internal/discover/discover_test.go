@@ -52,8 +52,8 @@ type world struct {
 	profiles map[string]testbed.Key
 }
 
-// newWorld has profiles in the form "name region owner": the owner is a user or an assumed role, by its account and
-// the rest of its ARN. The region - is none.
+// newWorld has profiles in the form "name region owner": the owner is a user or an assumed role, by
+// its account and the rest of its ARN. The region - is none.
 func newWorld(t *testing.T, profiles ...string) *world {
 	t.Helper()
 	w := &world{
@@ -335,7 +335,8 @@ func TestOncePerAccountAndRegion(t *testing.T) {
 	}
 }
 
-// deny makes a profile's calls of some operations fail. The testbed's faults are an account's, not a caller's.
+// deny makes a profile's calls of some operations fail. The testbed's faults are an account's, not
+// a caller's.
 func (w *world) deny(profile string, operations ...string) {
 	next := w.client.Transport
 	w.client.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
@@ -455,7 +456,8 @@ func TestProblems(t *testing.T) {
 		t.Error(d)
 	}
 
-	// A partition that the profile isn't in. The region of China doesn't know its keys; the other one does.
+	// A partition that the profile isn't in. The region of China doesn't know its keys; the other
+	// one does.
 	w.Mend()
 	w.in.Profiles = []Profile{{Name: "good"}}
 	w.in.Regions = []string{"cn-north-1", west}
@@ -542,8 +544,8 @@ func TestRegions(t *testing.T) {
 	}
 }
 
-// TestRegionsInTime: a service that doesn't answer is waited for once in each account, and the other one has a time of its
-// own. One profile's denial keeps no other profile from asking.
+// TestRegionsInTime: a service that doesn't answer is waited for once in each account, and the
+// other one has a time of its own. One profile's denial keeps no other profile from asking.
 func TestRegionsInTime(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -599,7 +601,8 @@ func TestThrottling(t *testing.T) {
 	}
 }
 
-// One operation's failure doesn't keep the others from being asked, unless they would fail the same way.
+// One operation's failure doesn't keep the others from being asked, unless they would fail the same
+// way.
 func TestOneFails(t *testing.T) {
 	t.Parallel()
 	for code, others := range map[string]int{"InvalidParameterCombination": 1, "ExpiredToken": 0} {
@@ -1101,8 +1104,8 @@ func TestAPersonComesLast(t *testing.T) {
 	}
 }
 
-// TestSlowProfile: logins that take for ever hold up nobody else, not even the one that asks a person, and Ctrl-C
-// keeps what the others reached.
+// TestSlowProfile: logins that take for ever hold up nobody else, not even the one that asks a
+// person, and Ctrl-C keeps what the others reached.
 func TestSlowProfile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "hung "+west+" "+user(three, "x"), "too "+west+" "+user(three, "y"), "mfa "+west+" "+user(two, "mfa"),
@@ -1160,8 +1163,8 @@ func users(n int) (list []string) {
 	return list
 }
 
-// TestOnePersonManyCodes: no more of those who wait for a person are under way at once than have a turn, so that each
-// has its time for being asked, however many there are.
+// TestOnePersonManyCodes: no more of those who wait for a person are under way at once than have a
+// turn, so that each has its time for being asked, however many there are.
 func TestOnePersonManyCodes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, users(30)...)
@@ -1209,7 +1212,8 @@ func TestSlowLoginsAreBounded(t *testing.T) {
 	}
 }
 
-// TestNothingHangs: a service that doesn't answer holds discover up for as long as a call may take, and no longer.
+// TestNothingHangs: a service that doesn't answer holds discover up for as long as a call may take,
+// and no longer.
 func TestNothingHangs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "a "+west+" "+user(one, "a"), "b "+west+" "+user(one, "b"))

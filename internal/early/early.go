@@ -1,12 +1,13 @@
 // Package early answers the two calls that have to be fast, version and a get whose token is in the
 // cache, while the rest of the program is still being initialised.
 //
-// Linking the AWS SDK costs every call more than a millisecond, used or not: its packages, and those of
-// net/http below them, fill tables and compile regular expressions when they are initialised. Go
-// initialises packages one by one, each as soon as its imports are, the alphabetically first of them
-// first (Go specification, "Package initialization"). This package imports little, so its turn comes
-// before net/http's, and what it can answer ends the process there. Whatever it can't, errors included,
-// is left to the rest, which gets what has been read so far.
+// Linking the AWS SDK costs every call more than a millisecond, used or not: its packages, and
+// those of net/http below them, fill tables and compile regular expressions when they are
+// initialised. Go initialises packages one by one, each as soon as its imports are, the
+// alphabetically first of them first (Go specification, "Package initialization"). This package
+// imports little, so its turn comes before net/http's, and what it can answer ends the process
+// there. Whatever it can't, errors included, is left to the rest, which gets what has been read so
+// far.
 package early
 
 import (
@@ -53,7 +54,8 @@ func end(_ int, err error) {
 	os.Exit(0)
 }
 
-// answer returns the reply to a get that the cache can answer without the configuration being parsed.
+// answer returns the reply to a get that the cache can answer without the configuration being
+// parsed.
 func answer(input []byte, file stamp.ConfigFile) (reply []byte, ok bool) {
 	req, err := protocol.DecodeRequest("get", input)
 	if _, ours := req.Server(); err != nil || !ours {

@@ -30,8 +30,9 @@ const (
 	maxLine = 1 << 20
 )
 
-// checksum finds what a failing disk or an editor does to a line. Nobody forges the owner's own file. It is the IEEE's, as
-// Castagnoli's has tables that take a fifth of a millisecond to make, at each start of the program.
+// checksum finds what a failing disk or an editor does to a line. Nobody forges the owner's own
+// file. It is the IEEE's, as Castagnoli's has tables that take a fifth of a millisecond to make, at
+// each start of the program.
 func checksum(key, data []byte) uint32 {
 	return crc32.Update(crc32.ChecksumIEEE(key), crc32.IEEETable, data)
 }
@@ -118,7 +119,7 @@ func (inv *Inventory) parse(text []byte, at int64) (line, error) {
 	return line{key, data, int64(len(text))}, nil
 }
 
-// find gives the data of the record with a key, or nil. It halves the part of the file in which a
+// find returns the data of the record with a key, or nil. It halves the part of the file in which a
 // line with that key can begin; low is always where one does.
 func (inv *Inventory) find(key string) ([]byte, error) {
 	const block = 1 << 10 // holds most lines, and costs no more to read than one of them
@@ -161,7 +162,7 @@ func (inv *Inventory) find(key string) ([]byte, error) {
 	return nil, nil
 }
 
-// Server gives the record of a host, in any letter case and with or without a final dot, with its
+// Server returns the record of a host, in any letter case and with or without a final dot, with its
 // account's profile; false when there is none. An error is an [*UntrustedError].
 func (inv *Inventory) Server(host string) (Server, bool, error) {
 	host = server.NormalHost(host)
@@ -217,7 +218,7 @@ func (inv *Inventory) account(data []byte) (Account, error) {
 	return a, nil
 }
 
-// lines gives every record in the file's order.
+// lines returns every record in the file's order.
 func (inv *Inventory) lines() iter.Seq2[line, error] {
 	return func(yield func(line, error) bool) {
 		r := bufio.NewReaderSize(io.NewSectionReader(inv.file, inv.start, inv.end-inv.start), 64<<10)
@@ -278,7 +279,7 @@ func (inv *Inventory) Accounts() ([]Account, error) {
 	return all, nil
 }
 
-// Servers gives all servers in the order of their hosts, each with its account's profile. After an
+// Servers returns all servers in the order of their hosts, each with its account's profile. After an
 // error, an [*UntrustedError], nothing follows, and what came before must not be believed either.
 func (inv *Inventory) Servers() iter.Seq2[Server, error] {
 	return func(yield func(Server, error) bool) {

@@ -83,8 +83,8 @@ func (s *Server) encoded() (encoded, error) {
 	return e, nil
 }
 
-// Partial is a global writer of whose cluster nothing is known, as the cluster's region hasn't been read: neither
-// its port nor whether it takes tokens.
+// Partial is a global writer of whose cluster nothing is known, as the cluster's region hasn't been
+// read: neither its port nor whether it takes tokens.
 func (s Server) Partial() bool { return s.Kind == server.GlobalWriter && s.ResourceID == "" }
 
 // MarshalJSON writes the kind as a word.

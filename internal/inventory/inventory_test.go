@@ -368,7 +368,8 @@ func BenchmarkAll(b *testing.B) {
 	}
 }
 
-// TestPartial: of a global writer whose cluster's region hasn't been read, nobody says whether it takes tokens.
+// TestPartial: of a global writer whose cluster's region hasn't been read, nobody says whether it
+// takes tokens.
 func TestPartial(t *testing.T) {
 	t.Parallel()
 	writer := Server{Host: "world.global-zzzzzzzzzzzz.global.rds.amazonaws.com", Kind: server.GlobalWriter, Name: "world"}

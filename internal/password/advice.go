@@ -16,8 +16,8 @@ type SignError struct {
 	Err        error // of package credentials or profiles
 	Resolution resolve.Resolution
 	Config     *config.Config
-	// Said is the last line that a credential_process wrote to stderr: for the person whose program it
-	// is, and not for the log, as nobody knows what it is.
+	// Said is the last line that a credential_process wrote to stderr: for the person whose program
+	// it is, and not for the log, as nobody knows what it is.
 	Said string
 }
 

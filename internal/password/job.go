@@ -35,7 +35,8 @@ func (j *job) hit() (cache.Entry, bool) {
 	return kept, have && kept.SignedFor(j.res.Target, j.now, time.Now())
 }
 
-// signOnce signs, one process at a time for each Server URL; the others wait for what that one keeps.
+// signOnce signs, one process at a time for each Server URL; the others wait for what that one
+// keeps.
 func (j *job) signOnce(ctx context.Context) (Answer, error) {
 	var hit cache.Entry
 	unlock, err := j.Cache.Lock(ctx, j.req.ID, func() (ok bool) {
@@ -98,8 +99,8 @@ func (j *job) answer(e cache.Entry, decision string) Answer {
 	return Answer{Outcome: resolve.ToToken, Token: e}
 }
 
-// restamp notes that the present configuration gives a kept token's target, too, so that the next call
-// need not parse it. A token that has been erased meanwhile stays erased.
+// restamp notes that the present configuration gives a kept token's target, too, so that the next
+// call need not parse it. A token that has been erased meanwhile stays erased.
 func (j *job) restamp(hit cache.Entry) {
 	j.ifFree(func() {
 		if kept, have := j.kept(); have && kept.SignedAt.Equal(hit.SignedAt) {
@@ -109,8 +110,8 @@ func (j *job) restamp(hit cache.Entry) {
 	})
 }
 
-// ifFree changes the cache under its lock, unless another process is at work on the entry: what that
-// one puts there is as good.
+// ifFree changes the cache under its lock, unless another process is at work on the entry: what
+// that one puts there is as good.
 func (j *job) ifFree(change func()) {
 	unlock, err := j.Cache.TryLock(j.req.ID)
 	if err != nil || unlock == nil {

@@ -22,8 +22,8 @@ type Options struct {
 	Cache cache.Store // the zero Store keeps nothing
 	// Code asks a person for an MFA code; see [credentials.Options].
 	Code func(ctx context.Context, profile, serial string) (string, error)
-	// Catch keeps what programs write to stderr out of ours from now on; its result returns their last
-	// line. nil catches nothing.
+	// Catch keeps what programs write to stderr out of ours from now on; its result returns their
+	// last line. nil catches nothing.
 	Catch func() (last func() string)
 }
 
@@ -102,9 +102,9 @@ func (e *Engine) Get(ctx context.Context, req Request) (Answer, error) {
 	return j.signOnce(ctx)
 }
 
-// Drop drops the token that is kept for a server, and the credentials that signed it: the server may
-// have refused it because of those. It reports whether there was one, and how the aliases of its host
-// were, for [Engine.ResolveBy]. An error is something that is there and stays.
+// Drop drops the token that is kept for a server, and the credentials that signed it: the server
+// may have refused it because of those. It reports whether there was one, and how the aliases of
+// its host were, for [Engine.ResolveBy]. An error is something that is there and stays.
 func (e *Engine) Drop(req Request) (dropped bool, hops []string, err error) {
 	j := &job{Engine: e, req: req}
 	kept, _ := j.kept()
@@ -126,7 +126,8 @@ func (e *Engine) ResolveBy(ctx context.Context, req Request, hops []string) (res
 	return e.resolve(ctx, req, hops)
 }
 
-// freshHops are the aliases that led to a token while it is fresh: a hit must not touch the network.
+// freshHops are the aliases that led to a token while it is fresh: a hit must not touch the
+// network.
 func freshHops(kept cache.Entry, have bool) []string {
 	if have && kept.Fresh(time.Now()) {
 		return kept.Hops
@@ -152,7 +153,8 @@ func (e *Engine) resolve(ctx context.Context, req Request, hops []string) (resol
 	})
 }
 
-// Resolve finds out who has the password of a server, by the configuration and the user's inventory.
+// Resolve finds out who has the password of a server, by the configuration and the user's
+// inventory.
 func Resolve(ctx context.Context, u server.URL, cfg *config.Config, cname resolve.CNAME) (resolve.Resolution, error) {
 	known := &inventory.User{}
 	defer known.Close()

@@ -91,7 +91,8 @@ func TestSign(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// RDS counts from this date, which has no fractions: SignedAt must not be later by more.
+			// RDS counts from this date, which has no fractions: SignedAt must not be later by
+			// more.
 			date, err := time.Parse("20060102T150405Z", u.Query().Get("X-Amz-Date"))
 			if err != nil || tok.SignedAt.Sub(date) >= time.Second {
 				t.Errorf("signed at %v, but the token says %v (%v)", tok.SignedAt, date, err)
@@ -103,8 +104,8 @@ func TestSign(t *testing.T) {
 	}
 }
 
-// What a token says of the credentials that signed it: until when they are good, whose they are, and
-// under which key they are kept.
+// What a token says of the credentials that signed it: until when they are good, whose they are,
+// and under which key they are kept.
 func TestSignWithRole(t *testing.T) {
 	emptyHome(t)
 	keys := &testbed.Keys{}

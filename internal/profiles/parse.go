@@ -9,8 +9,8 @@ type section struct {
 	settings map[string]string
 }
 
-// parse reads an AWS file as the SDK does (config/internal/ini), byte for byte: it forgives everything, ignores lines that
-// it doesn't understand, and a section that stands twice is one.
+// parse reads an AWS file as the SDK does (config/internal/ini), byte for byte: it forgives
+// everything, ignores lines that it doesn't understand, and a section that stands twice is one.
 func parse(text string) []*section {
 	var (
 		sections []*section
@@ -83,10 +83,10 @@ func assignment(s string) (name, value string, ok bool) {
 	return name, value, true
 }
 
-// uncomment gives a line without the comment after a setting.
+// uncomment returns a line without the comment after a setting.
 func uncomment(line string) string { return cut(line, " #", " ;", "\t#", "\t;") }
 
-// cut gives s up to the first of the marks.
+// cut returns s up to the first of the marks.
 func cut(s string, marks ...string) string {
 	for _, m := range marks {
 		s, _, _ = strings.Cut(s, m)

@@ -1,5 +1,5 @@
-// Package profiles reads the profiles of the AWS configuration, all of them at once: the AWS SDK gives one at a
-// time, and each time reads everything.
+// Package profiles reads the profiles of the AWS configuration, all of them at once: the AWS SDK
+// gives one at a time, and each time reads everything.
 package profiles
 
 import (
@@ -21,7 +21,7 @@ import (
 // Files are the files of the AWS configuration.
 type Files struct{ Config, Credentials string }
 
-// Default gives the files that the SDK reads: those of the environment, else those in ~/.aws.
+// Default returns the files that the SDK reads: those of the environment, else those in ~/.aws.
 func Default() Files {
 	dir := filepath.Join(disk.Home(), ".aws")
 	f := Files{os.Getenv("AWS_CONFIG_FILE"), os.Getenv("AWS_SHARED_CREDENTIALS_FILE")}
@@ -49,15 +49,15 @@ type Profile struct {
 	KeysFile string            // the file its access key stands in, or ""
 }
 
-// Get gives a setting, or "".
+// Get returns a setting, or "".
 func (p Profile) Get(name string) string { return p.Settings[name] }
 
 const (
 	keyID, keySecret, keyToken = "aws_access_key_id", "aws_secret_access_key", "aws_session_token"
 )
 
-// Load reads the files (AWS SDKs and Tools Reference Guide, "Shared config and credentials files"). A
-// missing file is an empty one; the error is a [*FileError].
+// Load reads the files (AWS SDKs and Tools Reference Guide, "Shared config and credentials files").
+// A missing file is an empty one; the error is a [*FileError].
 func Load(f Files) (*Set, error) {
 	s := &Set{profiles: map[string]Profile{}, services: map[string]map[string]string{}}
 	text, err := Read(f.Config)
@@ -116,7 +116,8 @@ func merge(sections map[string]map[string]string, name string, settings map[stri
 	maps.Copy(sections[name], settings)
 }
 
-// FileError is a file of the AWS configuration that can't be read. The SDK takes such a one for empty.
+// FileError is a file of the AWS configuration that can't be read. The SDK takes such a one for
+// empty.
 type FileError struct {
 	File string
 	Err  error // with the file's name in it
@@ -130,11 +131,12 @@ func (e *FileError) Advice() advice.Problem {
 	return advice.Problemf("%s", e.Error()).With(advice.Run("ls -l " + advice.Word(e.File)))
 }
 
-// ErrPipe is a pipe in a file's place: whoever reads it may wait for ever, and it gives its content once.
+// ErrPipe is a pipe in a file's place: whoever reads it may wait for ever, and it gives its content
+// once.
 var ErrPipe = errors.New("a pipe, and not a file")
 
-// Read gives the text of a file that the AWS configuration is in, or names; of one that isn't there it is empty. The error
-// is a [*FileError].
+// Read returns the text of a file that the AWS configuration is in, or names; of one that isn't there
+// it is empty. The error is a [*FileError].
 func Read(file string) (string, error) {
 	if info, err := os.Stat(file); err == nil && info.Mode()&(fs.ModeNamedPipe|fs.ModeSocket) != 0 {
 		return "", &FileError{file, fmt.Errorf("%s: %w", file, ErrPipe)}
@@ -168,17 +170,17 @@ func (s *Set) add(name string, settings map[string]string, file string) {
 	s.profiles[name] = p
 }
 
-// Names gives the profiles in the order of the files, the config file first.
+// Names returns the profiles in the order of the files, the config file first.
 func (s *Set) Names() []string { return slices.Clone(s.names) }
 
-// Profile gives a profile by its name.
+// Profile returns a profile by its name.
 func (s *Set) Profile(name string) (Profile, bool) {
 	p, ok := s.profiles[name]
 	return p, ok
 }
 
-// Match gives the profiles that the patterns (*, ?, […]) and names mean, each once and in the order of the
-// files, and those patterns that mean none.
+// Match returns the profiles that the patterns (*, ?, […]) and names mean, each once and in the order
+// of the files, and those patterns that mean none.
 func (s *Set) Match(patterns []string) (names, unmatched []string) {
 	chosen := map[string]bool{}
 	for _, pattern := range patterns {
@@ -202,7 +204,7 @@ func (s *Set) Match(patterns []string) (names, unmatched []string) {
 	return names, unmatched
 }
 
-// Match gives the names that a pattern (*, ?, […]) or name means.
+// Match returns the names that a pattern (*, ?, […]) or name means.
 func Match(pattern string, names []string) []string {
 	var matched []string
 	for _, name := range names {
@@ -215,7 +217,7 @@ func Match(pattern string, names []string) []string {
 	return matched
 }
 
-// Nearest gives the profile that a name may have been meant to be, or "": one that differs in two
+// Nearest returns the profile that a name may have been meant to be, or "": one that differs in two
 // letters at most, or else only in case, or the only one that the name begins or ends.
 func (s *Set) Nearest(name string) string {
 	for _, n := range s.names {
@@ -257,9 +259,9 @@ func (e *MissingError) Advice() advice.Problem {
 	return advice.Problemf("%s%s", e.Error(), advice.DidYouMean(e.Nearest)).With(advice.Run("aws configure list-profiles"))
 }
 
-// Chain gives a profile, its source_profile, and so on to the one whose own credentials the first role
-// is assumed with. A profile that is met again, itself as a rule, is the last, and gives its own
-// credentials. The error is a [*MissingError].
+// Chain returns a profile, its source_profile, and so on to the one whose own credentials the first
+// role is assumed with. A profile that is met again, itself as a rule, is the last, and gives its
+// own credentials. The error is a [*MissingError].
 func (s *Set) Chain(name string) ([]Profile, error) {
 	var chain []Profile
 	usedBy := ""
@@ -279,7 +281,7 @@ func (s *Set) Chain(name string) ([]Profile, error) {
 	}
 }
 
-// AsksForCode says whether a profile's credentials may want an MFA code from a person.
+// AsksForCode reports whether a profile's credentials may want an MFA code from a person.
 func (s *Set) AsksForCode(name string) bool {
 	chain, _ := s.Chain(name) // what is there of it
 	return slices.ContainsFunc(chain, func(p Profile) bool { return p.Get("mfa_serial") != "" })
@@ -303,7 +305,8 @@ const (
 	Process // credential_process
 )
 
-// Kind says how the last profile of a chain gets its credentials; [None] also for a profile that isn't there.
+// Kind says how the last profile of a chain gets its credentials; [None] also for a profile that
+// isn't there.
 func (s *Set) Kind(name string) Kind {
 	p, ok := s.last(name)
 	if !ok {
@@ -377,9 +380,9 @@ func (s *Set) last(name string) (Profile, bool) {
 	return chain[len(chain)-1], true
 }
 
-// Definition returns everything in the files that defines a profile's credentials, in a fixed order:
-// its settings, those of its sources, their sso-sessions and services. Neither order nor comments
-// change it.
+// Definition returns everything in the files that defines a profile's credentials, in a fixed
+// order: its settings, those of its sources, their sso-sessions and services. Neither order nor
+// comments change it.
 func (s *Set) Definition(name string) []string {
 	var all []string
 	settings := func(m map[string]string) {

@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// write gives files with these texts; one without a text isn't there.
+// write returns files with these texts; one without a text isn't there.
 func write(t testing.TB, configText, credentialsText string) Files {
 	t.Helper()
 	dir := t.TempDir()
@@ -48,8 +48,8 @@ func sdk(ctx context.Context, f Files, name string) (c config.SharedConfig, ok b
 	return c, true, err
 }
 
-// own are the settings by which a profile gives credentials by itself; the SDK forgets them where there is a
-// source_profile.
+// own are the settings by which a profile gives credentials by itself; the SDK forgets them where
+// there is a source_profile.
 func own(c config.SharedConfig) map[string]string {
 	return map[string]string{
 		"credential_source": c.CredentialSource, "credential_process": c.CredentialProcess, "web_identity_token_file": c.WebIdentityTokenFile,

@@ -95,8 +95,8 @@ func DecodeRequest(command string, input []byte) (Request, error) {
 	return r, nil
 }
 
-// Server returns the Server URL, when the request is about the password of a database server with a host
-// name, which may be ours. Everything else belongs to another helper.
+// Server returns the Server URL, when the request is about the password of a database server with a
+// host name, which may be ours. Everything else belongs to another helper.
 func (r Request) Server() (server.URL, bool) {
 	if r.Type != TypePassword || !r.IDIsText {
 		return server.URL{}, false
@@ -130,7 +130,7 @@ func DecodeFilter(input []byte) (string, error) {
 	return t, err
 }
 
-// Complete says whether input is one whole JSON value, after which a sender has no more to say.
+// Complete reports whether input is one whole JSON value, after which a sender has no more to say.
 func Complete(input []byte) bool { return json.Valid(input) }
 
 func decodeObject(input []byte) (map[string]json.RawMessage, error) {
@@ -177,7 +177,7 @@ func parseProblem(err error) string {
 	return err.Error()
 }
 
-// stringMember gives a member's string, and whether all of its bytes survived decoding as text.
+// stringMember returns a member's string, and whether all of its bytes survived decoding as text.
 func stringMember(members map[string]json.RawMessage, name string) (s string, isText bool, err error) {
 	raw, ok := members[name]
 	if !ok {
@@ -267,7 +267,7 @@ func Filter(typ string) []byte {
 	return b.Bytes()
 }
 
-// Listed says whether a helper's answer to list holds the credential (typ, id).
+// Listed reports whether a helper's answer to list holds the credential (typ, id).
 func Listed(list []byte, typ, id string) bool {
 	var entries []json.RawMessage
 	if json.Unmarshal(list, &entries) != nil {

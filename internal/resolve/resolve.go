@@ -46,8 +46,8 @@ type Resolution struct {
 	UserBy    string       // who chose the target's user, for a person
 	ProfileBy string       // who chose its AWS profile; "" when nobody did
 	Learned   bool         // discover's findings chose the profile
-	// Login is whom to log in as, where the Server URL names nobody: the user that tokens are made for,
-	// else db_user; "" when the configuration names neither.
+	// Login is whom to log in as, where the Server URL names nobody: the user that tokens are made
+	// for, else db_user; "" when the configuration names neither.
 	Login string
 
 	Steps []Step // all of it, for a person
@@ -74,7 +74,7 @@ func (e *Error) Advice() advice.Problem {
 	return advice.Problemf("%s", e.Msg).With(advice.Say("%s", e.Hint))
 }
 
-// CNAME gives the one name that host is an alias of, or "" when it is none.
+// CNAME returns the one name that host is an alias of, or "" when it is none.
 type CNAME func(ctx context.Context, host string) (string, error)
 
 // Known is what discover learned; an [*inventory.Inventory], as a rule.
@@ -86,11 +86,11 @@ type Known interface {
 // maxHops bounds a chain of aliases; real ones have one to three.
 const maxHops = 8
 
-// URL resolves a Server URL, whose user may be missing, by the configuration and by what is known, which
-// may be nil. It looks names up with cname only where the issue can't be settled without: a host that
-// the configuration names and that is neither an RDS name, an address nor a single label, and a global
-// writer without a region. An error is an [*Error] or a [*config.Error]; the Resolution then holds the
-// steps up to it.
+// URL resolves a Server URL, whose user may be missing, by the configuration and by what is known,
+// which may be nil. It looks names up with cname only where the issue can't be settled without: a
+// host that the configuration names and that is neither an RDS name, an address nor a single label,
+// and a global writer without a region. An error is an [*Error] or a [*config.Error]; the
+// Resolution then holds the steps up to it.
 func URL(ctx context.Context, u server.URL, cfg *config.Config, known Known, cname CNAME) (Resolution, error) {
 	r := &resolver{ctx: ctx, url: u, cfg: cfg, known: known, cname: cname}
 	err := r.run()
@@ -282,8 +282,8 @@ type learnedServer struct {
 	port int
 }
 
-// learned gives what discover learned of the endpoint, and of its account and region. An inventory that
-// can't be used counts as none, and a step says why.
+// learned returns what discover learned of the endpoint, and of its account and region. An inventory
+// that can't be used counts as none, and a step says why.
 func (r *resolver) learned() (known learnedServer, account layer) {
 	if r.known == nil {
 		return known, account
@@ -321,8 +321,8 @@ func (r *resolver) defaultPort(known learnedServer) int {
 	return server.DefaultPort
 }
 
-// findEndpoint returns the port to sign for, or 0 when nothing names one, and sets r.Endpoint; ours is
-// false when the host leads to no RDS name.
+// findEndpoint returns the port to sign for, or 0 when nothing names one, and sets r.Endpoint; ours
+// is false when the host leads to no RDS name.
 func (r *resolver) findEndpoint() (port int, ours bool) {
 	if a := r.entry.Endpoint; a.Port != 0 {
 		r.Endpoint = a.Endpoint
@@ -419,7 +419,8 @@ func (r *resolver) notRDS() error {
 	}
 }
 
-// region returns the region to sign for, and follows a global writer's alias where nothing else tells.
+// region returns the region to sign for, and follows a global writer's alias where nothing else
+// tells.
 func (r *resolver) region() (string, error) {
 	ep := r.Endpoint
 	if r.entry.Region == "" && ep.Region != "" {

@@ -217,7 +217,8 @@ rules:
 			},
 		},
 		{
-			// What lies behind the first RDS name is often an EC2 name, or another RDS name of a cluster.
+			// What lies behind the first RDS name is often an EC2 name, or another RDS name of a
+			// cluster.
 			name: "chain up to the first RDS name", url: "u@db.example.com",
 			config: "rules: [{host: 'db\\..*'}]\naccounts: {abcdefghijkl: p}",
 			aliases: map[string]string{
@@ -512,7 +513,8 @@ func TestErrors(t *testing.T) {
 			steps:   []string{"entry=none", "endpoint=" + global, "port=3306"},
 		},
 		{
-			// A second entry for the host alone would never be looked at: that for host:port counts.
+			// A second entry for the host alone would never be looked at: that for host:port
+			// counts.
 			name: "tunnel to a global writer", url: "u@127.0.0.1:13306", config: "servers: {'127.0.0.1:13306': {endpoint: " + global + "}}",
 			msg:   "the global endpoint " + global + " names no region, and DNS doesn't tell it",
 			hint:  []string{`add to the entry servers: 127.0.0.1:13306 (config.yaml:1): "region: REGION"`},
@@ -599,7 +601,7 @@ func TestHops(t *testing.T) {
 	}
 }
 
-// sourceOf gives the source of the last step called what.
+// sourceOf returns the source of the last step called what.
 func sourceOf(r Resolution, what string) string {
 	for _, s := range slices.Backward(r.Steps) {
 		if s.What == what {

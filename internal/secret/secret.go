@@ -21,7 +21,7 @@ type Text struct {
 // New makes a secret of s.
 func New(s string) Text { return Text{s: &s} }
 
-// Reveal gives the secret itself. It is called where the secret leaves for its one lawful
+// Reveal returns the secret itself. It is called where the secret leaves for its one lawful
 // destination: the reply to MySQL Shell and the private cache file.
 func (t Text) Reveal() string {
 	if t.s == nil {

@@ -161,7 +161,7 @@ func isID(s string) bool {
 	return s != "" && len(s) <= 63 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789") == ""
 }
 
-// Partition gives the partition that a region's name belongs to, by the patterns of botocore's
+// Partition returns the partition that a region's name belongs to, by the patterns of botocore's
 // partitions.json, or "" when the name is no region's.
 func Partition(region string) string {
 	parts := strings.Split(region, "-")

@@ -1,8 +1,8 @@
 // Package shell answers MySQL Shell's five calls.
 //
-// MySQL Shell reads stdout and stderr through one pipe, as one reply. So a success prints the reply and
-// nothing else, a failure prints nothing, its error being for the caller to print in one line; nothing
-// is ever printed on the way.
+// MySQL Shell reads stdout and stderr through one pipe, as one reply. So a success prints the reply
+// and nothing else, a failure prints nothing, its error being for the caller to print in one line;
+// nothing is ever printed on the way.
 package shell
 
 import (
@@ -30,8 +30,8 @@ type Helper struct {
 	Options        password.Options // Log and Cache are set here
 }
 
-// Run answers a call of store, get, erase or list. The exit code is the other helper's when the call was
-// passed on.
+// Run answers a call of store, get, erase or list. The exit code is the other helper's when the
+// call was passed on.
 func (h *Helper) Run(ctx context.Context, command string) (exitCode int, err error) {
 	h.Log = h.Log.With("command", command)
 	defer func() {
@@ -158,8 +158,9 @@ func (c *call) erase(ctx context.Context) (int, error) {
 		c.Log.Info("nothing to drop: the cache is off")
 		return 0, nil
 	}
-	// Not the delegate's, even if it lists one: this may be a Shell's answer to a refused token that
-	// another Shell has erased already, and the password from the time before tokens would be lost.
+	// Not the delegate's, even if it lists one: this may be a Shell's answer to a refused token
+	// that another Shell has erased already, and the password from the time before tokens would be
+	// lost.
 	c.Log.Info("nothing to drop")
 	return 1, protocol.ErrNotFound
 }
@@ -178,8 +179,8 @@ func (c *call) delegateLists(ctx context.Context) bool {
 	return err == nil && protocol.Listed(list, c.req.Type, c.req.ID)
 }
 
-// pass hands the call on as it came. Without a delegate there is nothing that get could find; but store
-// must not lose a password without a word, nor erase seem to have looked for one.
+// pass hands the call on as it came. Without a delegate there is nothing that get could find; but
+// store must not lose a password without a word, nor erase seem to have looked for one.
 func (c *call) pass(why string) (int, error) {
 	cfg, err := c.engine.Config()
 	if err != nil {

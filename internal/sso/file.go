@@ -14,8 +14,8 @@ import (
 	"mysql-secret-store-rds/internal/profiles"
 )
 
-// File returns the path of a session's token, as the AWS CLI and the SDKs have it: it is named after
-// the session or, without one, the start URL.
+// File returns the path of a session's token, as the AWS CLI and the SDKs have it: it is named
+// after the session or, without one, the start URL.
 func File(s profiles.SSOSession) string {
 	key := s.Name
 	if key == "" {
@@ -37,8 +37,8 @@ type tokenFile struct {
 	RefreshToken          string `json:"refreshToken,omitempty"`
 }
 
-// read returns a session's token and when it ends; the zero time when there is none, or none that can
-// be read.
+// read returns a session's token and when it ends; the zero time when there is none, or none that
+// can be read.
 func read(path string) (token tokenFile, ends time.Time) {
 	text, err := os.ReadFile(path)
 	if err != nil || json.Unmarshal(text, &token) != nil {
@@ -54,8 +54,8 @@ func Until(path string) time.Time {
 	return ends
 }
 
-// NeedsRefresh reports whether the SDK would refresh the token in a file before it uses it. One that
-// isn't there needs none: it is the SDK's to say that there is no session.
+// NeedsRefresh reports whether the SDK would refresh the token in a file before it uses it. One
+// that isn't there needs none: it is the SDK's to say that there is no session.
 func NeedsRefresh(path string) bool {
 	token, ends := read(path)
 	return token.RefreshToken != "" && !ends.IsZero() && time.Now().After(ends)
@@ -64,9 +64,9 @@ func NeedsRefresh(path string) bool {
 // lockFile is the one lock of a token's file, for logins and refreshes.
 func lockFile(path string) string { return disk.LockFile(path) }
 
-// LockRefresh keeps others from refreshing or replacing the token in a file: AWS takes a refresh token
-// once, so that whoever comes second would have to log in again. The lock is not needed, and unlock is
-// nil, when another process has refreshed it meanwhile.
+// LockRefresh keeps others from refreshing or replacing the token in a file: AWS takes a refresh
+// token once, so that whoever comes second would have to log in again. The lock is not needed, and
+// unlock is nil, when another process has refreshed it meanwhile.
 func LockRefresh(ctx context.Context, path string) (unlock func(), err error) {
 	return disk.Flight(ctx, lockFile(path), patience(ctx), func() bool { return !NeedsRefresh(path) })
 }

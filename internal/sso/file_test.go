@@ -60,8 +60,8 @@ func TestUntil(t *testing.T) {
 	}
 }
 
-// TestLoginWaitsForARefresh: both have one lock, so that a refresh under way doesn't overwrite a new
-// login, which isn't lost either.
+// TestLoginWaitsForARefresh: both have one lock, so that a refresh under way doesn't overwrite a
+// new login, which isn't lost either.
 func TestLoginWaitsForARefresh(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "token.json")

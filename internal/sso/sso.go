@@ -1,5 +1,5 @@
-// Package sso begins sessions of IAM Identity Center (SSO) by the device flow, and keeps their tokens
-// where the AWS SDKs and the AWS CLI look for them.
+// Package sso begins sessions of IAM Identity Center (SSO) by the device flow, and keeps their
+// tokens where the AWS SDKs and the AWS CLI look for them.
 package sso
 
 import (
@@ -41,9 +41,9 @@ var (
 	ErrCodeExpired = errors.New("the code was not confirmed in time")
 )
 
-// Login begins a session: it asks show to bring the verification before a person, waits until that is
-// allowed, and writes the token's file. It returns the time at which the token ends. It ends when ctx
-// does; other errors are [ErrDenied], [ErrCodeExpired] and the SDK's.
+// Login begins a session: it asks show to bring the verification before a person, waits until that
+// is allowed, and writes the token's file. It returns the time at which the token ends. It ends
+// when ctx does; other errors are [ErrDenied], [ErrCodeExpired] and the SDK's.
 func Login(ctx context.Context, cfg aws.Config, s profiles.SSOSession, show func(Verification) error) (expires time.Time, err error) {
 	client := ssooidc.NewFromConfig(cfg, func(o *ssooidc.Options) { o.Region = s.Region })
 	asking, cancel := context.WithTimeout(ctx, answer)

@@ -28,7 +28,8 @@ var (
 		"AWS_EC2_METADATA_DISABLED", "AWS_EC2_METADATA_V1_DISABLED",
 		"AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
 	}
-	// EndpointServices are the services that give out credentials, as AWS_ENDPOINT_URL_… names them.
+	// EndpointServices are the services that give out credentials, as AWS_ENDPOINT_URL_… names
+	// them.
 	EndpointServices = []string{"STS", "SSO", "SSO_OIDC", "SIGNIN"}
 	// settings choose among the above.
 	settings = []string{
@@ -38,8 +39,8 @@ var (
 )
 
 // Identity stands for the AWS identity that the environment gives: all variables that choose
-// credentials, and size and time of the AWS files. As long as it stays the same, so does who a token
-// would be signed for, sign-ins apart. It opens no file.
+// credentials, and size and time of the AWS files. As long as it stays the same, so does who a
+// token would be signed for, sign-ins apart. It opens no file.
 func Identity() string {
 	sum := NewSum()
 	for _, name := range slices.Concat(Keys, WebIdentity, Machine, settings) {

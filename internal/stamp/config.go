@@ -40,7 +40,8 @@ func ConfigPath() (string, error) {
 	return filepath.Join(dir, "config.yaml"), nil
 }
 
-// ReadConfig reads the configuration file. A missing one is an error only when [EnvConfig] names it.
+// ReadConfig reads the configuration file. A missing one is an error only when [EnvConfig] names
+// it.
 func ReadConfig() (ConfigFile, error) {
 	path, err := ConfigPath()
 	if err != nil {
@@ -58,8 +59,8 @@ func ReadConfig() (ConfigFile, error) {
 	return ConfigFile{Path: path, Stamp: none}, nil
 }
 
-// rules changes with the meaning of a configuration, so that a stamp made by another release of this
-// program is never taken for this one's.
+// rules changes with the meaning of a configuration, so that a stamp made by another release of
+// this program is never taken for this one's.
 const rules = "2"
 
 func readConfig(path string) (ConfigFile, error) {

@@ -36,8 +36,8 @@ func (s Stamp) Holds(now Stamp) bool {
 	return s.Config == now.Config && s.Inventory == now.Inventory && s.SameSigner(now)
 }
 
-// SameSigner reports whether the same identity would sign now: the AWS identity has not changed, and
-// nobody has logged out, or in, in the meantime.
+// SameSigner reports whether the same identity would sign now: the AWS identity has not changed,
+// and nobody has logged out, or in, in the meantime.
 func (s Stamp) SameSigner(now Stamp) bool {
 	return s.Identity == now.Identity && Unchanged(s.SignIns)
 }
@@ -64,7 +64,8 @@ func Unchanged(files []File) bool {
 
 const none = "none"
 
-// state stands for a file's content, as long as nobody sets its time back. It doesn't open the file.
+// state stands for a file's content, as long as nobody sets its time back. It doesn't open the
+// file.
 func state(path string) string {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -174,8 +174,9 @@ func (a *AWS) Delay(operation string, d time.Duration) {
 	a.delays[operation] = d
 }
 
-// No AWS answers sooner. The SDK closes a request's body once it has the answer, and if it isn't done
-// with sending by then, it breaks the connection (smithy-go's WriteTo gives io.EOF as an error).
+// No AWS answers sooner. The SDK closes a request's body once it has the answer, and if it isn't
+// done with sending by then, it breaks the connection (smithy-go's WriteTo gives io.EOF as an
+// error).
 const minDelay = time.Millisecond
 
 // begin counts a call and gives its failure, or nil.
@@ -349,8 +350,8 @@ func (a *AWS) verify(r *http.Request, body []byte) (Key, *failure) {
 	return key, nil
 }
 
-// refused says that a caller isn't let in, in the service's own words: EC2 and the JSON services have
-// other codes than the rest (the "common errors" of each one's API reference).
+// refused says that a caller isn't let in, in the service's own words: EC2 and the JSON services
+// have other codes than the rest (the "common errors" of each one's API reference).
 func refused(service, code, message string) *failure {
 	other := map[string]map[string]failure{
 		"ec2": {

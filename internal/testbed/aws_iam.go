@@ -43,7 +43,8 @@ func (a *AWS) DenyConnect(principalARN string) {
 	a.policies[principalARN] = policy{}
 }
 
-// ForbidConnect makes simulations of a user or role possible, and denies rds-db:connect by a policy that says so.
+// ForbidConnect makes simulations of a user or role possible, and denies rds-db:connect by a policy
+// that says so.
 func (a *AWS) ForbidConnect(principalARN string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -117,7 +118,7 @@ func members(form url.Values, name string) (list []string) {
 	return list
 }
 
-// write gives one result for each action and resource.
+// write returns one result for each action and resource.
 func (p policy) write(x xmlOut, s Simulation) {
 	resources := s.Resources
 	if len(resources) == 0 {

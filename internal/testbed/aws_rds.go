@@ -147,7 +147,8 @@ func rows[T any](servers []T, write func(T, xmlOut, place)) []row {
 	return list
 }
 
-// The operations of RDS, the names of their elements, and the parameter that asks for one by its name (RDS API reference).
+// The operations of RDS, the names of their elements, and the parameter that asks for one by its
+// name (RDS API reference).
 var rdsOperations = map[string]struct {
 	list, item   string
 	rows         func(Servers) []row

@@ -162,7 +162,8 @@ func TestRDSDescribes(t *testing.T) {
 	}
 }
 
-// A server is shown in its own account and region, a global cluster in each of its members' regions.
+// A server is shown in its own account and region, a global cluster in each of its members'
+// regions.
 func TestRDSPlaces(t *testing.T) {
 	t.Parallel()
 	a, keys, long := startAWS(t)

@@ -71,7 +71,8 @@ func (a *AWS) loggedIn(token string) bool {
 	return token == a.SSOToken || a.now().Before(a.oidc.access[token])
 }
 
-// oidcInput has the members of all three operations' requests (IAM Identity Center OIDC API reference).
+// oidcInput has the members of all three operations' requests (IAM Identity Center OIDC API
+// reference).
 type oidcInput struct {
 	ClientName, ClientType string
 	Scopes                 []string
@@ -103,7 +104,8 @@ func (a *AWS) serveOIDC(w http.ResponseWriter, r *http.Request, body []byte, ope
 	writeJSON(w, map[string]string{"error": oauthError(f.code), "error_description": f.message})
 }
 
-// oauthError is OAuth's word for an exception: AuthorizationPendingException is authorization_pending.
+// oauthError is OAuth's word for an exception: AuthorizationPendingException is
+// authorization_pending.
 func oauthError(code string) string {
 	var b strings.Builder
 	for i, c := range strings.TrimSuffix(code, "Exception") {
@@ -246,7 +248,7 @@ func (a *AWS) pollDevice(in oidcInput) *failure {
 	return nil
 }
 
-// SSOLogin gives the file, below a home, and the content that "aws sso login" leaves for an SSO
+// SSOLogin returns the file, below a home, and the content that "aws sso login" leaves for an SSO
 // session (AWS SDKs and Tools reference guide, "IAM Identity Center credential provider"); the
 // file is named after the SHA-1 of the session's name, or of the start URL where there is none.
 func (a *AWS) SSOLogin(home, session string, life time.Duration) (file string, content []byte) {

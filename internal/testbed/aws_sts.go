@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Assumed gives the parameters of each AssumeRole so far, with the caller's ARN as "Caller".
+// Assumed returns the parameters of each AssumeRole so far, with the caller's ARN as "Caller".
 func (a *AWS) Assumed() []url.Values {
 	a.mu.Lock()
 	defer a.mu.Unlock()

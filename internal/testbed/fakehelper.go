@@ -28,7 +28,7 @@ const (
 	EnvFakeMode = "TESTBED_FAKE_HELPER_MODE"
 )
 
-// IsFakeHelper says whether a process was started under the name of a helper other than ours;
+// IsFakeHelper reports whether a process was started under the name of a helper other than ours;
 // tests and the demo put links to themselves there.
 func IsFakeHelper(args []string) bool {
 	name := strings.TrimSuffix(filepath.Base(args[0]), ".exe")

@@ -42,7 +42,7 @@ func (f fake) call(t *testing.T, command, input string) Reply {
 	return reply
 }
 
-// everyByte gives the bytes 0 to 255 as the inside of a JSON string: as "\u00xx", or as they are
+// everyByte returns the bytes 0 to 255 as the inside of a JSON string: as "\u00xx", or as they are
 // where JSON lets them.
 func everyByte(escaped bool) string {
 	var b bytes.Buffer

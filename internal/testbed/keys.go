@@ -39,7 +39,7 @@ func (k *Keys) Add(key Key) {
 	k.byID[key.ID] = key
 }
 
-// Find gives a key by its id.
+// Find returns a key by its id.
 func (k *Keys) Find(id string) (Key, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -85,8 +85,8 @@ func (r *RDS) Refusals() []string {
 	return append([]string(nil), r.refusals...)
 }
 
-// SetUsers says which database users take tokens. Until then, all do. The server asks the others for a native
-// password, which nothing matches: those that don't exist, and those with a password.
+// SetUsers says which database users take tokens. Until then, all do. The server asks the others
+// for a native password, which nothing matches: those that don't exist, and those with a password.
 func (r *RDS) SetUsers(names ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -96,8 +96,8 @@ func (r *RDS) SetUsers(names ...string) {
 	}
 }
 
-// UnloadPlugin makes the server one without IAM authentication (RDS user guide, "Creating a database account using IAM
-// authentication").
+// UnloadPlugin makes the server one without IAM authentication (RDS user guide, "Creating a
+// database account using IAM authentication").
 func (r *RDS) UnloadPlugin() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -142,8 +142,8 @@ func (r *RDS) accept() {
 	}
 }
 
-// accounts sends users to tokenAuth by the plugin that they have, as a user that doesn't exist is no different from one
-// with the wrong password.
+// accounts sends users to tokenAuth by the plugin that they have, as a user that doesn't exist is
+// no different from one with the wrong password.
 type accounts struct{ r *RDS }
 
 func (a accounts) GetCredential(user string) (server.Credential, bool, error) {

@@ -29,8 +29,8 @@ type Shell struct {
 	// Before94 makes it a Shell up to 9.3: requests without SecretID, and stdin neither written
 	// nor closed for version and list.
 	Before94 bool
-	// NoTerminal runs the helper in a session of its own, without the terminal that a real one has: that of the
-	// person who runs the tests.
+	// NoTerminal runs the helper in a session of its own, without the terminal that a real one has:
+	// that of the person who runs the tests.
 	NoTerminal bool
 }
 

@@ -32,7 +32,7 @@ var endpoints = []Endpoint{
 	{Host: worldHost, Port: 3306, Region: "eu-central-1"},
 }
 
-// newKeys gives a long-term and a temporary key.
+// newKeys returns a long-term and a temporary key.
 func newKeys() (keys *Keys, long, temporary Key) {
 	keys = &Keys{}
 	long = Key{ID: "AKIDEXAMPLE", Secret: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", Owner: "arn:aws:iam::123456789012:user/dba"}

@@ -76,7 +76,7 @@ func run(tarball, date, out string) error {
 	return os.WriteFile(out, render(kept, day), 0o644)
 }
 
-// unpack gives the JavaScript files with certificates of a package, one after the other.
+// unpack returns the JavaScript files with certificates of a package, one after the other.
 func unpack(tarball []byte) (string, error) {
 	unzipped, err := gzip.NewReader(bytes.NewReader(tarball))
 	if err != nil {
@@ -131,7 +131,8 @@ func parse(script string) ([]*x509.Certificate, error) {
 // dropped counts certificates by the reason that keeps them out.
 type dropped struct{ expired, twice, noAuthority int }
 
-// keep gives the authorities that haven't expired when day begins (UTC), each once, in the order of their names.
+// keep returns the authorities that haven't expired when day begins (UTC), each once, in the order of
+// their names.
 func keep(all []*x509.Certificate, day time.Time) ([]*x509.Certificate, dropped) {
 	var kept []*x509.Certificate
 	var out dropped
@@ -153,7 +154,7 @@ func keep(all []*x509.Certificate, day time.Time) ([]*x509.Certificate, dropped)
 	return kept, out
 }
 
-// render gives the file: each certificate in PEM, after a comment with its name and its last day.
+// render returns the file: each certificate in PEM, after a comment with its name and its last day.
 func render(certs []*x509.Certificate, day time.Time) []byte {
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "# Amazon's certificate authorities for RDS and RDS Proxy, those of %s (npm)\n# that had not expired on %s.\n",

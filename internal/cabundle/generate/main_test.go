@@ -26,7 +26,7 @@ import (
 
 var day = time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC)
 
-// embedded gives rds.pem and its certificates.
+// embedded returns rds.pem and its certificates.
 func embedded(t testing.TB) ([]byte, []*x509.Certificate) {
 	t.Helper()
 	data, err := os.ReadFile("../rds.pem")
