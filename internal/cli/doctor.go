@@ -200,7 +200,7 @@ func here(shells []string) (setup.System, error) {
 func (c *console) installation(ctx context.Context, sys setup.System, file stamp.ConfigFile, cfg *config.Config, configErr error) doctor.Installation {
 	provider := credentials.New(credentials.Source{Region: "us-east-1"}, credentials.Options{Timeout: config.DefaultTimeout})
 	in := doctor.Installation{
-		Binary: sys.Binary, Options: sys.OptionsFile(), ConfigFile: file.Path, ConfigErr: configErr,
+		Binary: sys.Binary, OptionsFile: sys.OptionsFile(), ConfigFile: file.Path, ConfigErr: configErr,
 		Provider: provider,
 	}
 	found := sys.Shells()
@@ -213,9 +213,9 @@ func (c *console) installation(ctx context.Context, sys setup.System, file stamp
 		})
 	}
 	wg.Wait()
-	in.Helper, in.OptionsErr = sys.Helper()
+	in.Option, in.OptionsErr = sys.Option()
 	if helper := os.Getenv(setup.EnvHelper); helper != "" {
-		in.Helper, in.Variable, in.OptionsErr = helper, setup.EnvHelper, nil
+		in.Option, in.Variable, in.OptionsErr = helper, setup.EnvHelper, nil
 	}
 	if configErr != nil || cfg.Cache {
 		kept, err := cache.Open()

@@ -223,7 +223,7 @@ func (e *explanation) print(w io.Writer) {
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, s := range e.Steps {
-		fmt.Fprintf(table, "  %s\t%s\t%s\n", s.What, term.Visible(s.Value), term.Visible(s.Source))
+		fmt.Fprintf(table, "  %s\t%s\t%s\n", s.What, term.Visible(s.Value), term.Visible(s.By))
 	}
 	_ = table.Flush()
 	fmt.Fprintln(w)

@@ -13,18 +13,18 @@ import (
 	"mysql-secret-store-rds/internal/disk"
 )
 
-// Kind is a client program.
-type Kind int
+// ClientKind is a client program.
+type ClientKind int
 
 const (
-	Shell   Kind = iota // MySQL Shell
-	MariaDB             // MariaDB's client, also under the name of mysql
-	MySQL               // MySQL's classic client
+	Shell   ClientKind = iota // MySQL Shell
+	MariaDB                   // MariaDB's client, also under the name of mysql
+	MySQL                     // MySQL's classic client
 )
 
 // Client is a client program on this machine.
 type Client struct {
-	Kind Kind
+	Kind ClientKind
 	Path string
 }
 
@@ -37,7 +37,7 @@ func Find() ([]Client, error) {
 	var found []Client
 	for _, c := range []struct {
 		name string
-		kind Kind
+		kind ClientKind
 	}{{"mysqlsh", Shell}, {"mariadb", MariaDB}, {"mysql", MySQL}} {
 		path, err := exec.LookPath(c.name)
 		if err != nil {

@@ -24,7 +24,7 @@ func TestCommand(t *testing.T) {
 	more := func(s *Server) { s.Schema, s.Args, s.Extra = "shop", []string{"--sql"}, []string{"-e", "select 1"} }
 	for _, tc := range []struct {
 		name   string
-		kind   Kind
+		kind   ClientKind
 		server Server
 		want   []string // after the program, user, host and port
 	}{
@@ -55,7 +55,7 @@ func TestCommand(t *testing.T) {
 		})
 	}
 	for _, tc := range []struct {
-		kind   Kind
+		kind   ClientKind
 		server Server
 		want   error
 	}{
@@ -92,7 +92,7 @@ func TestFind(t *testing.T) {
 	var want []Client
 	for _, tc := range []struct {
 		name, says string
-		kind       Kind
+		kind       ClientKind
 	}{
 		{"mysql", "mysql from 11.4.7-MariaDB, client 15.2", MariaDB},
 		{"mysql", "mysql  Ver 8.4.6 for Linux on x86_64", MySQL},

@@ -107,7 +107,9 @@ func (p *Provider) prepare() {
 	})
 }
 
-func givesOwn(k profiles.Kind) bool { return k != profiles.None && k != profiles.CredentialSource }
+func givesOwn(k profiles.CredentialKind) bool {
+	return k != profiles.None && k != profiles.CredentialSource
+}
 
 // SignIns returns the files of the sign-ins that the credentials of Retrieve came from: an SSO
 // session, a web identity, a console login.
@@ -182,24 +184,24 @@ func (p *Provider) Kept() (cache.Credentials, bool) {
 	return c, ok && c.Usable(time.Now())
 }
 
-// Identity is whose credentials these are, in AWS's eyes.
-type Identity struct{ ARN, Account string }
+// Caller is whose credentials these are, in AWS's eyes.
+type Caller struct{ ARN, Account string }
 
 // WhoAmI asks STS whose credentials these are (sts:GetCallerIdentity, which nobody can be denied).
 // Errors are this package's.
-func (p *Provider) WhoAmI(ctx context.Context) (Identity, error) {
+func (p *Provider) WhoAmI(ctx context.Context) (Caller, error) {
 	cfg, err := p.Config(ctx)
 	if err != nil {
-		return Identity{}, err
+		return Caller{}, err
 	}
 	if cfg.Region == "" {
 		cfg.Region = p.source.Region
 	}
 	out, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, nil)
 	if err != nil {
-		return Identity{}, p.Explain(ctx, err)
+		return Caller{}, p.Explain(ctx, err)
 	}
-	return Identity{aws.ToString(out.Arn), aws.ToString(out.Account)}, nil
+	return Caller{aws.ToString(out.Arn), aws.ToString(out.Account)}, nil
 }
 
 // Signer says in a few words whose credentials these would be, as far as the settings and the AWS

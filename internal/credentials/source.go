@@ -13,11 +13,11 @@ import (
 	"mysql-secret-store-rds/internal/stamp"
 )
 
-// kind is where the SDK begins to look.
-type kind int
+// origin is where the SDK begins to look.
+type origin int
 
 const (
-	ofProfile kind = iota
+	ofProfile origin = iota
 	ofEnvironmentKeys
 	ofEnvironmentWebIdentity
 )
@@ -39,7 +39,7 @@ func (s Source) Unnamed() bool { return s.Profile == "" && !set("AWS_PROFILE", "
 
 // effective returns the place where the credentials begin, in the SDK's order
 // (config/resolve_credentials.go: resolveCredentialChain), and the profile's name.
-func (s Source) effective() (kind, string) {
+func (s Source) effective() (origin, string) {
 	switch {
 	case s.Profile != "":
 		return ofProfile, s.Profile
@@ -130,7 +130,7 @@ func (s Source) expires(files *profiles.Set) bool {
 	if p, ok := files.Profile(name); !ok || p.Get("role_arn") != "" {
 		return ok
 	}
-	return slices.Contains([]profiles.Kind{profiles.SSO, profiles.LegacySSO, profiles.WebIdentity, profiles.Process}, files.Kind(name))
+	return slices.Contains([]profiles.CredentialKind{profiles.SSO, profiles.LegacySSO, profiles.WebIdentity, profiles.Process}, files.Kind(name))
 }
 
 // sessionKeys reports whether these are temporary keys that somebody wrote into a profile or exported,

@@ -34,10 +34,10 @@ type Installation struct {
 	Binary string // this program, symbolic links followed
 	Shells []Shell
 
-	Options    string // the Shell's file of persisted options
-	OptionsErr error  // of reading it; none when it isn't there
-	Helper     string // its credentialStore.helper; "": not set
-	Variable   string // the environment variable that says so instead of the file, or ""
+	OptionsFile string // the Shell's file of persisted options
+	OptionsErr  error  // of reading it; none when it isn't there
+	Option      string // its credentialStore.helper; "": not set
+	Variable    string // the environment variable that says so instead of the file, or ""
 
 	Delegate    string          // the path of the other helper, or "" for none
 	DelegateErr *delegate.Error // why it can't be used
@@ -112,22 +112,22 @@ func (in Installation) checkHelper(s Shell) Finding {
 
 func (in Installation) checkOption() Finding {
 	const name = "option"
-	where, do := in.Options, runSetup
+	where, do := in.OptionsFile, runSetup
 	if in.Variable != "" {
 		where, do = in.Variable+" in the environment", "unset "+in.Variable
 	}
 	switch {
 	case in.OptionsErr != nil:
 		return Finding{name, Fail, in.OptionsErr.Error(), nil}
-	case in.Helper == "rds":
+	case in.Option == "rds":
 		return Finding{name, OK, "credentialStore.helper is rds (" + where + ")", nil}
-	case in.Helper == "" && len(in.Shells) == 0:
+	case in.Option == "" && len(in.Shells) == 0:
 		text := "credentialStore.helper is not set (" + where + "), which matters when there is a MySQL Shell"
 		return Finding{name, Warn, text, nil}
-	case in.Helper == "":
+	case in.Option == "":
 		return Finding{name, Fail, "credentialStore.helper is not set (" + where + ")", []string{do}}
 	}
-	return Finding{name, Fail, fmt.Sprintf("credentialStore.helper is %s, not rds (%s)", in.Helper, where),
+	return Finding{name, Fail, fmt.Sprintf("credentialStore.helper is %s, not rds (%s)", in.Option, where),
 		[]string{do}}
 }
 

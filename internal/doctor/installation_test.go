@@ -28,7 +28,7 @@ func installed(t *testing.T) (in Installation, helper string) {
 	shells := filepath.Join(dir, "bin")
 	in = Installation{
 		Binary: filepath.Join(dir, about.Name+exe()), Shells: []Shell{{Path: filepath.Join(shells, "mysqlsh"+exe()), Version: "9.6.0"}},
-		Options: "options.json", Helper: "rds", Delegate: "/bin/mysql-secret-store-login-path",
+		OptionsFile: "options.json", Option: "rds", Delegate: "/bin/mysql-secret-store-login-path",
 		ConfigFile: filepath.Join(dir, "config.yaml"), CacheDir: filepath.Join(dir, "cache"),
 	}
 	helper = filepath.Join(shells, about.Name+exe())
@@ -101,7 +101,7 @@ func TestInstallation(t *testing.T) {
 		{"another version", func(t *testing.T, in *Installation, helper string) {
 			write(t, helper, "that other build", 0o755)
 		}, []string{"warn helper: DIR/bin/mysql-secret-store-rds is another build than DIR/mysql-secret-store-rds; setup replaces it where it is yours, and older"}, runSetup},
-		{"neither Shell nor option", func(_ *testing.T, in *Installation, _ string) { in.Shells, in.Helper = nil, "" },
+		{"neither Shell nor option", func(_ *testing.T, in *Installation, _ string) { in.Shells, in.Option = nil, "" },
 			[]string{"warn shell: no MySQL Shell found in PATH or the usual places", "- helper",
 				"warn option: credentialStore.helper is not set (options.json), which matters when there is a MySQL Shell"}, "https://dev.mysql.com/downloads/shell/"},
 		{"no helper", func(t *testing.T, _ *Installation, helper string) { remove(t, helper) },
@@ -126,9 +126,9 @@ func TestInstallation(t *testing.T) {
 			}
 			write(t, helper, "this build", 0o644)
 		}, []string{"fail helper: DIR/bin/mysql-secret-store-rds is no program, so that the Shell passes it over"}, runSetup},
-		{"option not set", func(_ *testing.T, in *Installation, _ string) { in.Helper = "" },
+		{"option not set", func(_ *testing.T, in *Installation, _ string) { in.Option = "" },
 			[]string{"fail option: credentialStore.helper is not set (options.json)"}, runSetup},
-		{"another helper", func(_ *testing.T, in *Installation, _ string) { in.Helper = "keychain" },
+		{"another helper", func(_ *testing.T, in *Installation, _ string) { in.Option = "keychain" },
 			[]string{"fail option: credentialStore.helper is keychain, not rds (options.json)"}, runSetup},
 		{"options that can't be read", func(_ *testing.T, in *Installation, _ string) { in.OptionsErr = errors.New("options.json: not JSON") },
 			[]string{"fail option: options.json: not JSON"}, ""},

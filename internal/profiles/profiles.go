@@ -289,15 +289,15 @@ func (s *Set) AsksForCode(name string) bool {
 
 func hasKeys(p Profile) bool { return p.Get(keyID) != "" && p.Get(keySecret) != "" }
 
-// Kind is how credentials are got.
-type Kind int
+// CredentialKind is how credentials are got.
+type CredentialKind int
 
 // The kinds, in the SDK's order (config/resolve_credentials.go: resolveCredsFromProfile).
 const (
-	None             Kind = iota // the profile doesn't say: the container's or the machine's role, if any
-	Keys                         // long-term keys
-	SessionKeys                  // temporary keys that somebody wrote there
-	CredentialSource             // credential_source: the environment, a container, the machine
+	None             CredentialKind = iota // the profile doesn't say: the container's or the machine's role, if any
+	Keys                                   // long-term keys
+	SessionKeys                            // temporary keys that somebody wrote there
+	CredentialSource                       // credential_source: the environment, a container, the machine
 	WebIdentity
 	SSO       // by an sso-session
 	LegacySSO // by settings of its own
@@ -307,7 +307,7 @@ const (
 
 // Kind says how the last profile of a chain gets its credentials; [None] also for a profile that
 // isn't there.
-func (s *Set) Kind(name string) Kind {
+func (s *Set) Kind(name string) CredentialKind {
 	p, ok := s.last(name)
 	if !ok {
 		return None

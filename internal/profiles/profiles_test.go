@@ -452,7 +452,7 @@ source_profile = gone
 func TestKind(t *testing.T) {
 	t.Parallel()
 	s := load(t, everything, "")
-	for name, want := range map[string]Kind{
+	for name, want := range map[string]CredentialKind{
 		"none": None, "keys": Keys, "session-keys": SessionKeys, "environment": CredentialSource, "web": WebIdentity, "sso": SSO, "both-sso": SSO,
 		"legacy": LegacySSO, "console": ConsoleLogin, "process": Process, "role": SSO, "legacy-role": LegacySSO, "self": Process,
 		"orphan": None, "gone": None,

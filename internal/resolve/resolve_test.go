@@ -333,7 +333,7 @@ func checkSteps(t *testing.T, r Resolution) {
 	t.Helper()
 	last := map[string]string{}
 	for _, s := range r.Steps {
-		if s.Value == "" || s.Source == "" {
+		if s.Value == "" || s.By == "" {
 			t.Errorf("the step %+v", s)
 		}
 		last[s.What] = s.Value
@@ -605,7 +605,7 @@ func TestHops(t *testing.T) {
 func sourceOf(r Resolution, what string) string {
 	for _, s := range slices.Backward(r.Steps) {
 		if s.What == what {
-			return s.Source
+			return s.By
 		}
 	}
 	return ""

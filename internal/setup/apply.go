@@ -66,7 +66,7 @@ func lock(file string) (unlock func(), err error) {
 
 // current returns what there is to do now of a step; nothing when nobody sees to its file any more.
 func current(s Step, todo []Step) Step {
-	i := slices.IndexFunc(todo, func(now Step) bool { return now.about == s.about })
+	i := slices.IndexFunc(todo, func(now Step) bool { return now.file == s.file })
 	if i < 0 {
 		return Step{Done: true}
 	}

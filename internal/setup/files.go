@@ -93,7 +93,7 @@ func (s state) remove(path string) Step {
 func (s state) fileStep(path string, text []byte, what string) Step {
 	entry := written{Path: path, Sum: sum(text)}
 	step := Step{
-		What: what, about: path,
+		What: what, file: path,
 		note: func(st *state) error {
 			// Somebody may have written it while the plan was read.
 			if have, err := os.ReadFile(path); err == nil && !st.wrote(path, have) {

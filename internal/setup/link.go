@@ -15,7 +15,7 @@ import (
 func (in Input) link(st state, sh Shell) Step {
 	h := in.System.identify(in.System.helperIn(sh.Dir))
 	s := in.judge(st, h)
-	if s.about = h.Path; s.Done || s.Needs != "" {
+	if s.file = h.Path; s.Done || s.Needs != "" {
 		return s
 	}
 	return in.install(s, h)

@@ -46,7 +46,7 @@ type Step struct {
 
 	works bool   // the Shell has this program for a helper also without it
 	gone  bool   // a Shell has no helper after it
-	about string // the file that it changes
+	file  string // the file that it changes
 }
 
 // Plan is what Make or Undo found to do. Nothing has happened yet.

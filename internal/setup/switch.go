@@ -15,7 +15,7 @@ import (
 // JSON; nil for none.
 func (in Input) switchOn(p Plan) (before json.RawMessage, s Step, err error) {
 	file := in.System.OptionsFile()
-	s.about = file
+	s.file = file
 	s.What = fmt.Sprintf("set %s to %s in %s", option, helper, file)
 	if file == "" {
 		s.What = fmt.Sprintf("set %s to %s: there is no home for MySQL Shell's options", option, helper)

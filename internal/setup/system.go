@@ -151,8 +151,8 @@ func (s System) OptionsFile() string {
 	return filepath.Join(append(dirs, "options.json")...)
 }
 
-// Helper returns the helper that the Shell's options name; "" when they name none.
-func (s System) Helper() (string, error) {
+// Option returns the helper that the Shell's options name; "" when they name none.
+func (s System) Option() (string, error) {
 	file := s.OptionsFile()
 	if file == "" {
 		return "", nil

@@ -115,7 +115,7 @@ func TestHelper(t *testing.T) {
 		if text != "-" {
 			b.put(options, text, 0o600)
 		}
-		got, err := b.System.Helper()
+		got, err := b.System.Option()
 		if err != nil {
 			if got = "error"; !strings.Contains(err.Error(), b.path(options)) {
 				t.Errorf("%q: the error doesn't name the file: %v", text, err)

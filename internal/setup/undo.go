@@ -17,7 +17,7 @@ func Undo(in Input) (Plan, error) {
 	var settled []string // the files whose steps need nothing
 	known := map[string]bool{}
 	step := func(file string, s Step) {
-		known[file], s.about = true, file
+		known[file], s.file = true, file
 		if s.Done {
 			settled = append(settled, file)
 		}
@@ -60,7 +60,7 @@ func Undo(in Input) (Plan, error) {
 			}
 			return nil
 		}
-		p.Steps = append(p.Steps, Step{What: "forget what is settled (" + p.file + ")", about: p.file, do: forget})
+		p.Steps = append(p.Steps, Step{What: "forget what is settled (" + p.file + ")", file: p.file, do: forget})
 	}
 	return p, nil
 }

@@ -136,7 +136,7 @@ func TestBack(t *testing.T) {
 			b.same("undo of nothing", before)
 
 			b.done(Make(b.Input))
-			if name, err := b.System.Helper(); name != helper || err != nil {
+			if name, err := b.System.Option(); name != helper || err != nil {
 				t.Errorf("the helper is %q, %v", name, err)
 			}
 			during := b.tree()
@@ -204,7 +204,7 @@ func TestCrash(t *testing.T) {
 					p, err = Make(b.Input)
 					run(p, err, cut{at, after})
 					b.done(Make(b.Input))
-					if name, err := b.System.Helper(); name != helper || err != nil {
+					if name, err := b.System.Option(); name != helper || err != nil {
 						t.Errorf("the helper is %q, %v", name, err)
 					}
 					if p, err := Make(b.Input); err != nil || p.Open() {
@@ -618,9 +618,9 @@ func TestKilled(t *testing.T) {
 			last := &p.Steps[step]
 			last.do = func(*state) error { return nil } // though it has been noted
 			b.done(p, nil)
-			left := []string{disk.EditTemporary(last.about), disk.EditTemporary(b.path(record))}
+			left := []string{disk.EditTemporary(last.file), disk.EditTemporary(b.path(record))}
 			if step == 0 {
-				left[0] = placing(last.about)
+				left[0] = placing(last.file)
 			}
 			for _, path := range left {
 				if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte("half"), 0o600)); err != nil {
