@@ -368,7 +368,7 @@ func cmdAWS(ts *testscript.TestScript, _ bool, args []string) {
 	case "token-length":
 		a.TokenLength = number(ts, args[0])
 	case "approve-after": // as many polls of the device flow
-		a.ApproveAfter = number(ts, args[0])
+		a.ApproveAfter(number(ts, args[0]))
 
 	// What there is, and who may do what.
 	case "servers": // ACCOUNT REGION ID: see someServers

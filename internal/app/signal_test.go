@@ -90,7 +90,7 @@ func TestLoginInterrupted(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(b.home, ".aws", "config"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b.aws.ApproveAfter = 1_000_000
+	b.aws.ApproveAfter(1_000_000)
 	ctx, cancel := testContext(t)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, b.helper, "login", "--all")

@@ -196,56 +196,53 @@ func (h Helper) command(ctx context.Context, word string, input []byte) *exec.Cm
 func (h Helper) Run(word string, input []byte, stdout, stderr *os.File) (exitCode int, err error) {
 	cmd := h.command(context.Background(), word, input)
 	cmd.Stdout, cmd.Stderr = stdout, stderr
-	return h.wait(cmd)
+	exitCode, _, err = h.wait(cmd)
+	return exitCode, err
 }
 
 // List asks the helper for its list and keeps the answer. An error is a helper that failed or
 // took more than limit. It doesn't repeat what the helper said: the error is for the log.
 func (h Helper) List(ctx context.Context, input []byte, limit time.Duration) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	cmd := h.command(ctx, "list", input)
-	var out bytes.Buffer
-	cmd.Stdout = &out
-	code, err := h.wait(cmd)
-	switch {
-	case ctx.Err() != nil:
-		return nil, fmt.Errorf("%s list: no answer within %v", h.Path, limit)
-	case err != nil:
-		return nil, err
-	case code != 0:
-		return nil, fmt.Errorf("%s list: exit code %d", h.Path, code)
+	r, err := h.Ask(ctx, "list", input, limit)
+	if err == nil && r.Code != 0 {
+		err = fmt.Errorf("%s list: exit code %d", h.Path, r.Code)
 	}
-	return out.Bytes(), nil
+	if err != nil {
+		return nil, err
+	}
+	return r.Stdout, nil
 }
 
-// wait runs cmd to its end.
-func (h Helper) wait(cmd *exec.Cmd) (exitCode int, err error) {
+// wait runs cmd to its end; signalled is true when it was asked to end by a signal to us.
+func (h Helper) wait(cmd *exec.Cmd) (exitCode int, signalled bool, err error) {
 	// Caught from before the start, so that no signal can end us and leave the helper alone.
 	signals := catchSignals()
 	defer signal.Stop(signals)
 	if err := cmd.Start(); err != nil {
-		return 0, cantRun(h.Path, err)
+		return 0, false, cantRun(h.Path, err)
 	}
-	done := make(chan struct{})
+	ended, passedOn := make(chan struct{}), make(chan bool)
 	go func() {
-		for {
+		for passed := false; ; {
 			select {
 			case s := <-signals:
 				_ = cmd.Process.Signal(s) // it may have ended meanwhile
-			case <-done:
+				passed = true
+			case <-ended:
+				passedOn <- passed
 				return
 			}
 		}
 	}()
 	err = cmd.Wait()
-	close(done)
+	close(ended)
+	signalled = <-passedOn
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		return exitStatus(exit.ProcessState), nil
+		return exitStatus(exit.ProcessState), signalled, nil
 	}
 	if err != nil && !errors.Is(err, exec.ErrWaitDelay) {
-		return 0, cantRun(h.Path, err)
+		return 0, signalled, cantRun(h.Path, err)
 	}
-	return 0, nil
+	return 0, signalled, nil
 }

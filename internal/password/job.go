@@ -57,9 +57,9 @@ func (j *job) signOnce(ctx context.Context) (Answer, error) {
 			return j.answer(hit, "cached token"), nil
 		}
 	}
-	a, err := j.sign(ctx)
+	a, err := j.savedOrSigned(ctx)
 	switch {
-	case err != nil:
+	case err != nil || a.Saved != nil:
 	case unlock != nil:
 		j.keep(a.Token)
 	default:
@@ -68,13 +68,48 @@ func (j *job) signOnce(ctx context.Context) (Answer, error) {
 	return a, err
 }
 
-// sign makes a new token.
-func (j *job) sign(ctx context.Context) (Answer, error) {
+// savedOrSigned returns the password that a person has saved for this very server and user, else a
+// new token. Both are sought at once, so that it takes no longer than the slower of the two.
+func (j *job) savedOrSigned(ctx context.Context) (Answer, error) {
+	saved := j.askSaved(ctx)
+	if off := j.iamOff(); off != nil {
+		if reply, found := saved.wait(); found {
+			return j.saved(reply), nil
+		}
+		return Answer{}, off
+	}
+	signing, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type result struct {
+		Answer
+		error
+	}
+	signed := make(chan result, 1)
+	go func() {
+		a, err := j.sign(signing, saved)
+		signed <- result{a, err}
+	}()
+	if reply, found := saved.wait(); found {
+		return j.saved(reply), nil
+	}
+	r := <-signed
+	return r.Answer, r.error
+}
+
+// saved logs that a person's own password is handed out.
+func (j *job) saved(reply []byte) Answer {
+	t := j.res.Target
+	j.Log.Info("saved password", "host", t.Host, "port", t.Port, "user", t.User)
+	return Answer{Outcome: resolve.ToToken, Saved: reply}
+}
+
+// sign makes a new token. Nobody is asked for an MFA code before it is clear that one is needed.
+func (j *job) sign(ctx context.Context, saved *question) (Answer, error) {
 	said := func() string { return "" }
 	if j.Catch != nil {
 		said = j.Catch()
 	}
-	options := credentials.Options{Code: j.Code, Log: j.Log, Timeout: j.cfg.Timeout}
+	options := credentials.Options{Code: saved.first(j.Code), Log: j.Log, Timeout: j.cfg.Timeout}
 	if j.cfg.Cache {
 		options.Store = j.Cache
 	}

@@ -25,6 +25,9 @@ type Options struct {
 	// Catch keeps what programs write to stderr out of ours from now on; its result returns their
 	// last line. nil catches nothing.
 	Catch func() (last func() string)
+	// Saved asks the helper that was used before for a password that a person has saved for this
+	// very server and user. It returns that helper's reply, byte for byte. nil asks nobody.
+	Saved func(ctx context.Context) (reply []byte, found bool)
 }
 
 // Engine makes passwords by one configuration, or finds them in the cache.
@@ -48,11 +51,12 @@ type Request struct {
 	URL server.URL // the same, taken apart
 }
 
-// Answer says who has the password, and what it is when that is us.
+// Answer says who has the password, and what it is.
 type Answer struct {
 	Outcome resolve.Outcome
 	Reason  string      // why it isn't a token, for a person
-	Token   cache.Entry // when Outcome is resolve.ToToken
+	Saved   []byte      // a saved password: the reply of [Options.Saved]
+	Token   cache.Entry // when Outcome is resolve.ToToken and nothing is saved
 }
 
 // Config returns the configuration; the error is a [*config.Error].
@@ -67,7 +71,8 @@ func (e *Engine) Config() (*config.Config, error) {
 	return e.cfg, nil
 }
 
-// Get returns the token for a server: a kept one, or a new one. An error is a [*SignError], or what
+// Get returns the password for a server: the token that is kept, if it is young; else the one that
+// a person has saved; else a new token. An error is a [*SignError], an [*OffError], or what
 // [Engine.Resolve] returns.
 func (e *Engine) Get(ctx context.Context, req Request) (Answer, error) {
 	j := &job{Engine: e, req: req, now: stamp.Now(e.file)}
@@ -93,7 +98,7 @@ func (e *Engine) Get(ctx context.Context, req Request) (Answer, error) {
 		if err := e.Cache.Clear(); err != nil {
 			e.Log.Warn("old cache entries stay", "reason", err)
 		}
-		return j.sign(ctx)
+		return j.savedOrSigned(ctx)
 	}
 	if hit, ok := j.hit(); ok {
 		j.restamp(hit)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	sdk "github.com/aws/aws-sdk-go-v2/credentials"
@@ -49,4 +50,14 @@ func Sign(ctx context.Context, t server.Target, p *credentials.Provider) (Token,
 		tok.CredentialsExpire = creds.Expires
 	}
 	return tok, nil
+}
+
+// IsToken reports whether a secret is an RDS token: host:port?Action=connect&…&X-Amz-Signature=…
+// (RDS user guide, "IAM database authentication").
+func IsToken(s secret.Text) bool {
+	_, query, ok := strings.Cut(s.Reveal(), "/?")
+	if !ok {
+		_, query, ok = strings.Cut(s.Reveal(), "?")
+	}
+	return ok && strings.Contains("&"+query, "&Action=connect&") && strings.Contains(query, "&X-Amz-Signature=")
 }

@@ -203,6 +203,29 @@ func Credential(id string, s secret.Text) []byte {
 	return b.Bytes()
 }
 
+// IsCredential reports whether a helper's answer to get is one that MySQL Shell takes: it wants a
+// type, an ID and a secret.
+func IsCredential(reply []byte) bool {
+	members, err := decodeObject(reply)
+	if err != nil {
+		return false
+	}
+	for _, name := range []string{"SecretType", idName(members), "Secret"} {
+		if _, _, err := stringMember(members, name); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// GetRequest is the request for the password of a Server URL, in the words of all versions.
+func GetRequest(serverURL string) []byte {
+	var b bytes.Buffer
+	writeID(&b, serverURL)
+	b.WriteString("}")
+	return b.Bytes()
+}
+
 // writeID begins the object of the credential (TypePassword, id), in both generations' words.
 func writeID(b *bytes.Buffer, id string) {
 	b.WriteString(`{"SecretType":"` + TypePassword + `","SecretID":`)

@@ -46,6 +46,10 @@ type Resolution struct {
 	UserBy    string       // who chose the target's user, for a person
 	ProfileBy string       // who chose its AWS profile; "" when nobody did
 	Learned   bool         // discover's findings chose the profile
+	// OnlyIAM means that the configuration says credential: iam, so that no saved password counts.
+	OnlyIAM bool
+	// Server is what discover learned of the endpoint; nil when that is nothing.
+	Server *inventory.Server
 	// Login is whom to log in as, where the Server URL names nobody: the user that tokens are made
 	// for, else db_user; "" when the configuration names neither.
 	Login string
@@ -171,9 +175,13 @@ func (r *resolver) run() error {
 		port = r.defaultPort(known)
 	}
 	r.layers = []layer{ofEntry(r.entry), ofEntry(r.cfg.Accounts[r.Endpoint.HostID]), known.layer, account, ofEntry(r.cfg.Defaults)}
-	if c, source := r.credential(); c != "" && c != config.IAM {
+	c, source := r.credential()
+	if c != "" && c != config.IAM {
 		r.leave(c, source)
 		return nil
+	}
+	if r.OnlyIAM = c == config.IAM; r.OnlyIAM {
+		r.step("credential", string(c), source)
 	}
 	t, err := r.target(port)
 	if err != nil {
@@ -282,8 +290,8 @@ type learnedServer struct {
 	port int
 }
 
-// learned returns what discover learned of the endpoint, and of its account and region. An inventory
-// that can't be used counts as none, and a step says why.
+// learned returns what discover learned of the endpoint, and of its account and region. An
+// inventory that can't be used counts as none, and a step says why.
 func (r *resolver) learned() (known learnedServer, account layer) {
 	if r.known == nil {
 		return known, account
@@ -291,6 +299,7 @@ func (r *resolver) learned() (known learnedServer, account layer) {
 	ep := r.Endpoint
 	s, ok, err := r.known.Server(ep.Host)
 	if err == nil && ok {
+		r.Server = &s
 		known.source = fmt.Sprintf("inventory: server %s (account %s, seen %s)", s.Name, s.Account, s.Seen.Local().Format("2006-01-02 15:04"))
 		known.Profile, known.port = s.Profile, s.Port
 		if ep.Region == "" {

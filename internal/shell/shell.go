@@ -10,9 +10,11 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"strings"
 
 	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/cache"
+	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/delegate"
 	"mysql-secret-store-rds/internal/early"
 	"mysql-secret-store-rds/internal/password"
@@ -48,7 +50,7 @@ func (h *Helper) Run(ctx context.Context, command string) (exitCode int, err err
 		return 1, err
 	}
 	if !c.ours {
-		return c.pass("no database server's URL")
+		return c.pass(ctx, "no database server's URL")
 	}
 	switch command {
 	case "get":
@@ -69,6 +71,7 @@ type call struct {
 	engine  *password.Engine
 	ours    bool             // it is about a password of a server that may be ours
 	server  password.Request // when ours
+	tokens  bool             // the server has tokens, so that another helper's password is optional
 }
 
 // read reads the request and the configuration file.
@@ -89,7 +92,7 @@ func (h *Helper) read(command string) (*call, error) {
 		h.Log = h.Log.With("url", c.req.ID)
 	}
 	options := h.Options
-	options.Log, options.Cache = h.Log, h.openCache()
+	options.Log, options.Cache, options.Saved = h.Log, h.openCache(), c.saved
 	c.engine = password.New(c.file, options)
 	c.ours, c.server = ours, password.Request{ID: c.req.ID, URL: u}
 	return c, nil
@@ -109,10 +112,13 @@ func (c *call) get(ctx context.Context) (int, error) {
 	if err != nil {
 		return 1, err
 	}
-	switch a.Outcome {
-	case resolve.ToDelegate:
-		return c.pass(a.Reason)
-	case resolve.ToNobody:
+	switch {
+	case a.Saved != nil:
+		_, err = c.Stdout.Write(a.Saved)
+		return 0, err
+	case a.Outcome == resolve.ToDelegate:
+		return c.pass(ctx, a.Reason)
+	case a.Outcome == resolve.ToNobody:
 		c.Log.Info("no credential", "reason", a.Reason)
 		return 1, protocol.ErrNotFound
 	}
@@ -121,21 +127,47 @@ func (c *call) get(ctx context.Context) (int, error) {
 	return 0, err
 }
 
+// saved asks the other helper for a password that a person has saved.
+func (c *call) saved(ctx context.Context) (reply []byte, found bool) {
+	d, err := c.other()
+	if err != nil {
+		return nil, false
+	}
+	r, err := d.Ask(ctx, "get", c.input, 0)
+	if err != nil || r.Code != 0 || !protocol.IsCredential(r.Stdout) {
+		c.Log.Info("no saved password", "helper", d.Path, "exit_code", r.Code, "reason", err)
+		return nil, false
+	}
+	return r.Stdout, true
+}
+
 func (c *call) store(ctx context.Context) (int, error) {
+	if password.IsToken(c.req.Secret) { // it would be saved for good, and is of no use in a quarter of an hour
+		c.Log.Info("nothing stored: the secret is an RDS token")
+		return 0, nil
+	}
 	res, err := c.engine.Resolve(ctx, c.server)
 	if err != nil {
 		return 1, err
 	}
-	switch res.Outcome {
-	case resolve.ToDelegate:
-		return c.pass(res.Reason)
-	case resolve.ToNobody:
+	switch {
+	case res.Outcome == resolve.ToNobody:
 		return 1, errors.New("not stored: " + res.Reason + " says credential: none for this server")
+	case res.Outcome == resolve.ToDelegate:
+		return c.pass(ctx, res.Reason)
+	case res.OnlyIAM:
+		c.Log.Info("nothing stored: the server has IAM tokens")
+		return 0, nil
 	}
-	c.Log.Info("nothing stored: the server has IAM tokens")
-	return 0, nil
+	// From now on the saved password counts, and not the token.
+	if _, _, err := c.engine.Drop(c.server); err != nil {
+		return 1, err
+	}
+	return c.pass(ctx, "a password that a person saves")
 }
 
+// erase drops the token, if there is one: it is what the Shell was given, and the server may have
+// refused it. Else it is about a saved password.
 func (c *call) erase(ctx context.Context) (int, error) {
 	cfg, err := c.engine.Config()
 	if err != nil {
@@ -145,59 +177,88 @@ func (c *call) erase(ctx context.Context) (int, error) {
 	if err != nil {
 		return 1, err
 	}
-	res, err := c.engine.ResolveBy(ctx, c.server, hops)
-	switch {
-	case err == nil && res.Outcome == resolve.ToDelegate && (!dropped || c.delegateLists(ctx)):
-		return c.pass(res.Reason)
-	case dropped:
+	if dropped {
 		c.Log.Info("token dropped")
 		return 0, nil
+	}
+	res, err := c.engine.ResolveBy(ctx, c.server, hops)
+	switch {
 	case err != nil:
 		return 1, err
-	case res.Outcome == resolve.ToToken && !cfg.Cache:
+	case res.Outcome == resolve.ToDelegate:
+		return c.pass(ctx, res.Reason)
+	case res.Outcome == resolve.ToToken && !res.OnlyIAM:
+		c.tokens = true
+		return c.pass(ctx, "a password that a person has saved")
+	}
+	return c.nothingToDrop(res.Outcome == resolve.ToToken && !cfg.Cache)
+}
+
+// nothingToDrop ends an erase that finds nothing. With the cache off that is no mistake of the
+// Shell's: it was given a token.
+func (c *call) nothingToDrop(cacheOff bool) (int, error) {
+	if cacheOff {
 		c.Log.Info("nothing to drop: the cache is off")
 		return 0, nil
 	}
-	// Not the delegate's, even if it lists one: this may be a Shell's answer to a refused token
-	// that another Shell has erased already, and the password from the time before tokens would be
-	// lost.
 	c.Log.Info("nothing to drop")
 	return 1, protocol.ErrNotFound
 }
 
-// delegateLists reports whether the delegate has a password for the request's Server URL.
-func (c *call) delegateLists(ctx context.Context) bool {
+// other finds the other helper.
+func (c *call) other() (delegate.Helper, error) {
 	cfg, err := c.engine.Config()
 	if err != nil {
-		return false
+		return delegate.Helper{}, err
 	}
-	d, err := delegate.Find(cfg.Delegate, c.Argv0)
-	if err != nil {
-		return false
-	}
-	list, err := d.List(ctx, protocol.Filter(c.req.Type), delegateListLimit)
-	return err == nil && protocol.Listed(list, c.req.Type, c.req.ID)
+	return delegate.Find(cfg.Delegate, c.Argv0)
 }
 
 // pass hands the call on as it came. Without a delegate there is nothing that get could find; but
 // store must not lose a password without a word, nor erase seem to have looked for one.
-func (c *call) pass(why string) (int, error) {
+func (c *call) pass(ctx context.Context, why string) (int, error) {
 	cfg, err := c.engine.Config()
 	if err != nil {
 		return 1, err
 	}
-	d, err := delegate.Find(cfg.Delegate, c.Argv0)
-	if err != nil {
-		if c.command == "get" || c.command == "erase" && cfg.Delegate == "none" {
-			c.Log.Info("no delegate", "type", c.req.Type, "why", why, "reason", err)
-			return 1, protocol.ErrNotFound
-		}
+	d, err := c.other()
+	switch {
+	case err != nil && c.command == "erase" && c.tokens:
+		return c.nothingToDrop(!cfg.Cache)
+	case err != nil && (c.command == "get" || c.command == "erase" && cfg.Delegate == "none"):
+		c.Log.Info("no delegate", "type", c.req.Type, "why", why, "reason", err)
+		return 1, protocol.ErrNotFound
+	case err != nil:
 		return 1, &delegate.Error{Err: err, ConfigFile: c.file.Path}
 	}
 	c.Log.Info("delegated", "type", c.req.Type, "why", why, "helper", d.Path)
-	code, err := d.Run(c.command, c.input, c.Stdout, c.Stderr)
+	if c.command == "store" { // which has no answer
+		code, err := d.Run(c.command, c.input, c.Stdout, c.Stderr)
+		if err != nil {
+			return 1, &delegate.Error{Err: err, ConfigFile: c.file.Path}
+		}
+		return code, nil
+	}
+	return c.passAndRead(ctx, d, cfg)
+}
+
+// passAndRead hands a get or an erase on, and looks at the answer before it is printed. A helper
+// that doesn't even tell its version is none, as it is to MySQL Shell: get is called at each login,
+// and what it says would be printed each time.
+func (c *call) passAndRead(ctx context.Context, d delegate.Helper, cfg *config.Config) (int, error) {
+	r, err := d.Ask(ctx, c.command, c.input, 0)
 	if err != nil {
 		return 1, &delegate.Error{Err: err, ConfigFile: c.file.Path}
 	}
-	return code, nil
+	notFound := r.Code != 0 && strings.TrimSpace(string(r.Stdout)+string(r.Stderr)) == string(protocol.ErrNotFound)
+	switch {
+	case notFound && c.tokens:
+		return c.nothingToDrop(!cfg.Cache)
+	case r.Code != 0 && !notFound && !r.Signalled && c.command == "get" && !d.Works(ctx):
+		c.Log.Warn("the delegate doesn't work: it doesn't tell its version", "helper", d.Path)
+		return 1, protocol.ErrNotFound
+	}
+	_, errOut := c.Stdout.Write(r.Stdout)
+	_, errErr := c.Stderr.Write(r.Stderr)
+	return r.Code, errors.Join(errOut, errErr)
 }

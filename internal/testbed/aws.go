@@ -54,7 +54,6 @@ type AWS struct {
 	SSOLife        time.Duration // of the access tokens of CreateToken
 	DeviceLife     time.Duration // of a device code
 	DeviceInterval time.Duration // between polls; who asks sooner is told to slow down
-	ApproveAfter   int           // a device is approved at this poll; 0: by ApproveDevice, or at its page
 }
 
 // place is where servers are.

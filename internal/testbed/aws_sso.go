@@ -18,6 +18,8 @@ type oidc struct {
 	devices map[string]*device   // by device code
 	access  map[string]time.Time // access tokens and when each expires
 	refresh map[string]string    // refresh tokens and whose client's each is; used ones are gone
+
+	approveAfter int // polls; 0: not by itself
 }
 
 type oidcClient struct {
@@ -35,7 +37,10 @@ type device struct {
 }
 
 func newOIDC() oidc {
-	return oidc{map[string]oidcClient{}, map[string]*device{}, map[string]time.Time{}, map[string]string{}}
+	return oidc{
+		clients: map[string]oidcClient{}, devices: map[string]*device{}, access: map[string]time.Time{},
+		refresh: map[string]string{},
+	}
 }
 
 const (
@@ -173,6 +178,13 @@ func (a *AWS) devicePage(w http.ResponseWriter, r *http.Request) {
 	http.Error(w, "Invalid code", http.StatusNotFound)
 }
 
+// ApproveAfter has each device approved at that poll, instead of by ApproveDevice or at its page.
+func (a *AWS) ApproveAfter(polls int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.oidc.approveAfter = polls
+}
+
 // ApproveDevice is the person's yes to each device that waits for one.
 func (a *AWS) ApproveDevice() {
 	a.mu.Lock()
@@ -241,7 +253,7 @@ func (a *AWS) pollDevice(in oidcInput) *failure {
 		return &failure{400, "SlowDownException", "Too many requests"}
 	case d.denied:
 		return &failure{400, "AccessDeniedException", "The person said no"}
-	case !d.approved && (a.ApproveAfter == 0 || d.polls < a.ApproveAfter):
+	case !d.approved && (a.oidc.approveAfter == 0 || d.polls < a.oidc.approveAfter):
 		return &failure{400, "AuthorizationPendingException", "Authorization is still pending"}
 	}
 	delete(a.oidc.devices, in.DeviceCode)

@@ -122,7 +122,8 @@ func TestDeviceFlow(t *testing.T) {
 func TestDeviceIsApproved(t *testing.T) {
 	t.Parallel()
 	a, _, _ := startAWS(t)
-	a.DeviceInterval, a.ApproveAfter = 0, 3
+	a.DeviceInterval = 0
+	a.ApproveAfter(3)
 	// By itself, at the third poll.
 	c := newSSOClient(t, a)
 	for i := range 3 {

@@ -1,0 +1,44 @@
+package delegate
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+)
+
+// Reply is a helper's answer to a call.
+type Reply struct {
+	Stdout, Stderr []byte
+	Code           int  // 0 is success
+	Signalled      bool // a signal to us, which it was passed on, asked it to end
+}
+
+// Ask calls the helper with a command and its input, and keeps the answer. An error is a helper
+// that can't be run, or that took more than limit; 0 is no limit, as it may be asking a person
+// something. It doesn't repeat what the helper said.
+func (h Helper) Ask(ctx context.Context, word string, input []byte, limit time.Duration) (Reply, error) {
+	if limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	cmd := h.command(ctx, word, input)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	code, signalled, err := h.wait(cmd)
+	if ctx.Err() != nil {
+		return Reply{}, fmt.Errorf("%s %s: no answer in time", h.Path, word)
+	}
+	return Reply{stdout.Bytes(), stderr.Bytes(), code, signalled}, err
+}
+
+// Works reports whether the helper tells its version, as MySQL Shell asks each one when it starts:
+// one that doesn't is none to it. (login-path doesn't where mysql_config_editor is missing.)
+func (h Helper) Works(ctx context.Context) bool {
+	r, err := h.Ask(ctx, "version", nil, versionLimit)
+	return err == nil && r.Code == 0
+}
+
+// versionLimit is how long a helper may take to tell its version.
+const versionLimit = 5 * time.Second

@@ -1,0 +1,108 @@
+package password
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"mysql-secret-store-rds/internal/advice"
+	"mysql-secret-store-rds/internal/inventory"
+)
+
+// savedLimit is how long the other helper may take to tell whether a password is saved.
+const savedLimit = 3 * time.Second
+
+// question is a question to the other helper under way.
+type question struct {
+	ctx   context.Context // ends when no answer counts as none
+	done  chan struct{}   // closed when there is one
+	reply []byte
+	found bool
+}
+
+// askSaved asks whether a person has saved a password, unless the configuration leaves no choice.
+func (j *job) askSaved(ctx context.Context) *question {
+	q := &question{ctx: ctx, done: make(chan struct{})}
+	if j.Saved == nil || j.res.OnlyIAM {
+		close(q.done)
+		return q
+	}
+	var cancel context.CancelFunc
+	q.ctx, cancel = context.WithTimeout(ctx, savedLimit)
+	go func() {
+		defer cancel()
+		defer close(q.done)
+		q.reply, q.found = j.Saved(q.ctx)
+	}()
+	return q
+}
+
+// wait waits for the answer, as long as one counts.
+func (q *question) wait() (reply []byte, found bool) {
+	select {
+	case <-q.done:
+		return q.reply, q.found
+	case <-q.ctx.Done():
+	}
+	select {
+	case <-q.done: // whose end has ended ctx
+		return q.reply, q.found
+	default:
+		return nil, false
+	}
+}
+
+// askCode is the type of [Options].Code.
+type askCode = func(ctx context.Context, profile, serial string) (string, error)
+
+// first makes a question to a person wait for the answer, and come up only if nothing is saved.
+func (q *question) first(ask askCode) askCode {
+	if ask == nil {
+		return nil
+	}
+	return func(ctx context.Context, profile, serial string) (string, error) {
+		if _, found := q.wait(); found {
+			return "", context.Canceled // what it would be for isn't wanted any more
+		}
+		return ask(ctx, profile, serial)
+	}
+}
+
+// OffError is a server that takes no tokens, and for which no password is saved.
+type OffError struct {
+	Server inventory.Server
+	Now    time.Time
+}
+
+// iamOff returns the error of a server that discover knows to have IAM authentication off. Who
+// wrote credential: iam into the configuration knows better.
+func (j *job) iamOff() error {
+	s := j.res.Server
+	if s == nil || s.IAM || s.Partial() || j.res.OnlyIAM {
+		return nil
+	}
+	return &OffError{*s, time.Now()}
+}
+
+func (e *OffError) Error() string {
+	return fmt.Sprintf("%s had IAM authentication off %s, and no password is saved for it", e.Server.Name, ago(e.Now.Sub(e.Server.Seen)))
+}
+
+// Advice implements [advice.Adviser].
+func (e *OffError) Advice() advice.Problem {
+	return advice.Problemf("%s", e.Error()).With(
+		advice.Say("type its password, and save it; or, if it is on by now"), advice.Ours("discover"))
+}
+
+// ago words how long something is past.
+func ago(d time.Duration) string {
+	switch {
+	case d < 2*time.Minute:
+		return "a moment ago"
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d minutes ago", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d hours ago", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
+}
