@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -127,9 +129,10 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 	if !f.json {
 		bar = term.NewProgress(c.stderr)
 	}
+	client := discoverClient(f.parallel)
 	access := &awsAccess{
 		cfg: cfg, set: set, store: store, code: aside(bar, (&logins{console: c}).code),
-		http: awshttp.NewBuildableClient(), providers: map[string]*credentials.Provider{},
+		client: client, shared: client.Freeze(), providers: map[string]*credentials.Provider{},
 	}
 	in := discover.Input{
 		Regions: f.regions, AllRegions: f.allRegions, Users: databaseUsers(cfg), Assigned: assigned(cfg),
@@ -189,26 +192,41 @@ func assigned(cfg *config.Config) map[string]string {
 	return m
 }
 
-// awsAccess returns discover the credentials of each profile, and words for what AWS says.
+// awsAccess provides discover with the credentials of each profile, and words for what AWS says.
 type awsAccess struct {
 	cfg   *config.Config
 	set   *profiles.Set
 	store cache.Store
 	code  func(ctx context.Context, profile, serial string) (string, error)
-	http  *awshttp.BuildableClient // one for all: each has its connections
+
+	client *awshttp.BuildableClient // which the SDK copies for each service's client, without its connections
+	shared aws.HTTPClient           // the same, frozen: nothing copies it
 
 	mu        sync.Mutex
 	providers map[string]*credentials.Provider // by profile
 }
 
+// discoverClient returns an HTTP client for so many calls at once.
+func discoverClient(parallel int) *awshttp.BuildableClient {
+	const timeout = 3100 * time.Millisecond // as the SDK sets it (aws/defaults), unless the client is frozen
+	return awshttp.NewBuildableClient().
+		WithDialerOptions(func(d *net.Dialer) { d.Timeout = timeout }).
+		WithTransportOptions(func(t *http.Transport) {
+			t.TLSHandshakeTimeout, t.MaxIdleConnsPerHost = timeout, parallel
+		})
+}
+
 func (a *awsAccess) config(ctx context.Context, profile, region string) (aws.Config, error) {
 	p := credentials.New(credentials.Source{Profile: profile, Region: region, User: userName()}, credentials.Options{
-		Store: a.store, Files: func() (*profiles.Set, error) { return a.set, nil }, Code: a.code, HTTP: a.http,
+		Store: a.store, Files: func() (*profiles.Set, error) { return a.set, nil }, Code: a.code, HTTP: a.client,
 	})
 	a.mu.Lock()
 	a.providers[profile] = p
 	a.mu.Unlock()
 	cfg, err := p.Config(ctx)
+	if cfg.HTTPClient == a.client { // else the profile has a ca_bundle
+		cfg.HTTPClient = a.shared
+	}
 	if region != "" {
 		cfg.Region = region
 	}

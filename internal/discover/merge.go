@@ -110,7 +110,7 @@ func collect(scanned []*accountRegion) []inventory.Server {
 
 func byHost(a, b inventory.Server) int { return strings.Compare(a.Host, b.Host) }
 
-// complete returns a global writer what its cluster, if it is here, has.
+// complete fills in what a global writer has from its cluster, if that is here.
 func (ar *accountRegion) complete(global *inventory.Server) {
 	for _, s := range ar.servers {
 		if s.Kind == server.Writer && s.Cluster == global.Cluster {
@@ -120,7 +120,7 @@ func (ar *accountRegion) complete(global *inventory.Server) {
 	}
 }
 
-// addCluster returns a global writer what its cluster has.
+// addCluster fills in what a global writer has from its cluster.
 func addCluster(global *inventory.Server, cluster inventory.Server) {
 	global.Port, global.ResourceID, global.IAM = cluster.Port, cluster.ResourceID, cluster.IAM
 	global.MasterUser, global.MasterSecretARN = cluster.MasterUser, cluster.MasterSecretARN
@@ -173,7 +173,7 @@ func same(a, b inventory.Server) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// assignProfiles returns each global writer the host id of its account and region, and each server
+// assignProfiles sets each global writer's host id, that of its account and region, and each server
 // without a host id the account's profile. The first of several accounts' records stands for them.
 func assignProfiles(servers []inventory.Server, accounts []inventory.Account) {
 	hostIDs := map[regionKey]string{}
