@@ -141,7 +141,7 @@ rules:
 		t.Fatal(err)
 	}
 	reply, err := sh.Call(ctx, "store", sh.Request(plain, "hunter2"))
-	if err != nil || reply.ExitCode == 0 || !strings.Contains(reply.Output, "aren't for RDS") {
+	if err != nil || reply.ExitCode == 0 || !strings.Contains(reply.Output, "saved passwords go to another helper") {
 		t.Errorf("store for a former alias: %+v, %v", reply, err)
 	}
 	lookups()

@@ -371,8 +371,12 @@ func cmdAWS(ts *testscript.TestScript, _ bool, args []string) {
 		a.ApproveAfter(number(ts, args[0]))
 
 	// What there is, and who may do what.
-	case "servers": // ACCOUNT REGION ID: see someServers
-		a.SetServers(args[0], args[1], someServers(args[0], args[1], args[2]))
+	case "servers", "servers-without-iam": // ACCOUNT REGION ID: see someServers
+		servers := someServers(args[0], args[1], args[2])
+		if setting == "servers-without-iam" {
+			servers.Instances[0].IAM, servers.Clusters[0].IAM = false, false
+		}
+		a.SetServers(args[0], args[1], servers)
 	case "regions": // ACCOUNT REGION...
 		setRegions(a, args[0], args[1:])
 	case "allow": // ARN: to connect

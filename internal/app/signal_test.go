@@ -65,7 +65,7 @@ func TestDelegateKilled(t *testing.T) {
 	t.Parallel()
 	b := startBed(t)
 	for _, name := range []string{"login-path", "keychain"} {
-		writeProgram(t, filepath.Join(b.folder, "mysql-secret-store-"+name), "#!/bin/sh\nkill -KILL $$\n")
+		writeProgram(t, filepath.Join(b.folder, "mysql-secret-store-"+name), "#!/bin/sh\ntest \"$1\" = version && exit\nkill -KILL $$\n")
 	}
 	ctx, cancel := testContext(t)
 	defer cancel()

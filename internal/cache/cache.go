@@ -23,9 +23,12 @@ import (
 )
 
 const (
-	// MaxAge is how long a token is handed out. RDS takes it for 15 minutes; the rest is for the
-	// way there, since MySQL Shell never asks twice.
+	// MaxAge is how long a token is handed out at the most. RDS takes it for 15 minutes; the rest is
+	// for the way there, since MySQL Shell never asks twice.
 	MaxAge = 14 * time.Minute
+	// YoungAge is how long a token is handed out when another could be signed: a session keeps the one
+	// that it was opened with, and connects again with it.
+	YoungAge = 5 * time.Minute
 	// Margin is how long the credentials that signed a token must still be valid.
 	Margin = time.Minute
 
@@ -64,10 +67,14 @@ func (e Entry) Fresh(now time.Time) bool {
 	return !e.SignedAt.After(now) && now.Before(e.FreshUntil())
 }
 
-// Answers reports whether the entry can be handed out as it is: it is fresh, and nothing that it
+// Young reports whether the token is fresh and has at least ten of its fifteen minutes left, unless the
+// credentials that signed it have less.
+func (e Entry) Young(now time.Time) bool { return e.Fresh(now) && now.Before(e.SignedAt.Add(YoungAge)) }
+
+// Answers reports whether the entry can be handed out as it is: it is young, and nothing that it
 // depends on has changed, so that target and signer would come out the same.
 func (e Entry) Answers(now stamp.Stamp, at time.Time) bool {
-	return e.Fresh(at) && e.Stamp.Holds(now)
+	return e.Young(at) && e.Stamp.Holds(now)
 }
 
 // SignedFor reports whether the entry is what would be made now for a target that was resolved

@@ -70,7 +70,7 @@ func (c *console) connect(ctx context.Context, words []string, user string, extr
 	if err != nil {
 		return err
 	}
-	s, err := c.connection(u, res, cfg)
+	s, err := c.connection(ctx, u, res, cfg)
 	if err != nil {
 		return err
 	}
@@ -118,20 +118,25 @@ func (c *console) become(ctx context.Context, args []string, secretly bool, u se
 }
 
 // connection returns where to connect to, and how.
-func (c *console) connection(u server.URL, res resolve.Resolution, cfg *config.Config) (s connect.Server, err error) {
+func (c *console) connection(
+	ctx context.Context, u server.URL, res resolve.Resolution, cfg *config.Config,
+) (s connect.Server, err error) {
 	s = connect.Server{User: u.User, Host: u.Host, Port: u.Port}
 	if res.Outcome != resolve.ToToken {
 		return s, nil
 	}
 	t := res.Target
-	if t.User != u.User {
+	withPort := u
+	withPort.Port = cmp.Or(u.Port, t.Port)
+	s.IAM = !password.TakesNoTokens(res) && !c.isSaved(ctx, res, cfg, withPort.String())
+	if s.IAM && t.User != u.User {
 		other := u
 		other.User = t.User
 		return s, advice.Problemf("tokens for this server are made for %s (%s), and a login as %s with one would be refused",
 			t.User, res.UserBy, u.User).With(advice.Ours("connect", other.String()))
 	}
-	s.Port = cmp.Or(u.Port, t.Port)
-	if s.IAM, s.Same = true, server.NormalHost(u.Host) == t.Host; s.Same {
+	s.Port = withPort.Port
+	if s.TLS, s.Same = true, server.NormalHost(u.Host) == t.Host; s.Same {
 		s.Host = t.Host // with a final dot it would not be the certificate's
 	}
 	s.SSH, s.Schema, s.Args = res.Client.SSH, res.Client.Schema, res.Client.Args

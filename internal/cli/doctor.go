@@ -224,8 +224,8 @@ func (c *console) installation(ctx context.Context, sys setup.System, file stamp
 	if configErr != nil {
 		return in
 	}
-	if d, err := delegate.Find(cfg.Delegate, c.calledAs(found)); err == nil {
-		in.Delegate = d.Path
+	if d, err := c.otherHelper(cfg, found); err == nil {
+		in.Delegate, in.DelegateBroken = d.Path, !d.Works(ctx)
 	} else if cfg.Delegate != "none" {
 		in.DelegateErr = &delegate.Error{Err: err, ConfigFile: cfg.File}
 	}
@@ -259,6 +259,7 @@ func (c *console) checkServer(ctx context.Context, u server.URL, cfg *config.Con
 		Provider: credentials.New(password.Source(res.Target),
 			credentials.Options{Code: credentials.AskCode, Store: store, Timeout: cfg.Timeout}),
 	}
+	s.Saved = res.Outcome == resolve.ToToken && c.isSaved(ctx, res, cfg, u.String())
 	if res.Outcome == resolve.ToToken {
 		if server, ok, err := known.Server(res.Endpoint.Host); err == nil && ok {
 			s.Known = &server

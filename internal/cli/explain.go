@@ -75,7 +75,7 @@ type explanation struct {
 		Present bool   `json:"present"`
 	} `json:"configuration"`
 	Steps     []resolve.Step `json:"steps"`
-	Answer    string         `json:"answer,omitempty"` // "token", "delegate" or "none"
+	Answer    string         `json:"answer,omitempty"` // "token", "saved", "delegate" or "none"
 	Reason    string         `json:"reason,omitempty"` // why not "token"
 	Target    *server.Target `json:"target,omitempty"`
 	Kind      string         `json:"endpoint_kind,omitempty"`
@@ -89,6 +89,7 @@ type explanation struct {
 	Token     *keptToken     `json:"token_kept,omitempty"` // that get would hand out
 	Delegate  string         `json:"delegate,omitempty"`   // the path of the other helper
 	NoHelper  string         `json:"delegate_problem,omitempty"`
+	Saved     bool           `json:"password_saved,omitempty"` // for exactly this server and user
 	Elsewhere string         `json:"-"`
 	helper    string         // its name
 	Hint      string         `json:"hint,omitempty"`
@@ -128,7 +129,7 @@ func (c *console) explain(ctx context.Context, typed string, online bool) (*expl
 	if err != nil {
 		return e, err
 	}
-	noHelperHint, err := e.others(c, cfg)
+	d, noHelperHint, err := e.others(c, cfg)
 	if err != nil {
 		return e, err
 	}
@@ -138,9 +139,13 @@ func (c *console) explain(ctx context.Context, typed string, online bool) (*expl
 		e.Answer = "none"
 	case resolve.ToDelegate:
 		e.Answer, e.Hint = "delegate", noHelperHint
-	default:
+	case resolve.ToToken:
 		t := res.Target
 		e.Answer, e.Target, e.Kind, e.Name, e.ID = "token", &t, res.Endpoint.Kind.String(), res.Endpoint.Name, res.Endpoint.HostID
+		if e.Saved = e.Delegate != "" && !res.OnlyIAM && hasSaved(ctx, d, typed); e.Saved {
+			e.Answer = "saved"
+			return e, nil
+		}
 		e.Cache, e.Token = cacheState(typed, file, cfg, res)
 		err = e.signer(ctx, cfg, res, online)
 	}
@@ -148,24 +153,24 @@ func (c *console) explain(ctx context.Context, typed string, online bool) (*expl
 }
 
 // others finds the helper for everybody else; hint is worth saying where it isn't found.
-func (e *explanation) others(c *console, cfg *config.Config) (hint string, err error) {
+func (e *explanation) others(c *console, cfg *config.Config) (d delegate.Helper, hint string, err error) {
 	sys, err := here(nil)
 	if err != nil {
-		return "", err
+		return d, "", err
 	}
 	shells := sys.Shells()
-	d, err := delegate.Find(cfg.Delegate, c.calledAs(shells))
+	d, err = c.otherHelper(cfg, shells)
 	if err == nil {
 		e.Delegate, e.helper = d.Path, d.Name()
 		e.Elsewhere = fmt.Sprintf("the helper %s (%s)", d.Name(), d.Path)
-		return "", nil
+		return d, "", nil
 	}
 	e.NoHelper = err.Error()
 	e.Elsewhere = e.NoHelper
 	if cfg.Delegate != "none" && len(shells) == 0 {
-		return "When MySQL Shell calls, the folder of its own binary is searched first.", nil
+		return d, "When MySQL Shell calls, the folder of its own binary is searched first.", nil
 	}
-	return "", nil
+	return d, "", nil
 }
 
 // signer finds out whose credentials sign, and what is kept of them.
@@ -240,6 +245,11 @@ func (e *explanation) print(w io.Writer) {
 			return
 		}
 		fmt.Fprintf(w, "Answer: whatever the helper %s says (%s), because: %s\n", e.helper, e.Delegate, term.Visible(e.Reason))
+		return
+	case "saved":
+		fmt.Fprintf(w, "Answer: the password that you saved for exactly this server and user, kept by the helper %s (%s)\n",
+			e.helper, e.Delegate)
+		fmt.Fprintln(w, "        (without it, or with credential: iam in the configuration, it would be an IAM token)")
 		return
 	case "token":
 		t := e.Target

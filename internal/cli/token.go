@@ -9,6 +9,7 @@ import (
 
 	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/cache"
+	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/credentials"
 	"mysql-secret-store-rds/internal/password"
 	"mysql-secret-store-rds/internal/resolve"
@@ -75,7 +76,11 @@ func (c *console) token(ctx context.Context, command, typed string) (cache.Entry
 	if err != nil {
 		log.Warn("no cache", "reason", err)
 	}
-	engine := password.New(file, password.Options{Log: log, Cache: store, Code: credentials.AskCode, Catch: c.catchStderr})
+	options := password.Options{Log: log, Cache: store, Code: credentials.AskCode, Catch: c.catchStderr}
+	if cfg, err := config.Parse(file.Path, file.Data); err == nil { // else the engine says what is wrong
+		options.Saved = c.askSaved(cfg, typed)
+	}
+	engine := password.New(file, options)
 	// The ID is the Server URL that MySQL Shell would send, so that both share the token.
 	a, err := engine.Get(ctx, password.Request{ID: typed, URL: u})
 	explain := advice.Ours("explain", typed)
@@ -83,6 +88,8 @@ func (c *console) token(ctx context.Context, command, typed string) (cache.Entry
 	case err != nil:
 		log.Error("failed", "error", advice.Of(password.ForLog(err)).OneLine())
 		return cache.Entry{}, err
+	case a.Saved != nil:
+		return cache.Entry{}, advice.Problemf("a password is saved for this server and user, and is used instead of a token").With(explain)
 	case a.Outcome == resolve.ToDelegate:
 		return cache.Entry{}, advice.Problemf("this server has no tokens: its password is the other helper's (%s)", a.Reason).With(explain)
 	case a.Outcome == resolve.ToNobody:

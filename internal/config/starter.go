@@ -24,7 +24,7 @@ const starter = `# yaml-language-server: $schema=` + SchemaFile + `
 # To see what it makes of a server: mysql-secret-store-rds explain user@host:port
 # All there is to say: docs/configuration.md in the repository of mysql-secret-store-rds
 
-# Who keeps the passwords that aren't for RDS: default (MySQL Shell's own helper), a helper's name, a path, or none.
+# Who keeps the passwords that you save: default (MySQL Shell's own helper), a helper's name, a path, or none.
 delegate: DELEGATE
 
 # The id in a host name (orders.cluster-abcdefghijkl.eu-west-1.rds.amazonaws.com) stands for one account and region.

@@ -78,7 +78,9 @@ type Server struct {
 	User string
 	Host string
 	Port int // 0: the client's own; the Shell asks its helper for the password without one then
-	// IAM is a server of ours: the password is a token, sent in clear over TLS.
+	// TLS is a server of ours: it is verified.
+	TLS bool
+	// IAM means that its password is a token, which is sent in clear.
 	IAM bool
 	// Same is a host whose name the server's certificate has: no tunnel, and no alias.
 	Same   bool
@@ -131,7 +133,10 @@ func (c Client) Command(s Server) (args []string, secretly bool, err error) {
 	switch c.Kind {
 	case Shell:
 		if s.IAM {
-			args = append(args, "--auth-method=mysql_clear_password", "--ssl-mode="+verify, "--ssl-ca="+s.CA)
+			args = append(args, "--auth-method=mysql_clear_password")
+		}
+		if s.TLS {
+			args = append(args, "--ssl-mode="+verify, "--ssl-ca="+s.CA)
 		}
 		if s.SSH != "" {
 			args = append(args, "--ssh="+s.SSH)

@@ -12,13 +12,13 @@ import (
 
 func TestCommand(t *testing.T) {
 	t.Parallel()
-	ours := Server{User: "dba", Host: "db.example", Port: 3307, IAM: true, Same: true, CA: "/ca.pem"}
+	ours := Server{User: "dba", Host: "db.example", Port: 3307, TLS: true, IAM: true, Same: true, CA: "/ca.pem"}
 	with := func(change func(*Server)) Server {
 		s := ours
 		change(&s)
 		return s
 	}
-	plain := func(s *Server) { s.IAM = false }
+	plain := func(s *Server) { s.IAM, s.TLS = false, false }
 	alias := func(s *Server) { s.Same = false }
 	tunnel := func(s *Server) { s.SSH = "me@bastion" }
 	more := func(s *Server) { s.Schema, s.Args, s.Extra = "shop", []string{"--sql"}, []string{"-e", "select 1"} }

@@ -27,8 +27,8 @@ func (h Helper) Ask(ctx context.Context, word string, input []byte, limit time.D
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	code, signalled, err := h.wait(cmd)
-	if ctx.Err() != nil {
-		return Reply{}, fmt.Errorf("%s %s: no answer in time", h.Path, word)
+	if ctx.Err() != nil && limit > 0 {
+		return Reply{}, fmt.Errorf("%s %s: no answer within %v", h.Path, word, limit)
 	}
 	return Reply{stdout.Bytes(), stderr.Bytes(), code, signalled}, err
 }

@@ -51,7 +51,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Advice implements [advice.Adviser].
 func (e *Error) Advice() advice.Problem {
-	return advice.Problemf("passwords that aren't for RDS go to another helper, but %v", e.Err).With(e.Choose())
+	return advice.Problemf("saved passwords go to another helper, but %v", e.Err).With(e.Choose())
 }
 
 // Choose returns the action of choosing another helper.
@@ -60,7 +60,12 @@ func (e *Error) Choose() advice.Action {
 }
 
 // Helper is another credential helper.
-type Helper struct{ Path string }
+type Helper struct {
+	Path string
+	// Libexec is a folder of MySQL Shell's that is to be on its PATH, as when the Shell itself calls it:
+	// login-path finds mysql_config_editor there. "" is none.
+	Libexec string
+}
 
 // Name is the helper's name without the common prefix.
 func (h Helper) Name() string { return short(h.Path) }
@@ -117,7 +122,7 @@ func Find(setting, argv0 string) (Helper, error) {
 		if isSelf(path) {
 			return missing("the helper %s is this program itself", setting)
 		}
-		return Helper{path}, nil
+		return Helper{Path: path}, nil
 	}
 	self, own := false, ownFolder(argv0)
 	for _, dir := range append([]string{own}, filepath.SplitList(os.Getenv("PATH"))...) {
@@ -132,7 +137,7 @@ func Find(setting, argv0 string) (Helper, error) {
 			self = true
 			continue
 		}
-		return Helper{path}, nil
+		return Helper{Path: path}, nil
 	}
 	if self {
 		return missing("the helper %q (%s%s) is this program itself", name, prefix, name)
@@ -186,6 +191,9 @@ func (h Helper) command(ctx context.Context, word string, input []byte) *exec.Cm
 	cmd := exec.CommandContext(ctx, h.Path, word)
 	cmd.Stdin = bytes.NewReader(input)
 	cmd.Env = append(os.Environ(), guard+"=1")
+	if h.Libexec != "" {
+		cmd.Env = append(cmd.Env, "PATH="+os.Getenv("PATH")+string(filepath.ListSeparator)+h.Libexec)
+	}
 	cmd.WaitDelay = time.Second // a child that it leaves behind must not hold us up
 	return cmd
 }

@@ -17,7 +17,7 @@ func TestName(t *testing.T) {
 		"/usr/bin/mysql-secret-store-keychain.exe":   "keychain",
 		"/opt/mysql-secret-store-x/my-own-helper.sh": "my-own-helper.sh",
 	} {
-		if got := (Helper{filepath.FromSlash(path)}).Name(); got != want {
+		if got := (Helper{Path: filepath.FromSlash(path)}).Name(); got != want {
 			t.Errorf("%s: %q, want %q", path, got, want)
 		}
 	}

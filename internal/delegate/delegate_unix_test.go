@@ -306,7 +306,7 @@ func everyByte() []byte {
 func TestRunPassesBytes(t *testing.T) {
 	t.Parallel()
 	d := newTree(t)
-	h := Helper{d.script(x, `cat; printf '\000\377\r\n' >&2; exit 3`, 0o700)}
+	h := Helper{Path: d.script(x, `cat; printf '\000\377\r\n' >&2; exit 3`, 0o700)}
 	code, stdout, stderr, err := run(t, h, everyByte())
 	if code != 3 || err != nil {
 		t.Errorf("exit code %d, %v", code, err)
@@ -322,7 +322,7 @@ func TestRunPassesBytes(t *testing.T) {
 func TestRunArguments(t *testing.T) {
 	t.Parallel()
 	d := newTree(t)
-	h := Helper{d.script(x, `echo "$0|$#|$1|$`+guard+`|${HOME+home}"`, 0o700)}
+	h := Helper{Path: d.script(x, `echo "$0|$#|$1|$`+guard+`|${HOME+home}"`, 0o700)}
 	_, stdout, _, err := run(t, h, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -348,7 +348,7 @@ func TestRunExitCode(t *testing.T) {
 			t.Parallel()
 			d := newTree(t)
 			// None of them reads its input, which is more than a pipe takes.
-			code, _, _, err := run(t, Helper{d.script(x, tc.script, 0o700)}, everyByte())
+			code, _, _, err := run(t, Helper{Path: d.script(x, tc.script, 0o700)}, everyByte())
 			if code != tc.want || err != nil {
 				t.Errorf("got %d, %v", code, err)
 			}
@@ -366,7 +366,7 @@ func TestRunNotStarted(t *testing.T) {
 		"interpreter": "the interpreter that its first line names is missing",
 		"text":        "exec format error",
 	} {
-		code, _, _, err := run(t, Helper{d.path(name)}, nil)
+		code, _, _, err := run(t, Helper{Path: d.path(name)}, nil)
 		if want := "the helper " + d.path(name) + " can't be run: " + why; err == nil || code != 0 || err.Error() != want {
 			t.Errorf("%s: %d, %v; want %s", name, code, err, want)
 		}
@@ -385,7 +385,7 @@ func TestRunDoesNotWaitForChildren(t *testing.T) {
 		t.Run(fmt.Sprint(want), func(t *testing.T) {
 			t.Parallel()
 			d := newTree(t)
-			h := Helper{d.script(x, fmt.Sprintf("%s exit %d", linger, want), 0o700)}
+			h := Helper{Path: d.script(x, fmt.Sprintf("%s exit %d", linger, want), 0o700)}
 			start := time.Now()
 			code, _, _, err := run(t, h, everyByte())
 			if code != want || err != nil {
@@ -459,7 +459,7 @@ func TestList(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			d := newTree(t)
-			h := Helper{d.script(x, tc.script, 0o700)}
+			h := Helper{Path: d.script(x, tc.script, 0o700)}
 			start := time.Now()
 			got, err := h.List(t.Context(), []byte(`{"SecretType":"generic"}`), tc.limit)
 			if took := time.Since(start); took > patience {
@@ -478,7 +478,7 @@ func TestList(t *testing.T) {
 	}
 	t.Run("not there", func(t *testing.T) {
 		t.Parallel()
-		h := Helper{newTree(t).path(x)}
+		h := Helper{Path: newTree(t).path(x)}
 		if got, err := h.List(t.Context(), nil, time.Minute); got != nil || !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("got %q, %v", got, err)
 		}
@@ -489,7 +489,7 @@ func TestList(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		start := time.Now()
-		if got, err := (Helper{d.script(x, "exec sleep 12", 0o700)}).List(ctx, nil, time.Minute); got != nil || err == nil {
+		if got, err := (Helper{Path: d.script(x, "exec sleep 12", 0o700)}).List(ctx, nil, time.Minute); got != nil || err == nil {
 			t.Errorf("got %q, %v", got, err)
 		}
 		if took := time.Since(start); took > patience {

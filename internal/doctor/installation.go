@@ -41,6 +41,8 @@ type Installation struct {
 
 	Delegate    string          // the path of the other helper, or "" for none
 	DelegateErr *delegate.Error // why it can't be used
+	// DelegateBroken means that it doesn't tell its version, so that it counts as none.
+	DelegateBroken bool
 
 	ConfigFile string
 	ConfigErr  error  // of reading it
@@ -137,12 +139,15 @@ func (in Installation) checkDelegate() Finding {
 	case in.ConfigErr != nil:
 		return Finding{name, Warn, "not checked: the configuration can't be read", nil}
 	case in.DelegateErr != nil:
-		return Finding{name, Warn, "passwords that aren't for RDS are not kept: " + in.DelegateErr.Error(),
+		return Finding{name, Warn, "passwords are not kept: " + in.DelegateErr.Error(),
 			[]string{in.DelegateErr.Choose().Text}}
+	case in.DelegateBroken:
+		return Finding{name, Warn, in.Delegate + " doesn't tell its version, so that it counts as none: passwords are not kept",
+			[]string{advice.Words(in.Delegate, "version")}}
 	case in.Delegate == "":
-		return Finding{name, OK, "none: passwords that aren't for RDS are not kept", nil}
+		return Finding{name, OK, "none: passwords are not kept", nil}
 	}
-	return Finding{name, OK, in.Delegate + " keeps the passwords that aren't for RDS", nil}
+	return Finding{name, OK, in.Delegate + " keeps the passwords that you save", nil}
 }
 
 func (in Installation) checkConfig() Finding {

@@ -78,7 +78,7 @@ func TestInstallation(t *testing.T) {
 		"ok shell: DIR/bin/mysqlsh, 9.6.0",
 		"ok helper: DIR/bin/mysql-secret-store-rds is this build",
 		"ok option: credentialStore.helper is rds (options.json)",
-		"ok delegate: /bin/mysql-secret-store-login-path keeps the passwords that aren't for RDS",
+		"ok delegate: /bin/mysql-secret-store-login-path keeps the passwords that you save",
 		"ok configuration: DIR/config.yaml is valid",
 		"ok cache: DIR/cache is private and can be written",
 		"warn clock: can't tell: there is no AWS configuration to ask STS by",
@@ -133,11 +133,11 @@ func TestInstallation(t *testing.T) {
 		{"options that can't be read", func(_ *testing.T, in *Installation, _ string) { in.OptionsErr = errors.New("options.json: not JSON") },
 			[]string{"fail option: options.json: not JSON"}, ""},
 		{"no delegate", func(_ *testing.T, in *Installation, _ string) { in.Delegate = "" },
-			[]string{"ok delegate: none: passwords that aren't for RDS are not kept"}, ""},
+			[]string{"ok delegate: none: passwords are not kept"}, ""},
 		{"no such delegate", func(_ *testing.T, in *Installation, _ string) {
 			in.DelegateErr = &delegate.Error{Err: errors.New("no helper keychain"), ConfigFile: "config.yaml"}
 		},
-			[]string{"warn delegate: passwords that aren't for RDS are not kept: no helper keychain"},
+			[]string{"warn delegate: passwords are not kept: no helper keychain"},
 			`choose one in config.yaml: "delegate: NAME", "delegate: /absolute/path" or "delegate: none"`},
 		{"a bad configuration", func(_ *testing.T, in *Installation, _ string) { in.ConfigErr = errors.New("config.yaml:3: no") },
 			[]string{"warn delegate: not checked: the configuration can't be read", "fail configuration: config.yaml:3: no"}, ""},

@@ -49,6 +49,8 @@ type Server struct {
 	CAFile  string
 	CAKnown bool
 
+	Saved bool // a person has saved a password for exactly this server and user, which is used instead of a token
+
 	// Tunnel is the ssh: of the configuration, through which MySQL Shell connects; "": it connects
 	// by itself.
 	Tunnel string
@@ -99,6 +101,10 @@ func CheckServer(ctx context.Context, s Server, report func(Finding)) {
 	}
 	if s.Resolution.Outcome != resolve.ToToken {
 		v.warn("target", fmt.Sprintf("no token is made for %s: %s", s.URL, s.Resolution.Reason))
+		return
+	}
+	if s.Saved {
+		v.ok("saved", fmt.Sprintf("a password is saved for %s, and is used instead of a token: there is nothing to check", s.URL))
 		return
 	}
 	text := fmt.Sprintf("a token for %s at %s:%d in %s", v.t.User, v.t.Host, v.t.Port, v.t.Region)

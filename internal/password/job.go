@@ -2,8 +2,10 @@ package password
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/cache"
 	"mysql-secret-store-rds/internal/credentials"
 	"mysql-secret-store-rds/internal/resolve"
@@ -13,10 +15,11 @@ import (
 // job is one request under way.
 type job struct {
 	*Engine
-	req    Request
-	now    stamp.Stamp
-	res    resolve.Resolution
-	warned bool // of an entry that can't be trusted
+	req     Request
+	now     stamp.Stamp
+	res     resolve.Resolution
+	haveOld bool // a token that isn't young, and good for when no new one can be had
+	warned  bool // of an entry that can't be trusted
 }
 
 // kept reads the cache; what is there but not to be trusted is logged.
@@ -29,15 +32,42 @@ func (j *job) kept() (cache.Entry, bool) {
 	return kept, err == nil
 }
 
-// hit returns the kept token, if it is what would be signed now.
+// hit returns the kept token, if it is young and what would be signed now.
 func (j *job) hit() (cache.Entry, bool) {
+	kept, have := j.old()
+	return kept, have && kept.Young(time.Now())
+}
+
+// old returns the kept token, if it is what would be signed now, as long as it is good at all.
+func (j *job) old() (cache.Entry, bool) {
 	kept, have := j.kept()
 	return kept, have && kept.SignedFor(j.res.Target, j.now, time.Now())
 }
 
-// signOnce signs, one process at a time for each Server URL; the others wait for what that one
-// keeps.
+// renewLimit is how long a new token may take while an older one is good: long enough for AWS.
+const renewLimit = 3 * time.Second
+
+// signOnce signs, one process at a time for each Server URL; the others wait for what that one keeps.
+// An older token that is still good is used when that fails.
 func (j *job) signOnce(ctx context.Context) (Answer, error) {
+	_, j.haveOld = j.old()
+	if j.haveOld {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, renewLimit)
+		defer cancel()
+	}
+	a, err := j.signLocked(ctx)
+	if _, off := errors.AsType[*OffError](err); err == nil || off {
+		return a, err
+	}
+	if old, have := j.old(); have {
+		j.Log.Warn("an older token is handed out, as there is no new one", "reason", advice.Of(ForLog(err)).Text)
+		return j.answer(old, "cached token"), nil
+	}
+	return a, err
+}
+
+func (j *job) signLocked(ctx context.Context) (Answer, error) {
 	var hit cache.Entry
 	unlock, err := j.Cache.Lock(ctx, j.req.ID, func() (ok bool) {
 		hit, ok = j.hit()
@@ -98,18 +128,26 @@ func (j *job) savedOrSigned(ctx context.Context) (Answer, error) {
 
 // saved logs that a person's own password is handed out.
 func (j *job) saved(reply []byte) Answer {
+	// An old token would be what the next erase is about.
+	if _, err := j.Cache.Delete(j.req.ID); err != nil {
+		j.Log.Warn("an old token stays", "reason", err)
+	}
 	t := j.res.Target
 	j.Log.Info("saved password", "host", t.Host, "port", t.Port, "user", t.User)
 	return Answer{Outcome: resolve.ToToken, Saved: reply}
 }
 
-// sign makes a new token. Nobody is asked for an MFA code before it is clear that one is needed.
+// sign makes a new token. Nobody is asked for an MFA code before it is clear that one is needed, nor
+// while an older token is good.
 func (j *job) sign(ctx context.Context, saved *question) (Answer, error) {
 	said := func() string { return "" }
 	if j.Catch != nil {
 		said = j.Catch()
 	}
-	options := credentials.Options{Code: saved.first(j.Code), Log: j.Log, Timeout: j.cfg.Timeout}
+	options := credentials.Options{Log: j.Log, Timeout: j.cfg.Timeout}
+	if !j.haveOld {
+		options.Code = saved.first(j.Code)
+	}
 	if j.cfg.Cache {
 		options.Store = j.Cache
 	}

@@ -6,7 +6,10 @@ import (
 	"time"
 
 	"mysql-secret-store-rds/internal/advice"
+	"mysql-secret-store-rds/internal/delegate"
 	"mysql-secret-store-rds/internal/inventory"
+	"mysql-secret-store-rds/internal/protocol"
+	"mysql-secret-store-rds/internal/resolve"
 )
 
 // savedLimit is how long the other helper may take to tell whether a password is saved.
@@ -52,6 +55,16 @@ func (q *question) wait() (reply []byte, found bool) {
 	}
 }
 
+// AskHelper asks the helper that was used before, for [Options].Saved. Whatever is no credential counts
+// as nothing.
+func AskHelper(ctx context.Context, d delegate.Helper, request []byte) (reply []byte, found bool) {
+	r, err := d.Ask(ctx, "get", request, 0)
+	if err != nil || r.Code != 0 || !protocol.IsCredential(r.Stdout) {
+		return nil, false
+	}
+	return r.Stdout, true
+}
+
 // askCode is the type of [Options].Code.
 type askCode = func(ctx context.Context, profile, serial string) (string, error)
 
@@ -77,11 +90,16 @@ type OffError struct {
 // iamOff returns the error of a server that discover knows to have IAM authentication off. Who
 // wrote credential: iam into the configuration knows better.
 func (j *job) iamOff() error {
-	s := j.res.Server
-	if s == nil || s.IAM || s.Partial() || j.res.OnlyIAM {
+	if !TakesNoTokens(j.res) {
 		return nil
 	}
-	return &OffError{*s, time.Now()}
+	return &OffError{*j.res.Server, time.Now()}
+}
+
+// TakesNoTokens reports whether discover knows that the server has IAM authentication off.
+func TakesNoTokens(res resolve.Resolution) bool {
+	s := res.Server
+	return s != nil && !s.IAM && !s.Partial() && !res.OnlyIAM
 }
 
 func (e *OffError) Error() string {

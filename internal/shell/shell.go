@@ -133,12 +133,9 @@ func (c *call) saved(ctx context.Context) (reply []byte, found bool) {
 	if err != nil {
 		return nil, false
 	}
-	r, err := d.Ask(ctx, "get", c.input, 0)
-	if err != nil || r.Code != 0 || !protocol.IsCredential(r.Stdout) {
-		c.Log.Info("no saved password", "helper", d.Path, "exit_code", r.Code, "reason", err)
-		return nil, false
-	}
-	return r.Stdout, true
+	reply, found = password.AskHelper(ctx, d, c.input)
+	c.Log.Info("asked for a saved password", "helper", d.Path, "found", found)
+	return reply, found
 }
 
 func (c *call) store(ctx context.Context) (int, error) {

@@ -22,7 +22,8 @@ const (
 	// EnvFakeDir is where it keeps its secrets, and what it was given: the last input as
 	// "input", and a line with argv[0] and the command for each call in "calls".
 	EnvFakeDir = "TESTBED_FAKE_HELPER_DIR"
-	// EnvFakeMode changes what it does: "fail" (every call fails with exit code 3), "garbage"
+	// EnvFakeMode changes what it does: "fail" (every call fails with exit code 3), "refuse" (every
+	// call but version does), "slow" (it takes a second), "garbage"
 	// (list gives no JSON), "signal" (waits for a signal and writes its name to "signal"),
 	// "hang" (never ends), "child" (leaves a child behind that holds its streams).
 	EnvFakeMode = "TESTBED_FAKE_HELPER_MODE"
@@ -69,6 +70,12 @@ func fakeHelper(dir string, args []string, stdin io.Reader, stdout io.Writer) er
 	switch os.Getenv(EnvFakeMode) {
 	case "fail":
 		return exitError(3)
+	case "refuse":
+		if args[1] != "version" {
+			return exitError(3)
+		}
+	case "slow":
+		time.Sleep(time.Second)
 	case "hang":
 		time.Sleep(time.Hour)
 	case "signal":
@@ -80,7 +87,7 @@ func fakeHelper(dir string, args []string, stdin io.Reader, stdout io.Writer) er
 			return err
 		}
 	case "garbage":
-		if args[1] == "list" {
+		if args[1] == "list" || args[1] == "get" {
 			fmt.Fprint(stdout, `[{"SecretType":`)
 			return nil
 		}
