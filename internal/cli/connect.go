@@ -24,7 +24,7 @@ import (
 )
 
 func (c *console) connectCommand() *cobra.Command {
-	var onlyPrint bool
+	var onlyPrint, asURI bool
 	var user string
 	cmd := &cobra.Command{
 		Use:   "connect [filter…|user@host:port] [-- mysqlsh arguments]",
@@ -45,15 +45,19 @@ Exit codes: 1 when there is no connection to open, else the client's.`,
 			if dash := cmd.ArgsLenAtDash(); dash >= 0 {
 				args, extra = args[:dash], args[dash:]
 			}
-			return c.connect(cmd.Context(), args, user, extra, onlyPrint)
+			if asURI && !onlyPrint {
+				return advice.Problemf("--uri goes with --print").With(advice.Run(cmd.CommandPath() + " --print --uri"))
+			}
+			return c.connect(cmd.Context(), args, user, extra, onlyPrint, asURI)
 		},
 	}
 	cmd.Flags().BoolVar(&onlyPrint, "print", false, "print the command instead")
+	cmd.Flags().BoolVar(&asURI, "uri", false, "with --print: the URI for MySQL Shell's \\connect")
 	cmd.Flags().StringVarP(&user, "user", "u", "", "the database user")
 	return cmd
 }
 
-func (c *console) connect(ctx context.Context, words []string, user string, extra []string, onlyPrint bool) error {
+func (c *console) connect(ctx context.Context, words []string, user string, extra []string, onlyPrint, asURI bool) error {
 	cfg, err := readConfig()
 	if err != nil {
 		return err
@@ -75,6 +79,10 @@ func (c *console) connect(ctx context.Context, words []string, user string, extr
 		return err
 	}
 	s.Extra = extra
+	if asURI {
+		fmt.Fprintln(c.stdout, s.URI())
+		return nil
+	}
 	client, args, secretly, err := command(clients, s)
 	if err != nil {
 		return cannot(err, clients[0], u, res)
@@ -83,17 +91,21 @@ func (c *console) connect(ctx context.Context, words []string, user string, extr
 		c.warnOfHelper(client.Path)
 	}
 	u.Port = s.Port
+	var env []string
+	if client.Kind == connect.Shell && s.IAM {
+		env = c.cleartext(ctx, client.Path)
+	}
 	if onlyPrint {
-		c.printCommand(args, secretly, u)
+		c.printCommand(env, args, secretly, u)
 		return nil
 	}
-	return c.become(ctx, args, secretly, u, s.Host)
+	return c.become(ctx, env, args, secretly, u, s.Host)
 }
 
 // become counts the connection and becomes the client. A token for u that is not MySQL Shell's to
 // ask for goes into the environment.
-func (c *console) become(ctx context.Context, args []string, secretly bool, u server.URL, host string) error {
-	env := os.Environ()
+func (c *console) become(ctx context.Context, more, args []string, secretly bool, u server.URL, host string) error {
+	env := append(os.Environ(), more...)
 	if secretly {
 		e, err := c.token(ctx, "connect", u.String())
 		if err != nil {
@@ -197,8 +209,18 @@ func (c *console) warnOfHelper(shell string) {
 	}
 }
 
-func (c *console) printCommand(args []string, secretly bool, u server.URL) {
-	line := advice.Words(args...)
+// cleartext is the environment that an old MySQL Shell needs to send a token. The TLS that it is sent
+// over is verified.
+func (c *console) cleartext(ctx context.Context, shell string) []string {
+	sys, err := here(nil)
+	if err != nil || !setup.NeedsCleartext(sys.Version(ctx, shell)) {
+		return nil
+	}
+	return []string{setup.EnvCleartext + "=1"}
+}
+
+func (c *console) printCommand(env, args []string, secretly bool, u server.URL) {
+	line := advice.Words(append(env, args...)...)
 	if secretly {
 		line = fmt.Sprintf(`MYSQL_PWD="$(%s token %s)" %s`, advice.Word(self()), advice.Word(u.String()), line)
 	}

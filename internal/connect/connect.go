@@ -5,6 +5,7 @@ package connect
 import (
 	"context"
 	"errors"
+	"net/url"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -126,10 +127,7 @@ func (c Client) Command(s Server) (args []string, secretly bool, err error) {
 	if s.Port != 0 {
 		args = append(args, "--port="+strconv.Itoa(s.Port))
 	}
-	verify := "VERIFY_CA"
-	if s.Same && s.SSH == "" {
-		verify = "VERIFY_IDENTITY"
-	}
+	verify := s.verify()
 	switch c.Kind {
 	case Shell:
 		if s.IAM {
@@ -155,4 +153,35 @@ func (c Client) Command(s Server) (args []string, secretly bool, err error) {
 		args = append(args, "--database="+s.Schema)
 	}
 	return append(args, s.Extra...), c.Kind != Shell, nil
+}
+
+// URI returns what MySQL Shell's \connect takes for the same connection, with a scheme, so that it
+// doesn't try the X protocol first. It holds no secret.
+func (s Server) URI() string {
+	host := s.Host
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if s.Port != 0 {
+		host += ":" + strconv.Itoa(s.Port)
+	}
+	u := url.URL{Scheme: "mysql", User: url.User(s.User), Host: host, Path: "/" + s.Schema}
+	options := []string{}
+	if s.IAM {
+		options = append(options, "auth-method=mysql_clear_password")
+	}
+	if s.TLS {
+		options = append(options, "ssl-mode="+s.verify(), "ssl-ca="+url.QueryEscape(s.CA))
+	}
+	u.RawQuery = strings.Join(options, "&")
+	return strings.Replace(u.String(), "/?", "?", 1)
+}
+
+// verify is how far a client can verify the server: a tunnel, or an alias, has another name than the
+// certificate.
+func (s Server) verify() string {
+	if s.Same && s.SSH == "" {
+		return "VERIFY_IDENTITY"
+	}
+	return "VERIFY_CA"
 }

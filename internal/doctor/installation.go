@@ -76,6 +76,11 @@ func (in Installation) checkShells() []Finding {
 	var list []Finding
 	for _, s := range in.Shells {
 		shell := Finding{"shell", OK, s.Path + ", " + s.Version, nil}
+		if setup.NeedsCleartext(s.Version) {
+			shell.Status = Warn
+			shell.Text += ": before 8.0.27 it sends tokens only with " + setup.EnvCleartext + ", which connect sets for it"
+			shell.Do = []string{"export " + setup.EnvCleartext + "=1"}
+		}
 		if s.Version == "" {
 			text := s.Path + " doesn't tell its version: it can't be run, or is no MySQL Shell"
 			shell = Finding{"shell", Warn, text, []string{advice.Word(s.Path) + " --version"}}
