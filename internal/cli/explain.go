@@ -146,6 +146,10 @@ func (c *console) explain(ctx context.Context, typed string, online bool) (*expl
 			e.Answer = "saved"
 			return e, nil
 		}
+		if err := password.Off(res); err != nil {
+			e.Answer = "none"
+			return e, err
+		}
 		e.Cache, e.Token = cacheState(typed, file, cfg, res)
 		err = e.signer(ctx, cfg, res, online)
 	}
@@ -234,7 +238,11 @@ func (e *explanation) print(w io.Writer) {
 	fmt.Fprintln(w)
 	switch e.Answer {
 	case "none":
-		fmt.Fprintf(w, "Answer: no password; MySQL Shell asks for it (%s says credential: none)\n", e.Reason)
+		if e.Target == nil {
+			fmt.Fprintf(w, "Answer: no password; MySQL Shell asks for it (%s says credential: none)\n", e.Reason)
+		} else {
+			fmt.Fprintln(w, "Answer: no password; MySQL Shell asks for it")
+		}
 		return
 	case "delegate":
 		if e.Delegate == "" {

@@ -98,11 +98,14 @@ func (j *job) signLocked(ctx context.Context) (Answer, error) {
 	return a, err
 }
 
+// cleanUp is how long a signature that isn't wanted any more may take to end.
+const cleanUp = 300 * time.Millisecond
+
 // savedOrSigned returns the password that a person has saved for this very server and user, else a
 // new token. Both are sought at once, so that it takes no longer than the slower of the two.
 func (j *job) savedOrSigned(ctx context.Context) (Answer, error) {
 	saved := j.askSaved(ctx)
-	if off := j.iamOff(); off != nil {
+	if off := Off(j.res); off != nil {
 		if reply, found := saved.wait(); found {
 			return j.saved(reply), nil
 		}
@@ -119,11 +122,17 @@ func (j *job) savedOrSigned(ctx context.Context) (Answer, error) {
 		a, err := j.sign(signing, saved)
 		signed <- result{a, err}
 	}()
-	if reply, found := saved.wait(); found {
-		return j.saved(reply), nil
+	reply, found := saved.wait()
+	if !found {
+		r := <-signed
+		return r.Answer, r.error
 	}
-	r := <-signed
-	return r.Answer, r.error
+	cancel()
+	select { // so that its locks are let go
+	case <-signed:
+	case <-time.After(cleanUp):
+	}
+	return j.saved(reply), nil
 }
 
 // saved logs that a person's own password is handed out.

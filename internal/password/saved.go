@@ -90,10 +90,15 @@ type OffError struct {
 // iamOff returns the error of a server that discover knows to have IAM authentication off. Who
 // wrote credential: iam into the configuration knows better.
 func (j *job) iamOff() error {
-	if !TakesNoTokens(j.res) {
+	return Off(j.res)
+}
+
+// Off returns an [*OffError] if [TakesNoTokens], else nil.
+func Off(res resolve.Resolution) error {
+	if !TakesNoTokens(res) {
 		return nil
 	}
-	return &OffError{*j.res.Server, time.Now()}
+	return &OffError{*res.Server, time.Now()}
 }
 
 // TakesNoTokens reports whether discover knows that the server has IAM authentication off.

@@ -251,9 +251,9 @@ func (c *call) passAndRead(ctx context.Context, d delegate.Helper, cfg *config.C
 	switch {
 	case notFound && c.tokens:
 		return c.nothingToDrop(!cfg.Cache)
-	case r.Code != 0 && !notFound && !r.Signalled && c.command == "get" && !d.Works(ctx):
+	case r.Code != 0 && !notFound && !r.Signalled && (c.command == "get" || c.tokens) && !d.Works(ctx):
 		c.Log.Warn("the delegate doesn't work: it doesn't tell its version", "helper", d.Path)
-		return 1, protocol.ErrNotFound
+		return c.nothingToDrop(c.tokens && !cfg.Cache)
 	}
 	_, errOut := c.Stdout.Write(r.Stdout)
 	_, errErr := c.Stderr.Write(r.Stderr)
