@@ -87,12 +87,6 @@ type OffError struct {
 	Now    time.Time
 }
 
-// iamOff returns the error of a server that discover knows to have IAM authentication off. Who
-// wrote credential: iam into the configuration knows better.
-func (j *job) iamOff() error {
-	return Off(j.res)
-}
-
 // Off returns an [*OffError] if [TakesNoTokens], else nil.
 func Off(res resolve.Resolution) error {
 	if !TakesNoTokens(res) {
