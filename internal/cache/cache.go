@@ -229,7 +229,8 @@ func (s Store) Clear() error {
 func isOurs(name string) bool {
 	ext := filepath.Ext(name)
 	hash := strings.TrimSuffix(name, ext)
-	return slices.Contains([]string{tokenExt, credentialsExt, checkedExt, lockExt, ".tmp"}, ext) && len(hash) == 32 && strings.Trim(hash, "0123456789abcdef") == ""
+	return slices.Contains([]string{tokenExt, credentialsExt, checkedExt, lockExt, ".tmp"}, ext) && len(hash) == 32 &&
+		strings.Trim(hash, "0123456789abcdef") == ""
 }
 
 // List returns the Server URLs that have an entry, fresh or not, in alphabetical order. Files that
@@ -285,11 +286,15 @@ func (s Store) Lock(ctx context.Context, serverURL string, ready func() bool) (u
 
 // LockCredentials makes the caller the only process that obtains the credentials of a key; see
 // [disk.Flight].
-func (s Store) LockCredentials(ctx context.Context, key string, patience time.Duration, ready func() bool) (unlock func(), err error) {
+func (s Store) LockCredentials(
+	ctx context.Context, key string, patience time.Duration, ready func() bool,
+) (unlock func(), err error) {
 	return s.flight(ctx, key, patience, ready)
 }
 
-func (s Store) flight(ctx context.Context, key string, patience time.Duration, ready func() bool) (unlock func(), err error) {
+func (s Store) flight(
+	ctx context.Context, key string, patience time.Duration, ready func() bool,
+) (unlock func(), err error) {
 	if err := s.makeDir(); err != nil {
 		return nil, err
 	}

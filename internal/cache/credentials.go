@@ -72,7 +72,8 @@ func readCredentials(path string) (Credentials, error) {
 	if err := readJSON(path, &in); err != nil {
 		return Credentials{}, err
 	}
-	if in.Version != version || in.Key == "" || in.AccessKeyID == "" || in.Secret == "" || in.SessionToken == "" || in.Expires.IsZero() {
+	if in.Version != version || in.Key == "" || in.AccessKeyID == "" || in.Secret == "" || in.SessionToken == "" ||
+		in.Expires.IsZero() {
 		return Credentials{}, &disk.UntrustedError{File: path, Reason: "incomplete, or of another version"}
 	}
 	return Credentials{

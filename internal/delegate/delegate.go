@@ -56,7 +56,8 @@ func (e *Error) Advice() advice.Problem {
 
 // Choose returns the action of choosing another helper.
 func (e *Error) Choose() advice.Action {
-	return advice.Say("choose one in %s: \"delegate: NAME\", \"delegate: /absolute/path\" or \"delegate: none\"", e.ConfigFile)
+	return advice.Say("choose one in %s: \"delegate: NAME\", \"delegate: /absolute/path\" or \"delegate: none\"",
+		e.ConfigFile)
 }
 
 // Helper is another credential helper.

@@ -63,7 +63,8 @@ func (e *SignError) missingProfile(missing *profiles.MissingError) advice.Proble
 	if e.Resolution.Learned {
 		return p.With(advice.Run(about.Name + " discover")) // it was there then
 	}
-	return p.With(advice.Say("set aws_profile in %s to one that it has", e.Config.File), advice.Run("aws configure list-profiles"))
+	return p.With(advice.Say("set aws_profile in %s to one that it has", e.Config.File),
+		advice.Run("aws configure list-profiles"))
 }
 
 func (e *SignError) noCredentials() advice.Problem {

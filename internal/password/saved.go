@@ -102,7 +102,8 @@ func TakesNoTokens(res resolve.Resolution) bool {
 }
 
 func (e *OffError) Error() string {
-	return fmt.Sprintf("%s had IAM authentication off %s, and no password is saved for it", e.Server.Name, ago(e.Now.Sub(e.Server.Seen)))
+	return fmt.Sprintf("%s had IAM authentication off %s, and no password is saved for it", e.Server.Name,
+		ago(e.Now.Sub(e.Server.Seen)))
 }
 
 // Advice implements [advice.Adviser].

@@ -45,7 +45,8 @@ func Sign(ctx context.Context, t server.Target, p *credentials.Provider) (Token,
 	if err != nil {
 		return Token{}, fmt.Errorf("sign the token: %w", err)
 	}
-	tok := Token{Value: secret.New(value), SignedAt: now, Source: creds.Source, Credentials: p.Key(), Profile: p.Profile()}
+	tok := Token{Value: secret.New(value), SignedAt: now, Source: creds.Source, Credentials: p.Key(),
+		Profile: p.Profile()}
 	if creds.CanExpire {
 		tok.CredentialsExpire = creds.Expires
 	}

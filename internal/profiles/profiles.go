@@ -230,7 +230,8 @@ func (s *Set) Nearest(name string) string {
 	}
 	var parts []string
 	for _, n := range s.names {
-		if len(name) >= 3 && (strings.HasPrefix(strings.ToLower(n), strings.ToLower(name)) || strings.HasSuffix(strings.ToLower(n), strings.ToLower(name))) {
+		if len(name) >= 3 && (strings.HasPrefix(strings.ToLower(n), strings.ToLower(name)) ||
+			strings.HasSuffix(strings.ToLower(n), strings.ToLower(name))) {
 			parts = append(parts, n)
 		}
 	}
@@ -249,14 +250,16 @@ type MissingError struct {
 
 func (e *MissingError) Error() string {
 	if e.UsedBy != "" {
-		return fmt.Sprintf("the AWS configuration has no profile %q, which is the source_profile of %q", e.Profile, e.UsedBy)
+		return fmt.Sprintf("the AWS configuration has no profile %q, which is the source_profile of %q", e.Profile,
+			e.UsedBy)
 	}
 	return fmt.Sprintf("the AWS configuration has no profile %q", e.Profile)
 }
 
 // Advice implements [advice.Adviser].
 func (e *MissingError) Advice() advice.Problem {
-	return advice.Problemf("%s%s", e.Error(), advice.DidYouMean(e.Nearest)).With(advice.Run("aws configure list-profiles"))
+	return advice.Problemf("%s%s", e.Error(), advice.DidYouMean(e.Nearest)).
+		With(advice.Run("aws configure list-profiles"))
 }
 
 // Chain returns a profile, its source_profile, and so on to the one whose own credentials the first

@@ -66,7 +66,9 @@ func ask(ctx context.Context, name dnsmessage.Name, server string) (string, erro
 	return target, err
 }
 
-func exchange(ctx context.Context, network string, name dnsmessage.Name, server string) (target string, truncated bool, err error) {
+func exchange(
+	ctx context.Context, network string, name dnsmessage.Name, server string,
+) (target string, truncated bool, err error) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, network, server)
 	if err != nil {
 		return "", false, err

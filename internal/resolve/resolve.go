@@ -174,7 +174,8 @@ func (r *resolver) run() error {
 	if port == 0 {
 		port = r.defaultPort(known)
 	}
-	r.layers = []layer{ofEntry(r.entry), ofEntry(r.cfg.Accounts[r.Endpoint.HostID]), known.layer, account, ofEntry(r.cfg.Defaults)}
+	r.layers = []layer{ofEntry(r.entry), ofEntry(r.cfg.Accounts[r.Endpoint.HostID]), known.layer, account,
+		ofEntry(r.cfg.Defaults)}
 	c, source := r.credential()
 	if c != "" && c != config.IAM {
 		r.leave(c, source)
@@ -300,7 +301,8 @@ func (r *resolver) learned() (known learnedServer, account layer) {
 	s, ok, err := r.known.Server(ep.Host)
 	if err == nil && ok {
 		r.Server = &s
-		known.source = fmt.Sprintf("inventory: server %s (account %s, seen %s)", s.Name, s.Account, s.Seen.Local().Format("2006-01-02 15:04"))
+		known.source = fmt.Sprintf("inventory: server %s (account %s, seen %s)", s.Name, s.Account,
+			s.Seen.Local().Format("2006-01-02 15:04"))
 		known.Profile, known.port = s.Profile, s.Port
 		if ep.Region == "" {
 			known.Region = s.Region
@@ -417,7 +419,8 @@ func (r *resolver) notRDS() error {
 	}
 	if r.dns.err != nil {
 		return &Error{
-			Msg:  fmt.Sprintf("%s names no endpoint, and DNS could not be asked what %s is an alias of: %v", r.Entry, r.host, r.dns.err),
+			Msg: fmt.Sprintf("%s names no endpoint, and DNS could not be asked what %s is an alias of: %v", r.Entry,
+				r.host, r.dns.err),
 			Hint: fmt.Sprintf("try again, or add to that entry in %s: \"endpoint: NAME.ID.REGION.rds.amazonaws.com:3306\"", r.cfg.File),
 		}
 	}

@@ -217,7 +217,8 @@ func checkHostName(host string) error {
 	if len(host) > maxName {
 		return errors.New("a host name of more than 255 bytes")
 	}
-	if strings.IndexFunc(host, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune("/\\@:[]()?#%", r) }) >= 0 {
+	forbidden := func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune("/\\@:[]()?#%", r) }
+	if strings.IndexFunc(host, forbidden) >= 0 {
 		return errors.New("a character that no host name has")
 	}
 	return nil

@@ -44,7 +44,9 @@ var (
 // Login begins a session: it asks show to bring the verification before a person, waits until that
 // is allowed, and writes the token's file. It returns the time at which the token ends. It ends
 // when ctx does; other errors are [ErrDenied], [ErrCodeExpired] and the SDK's.
-func Login(ctx context.Context, cfg aws.Config, s profiles.SSOSession, show func(Verification) error) (expires time.Time, err error) {
+func Login(
+	ctx context.Context, cfg aws.Config, s profiles.SSOSession, show func(Verification) error,
+) (expires time.Time, err error) {
 	client := ssooidc.NewFromConfig(cfg, func(o *ssooidc.Options) { o.Region = s.Region })
 	asking, cancel := context.WithTimeout(ctx, answer)
 	defer cancel()
@@ -88,7 +90,9 @@ func Login(ctx context.Context, cfg aws.Config, s profiles.SSOSession, show func
 }
 
 // register makes this program a client of the session's.
-func register(ctx context.Context, client *ssooidc.Client, s profiles.SSOSession) (*ssooidc.RegisterClientOutput, error) {
+func register(
+	ctx context.Context, client *ssooidc.Client, s profiles.SSOSession,
+) (*ssooidc.RegisterClientOutput, error) {
 	in := &ssooidc.RegisterClientInput{ClientName: aws.String(about.Name), ClientType: aws.String("public")}
 	if s.Name != "" {
 		// Only with a scope is the token one that can be refreshed.
@@ -105,7 +109,9 @@ func register(ctx context.Context, client *ssooidc.Client, s profiles.SSOSession
 }
 
 // poll asks until the login is allowed, refused or too late (RFC 8628, section 3.5).
-func poll(ctx context.Context, client *ssooidc.Client, ask *ssooidc.CreateTokenInput, interval time.Duration, end time.Time) (*ssooidc.CreateTokenOutput, error) {
+func poll(
+	ctx context.Context, client *ssooidc.Client, ask *ssooidc.CreateTokenInput, interval time.Duration, end time.Time,
+) (*ssooidc.CreateTokenOutput, error) {
 	for time.Now().Before(end) {
 		select {
 		case <-ctx.Done():
