@@ -332,6 +332,20 @@ func TestRunArguments(t *testing.T) {
 	}
 }
 
+// TestLibexec: the helper finds what is in MySQL Shell's libexec folder, after all else.
+func TestLibexec(t *testing.T) {
+	t.Parallel()
+	d := newTree(t)
+	h := Helper{Path: d.script(x, `echo "$PATH"`, 0o700), Libexec: "/opt/shell/libexec/mysqlsh"}
+	_, stdout, _, err := run(t, h, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := os.Getenv("PATH") + ":/opt/shell/libexec/mysqlsh\n"; string(stdout) != want {
+		t.Errorf("got %q, want %q", stdout, want)
+	}
+}
+
 func TestRunExitCode(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
