@@ -13,8 +13,8 @@ import (
 
 // configuration writes a first configuration, and its schema for editors. One that is there stays
 // as it is, and a person learns what is wrong with it, or that it passes over
-// the helper from before.
-func (in Input) configuration(st state, delegate string) ([]Step, error) {
+// the helper from before. inForce is the helper that it will pass other passwords on to.
+func (in Input) configuration(st state, delegate string) (steps []Step, inForce string, err error) {
 	schema := st.fileStep(in.schemaFile(), in.Schema,
 		"write "+in.schemaFile()+", with which editors check the configuration")
 	s := Step{What: fmt.Sprintf("write a first %s, with delegate: %s", in.ConfigFile, delegate)}
@@ -22,10 +22,11 @@ func (in Input) configuration(st state, delegate string) ([]Step, error) {
 	write := st.fileStep(in.ConfigFile, in.Starter(delegate), s.What)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("read configuration: %w", err)
+			return nil, "", fmt.Errorf("read configuration: %w", err)
 		}
-		return []Step{write, schema}, nil
+		return []Step{write, schema}, delegate, nil
 	}
+	inForce = delegate
 	s.What = "keep " + in.ConfigFile
 	now, err := in.Delegate(text)
 	switch {
@@ -36,17 +37,21 @@ func (in Input) configuration(st state, delegate string) ([]Step, error) {
 		// The helper has changed, and the configuration hasn't.
 		s = write
 		s.What = fmt.Sprintf("write %s again, with delegate: %s", in.ConfigFile, delegate)
-	case delegate == "default" || in.System.sameDelegate(now, delegate):
+	case delegate == "default":
+		s.Done, inForce = true, now
+	case in.System.sameDelegate(now, delegate):
 		s.Done = true
 	case delegate == "none":
+		inForce = now
 		s.What += ": its delegate is " + now + "; MySQL Shell had no helper"
 		s.Needs = fmt.Sprintf("write into %s: delegate: none, if it is to stay so", in.ConfigFile)
 	default:
+		inForce = now
 		s.What += ": its delegate is " + now + "; MySQL Shell's helper was " + delegate
 		s.Needs = fmt.Sprintf("write into %s: delegate: %s, if the passwords kept there are still wanted",
 			in.ConfigFile, delegate)
 	}
-	return []Step{s, schema}, nil
+	return []Step{s, schema}, inForce, nil
 }
 
 func (in Input) schemaFile() string {
@@ -71,8 +76,8 @@ func (in Input) completions(st state) []Step {
 	return steps
 }
 
-// remove removes a file that setup wrote.
-func (s state) remove(path string) Step {
+// remove removes a file that setup wrote; with purge also one that somebody has changed since.
+func (s state) remove(path string, purge bool) Step {
 	step := Step{What: "remove " + path}
 	text, err := os.ReadFile(path)
 	switch {
@@ -80,8 +85,8 @@ func (s state) remove(path string) Step {
 		step.Done = true
 	case err != nil:
 		step.Needs = err.Error()
-	case !s.wrote(path, text):
-		step.What, step.Done = "keep "+path+": you have changed it", true
+	case !s.wrote(path, text) && !purge:
+		step.What, step.Done, step.Left = "keep "+path+": you have changed it", true, true
 	default:
 		step.do = func(st *state) error { return st.undone(path, os.Remove(disk.Follow(path))) }
 	}

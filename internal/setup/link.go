@@ -76,6 +76,7 @@ func (in Input) install(s Step, h Helper) Step {
 	target := sys.Binary
 	if forbidden || !sys.Writable(filepath.Dir(h.Path)) {
 		target, s.Needs = sys.placeByHand(h.Path, forbidden)
+		s.Root = sys.GOOS != "windows"
 		s.works = !forbidden && !none
 		if none {
 			s.What += "; until then that MySQL Shell has no helper"

@@ -29,6 +29,19 @@ type Input struct {
 	Schema      []byte            // of the configuration, for editors
 	SchemaFile  string            // its name beside the configuration
 	Completions map[string]string // by shell: bash, zsh, fish
+
+	// Saved returns the RDS servers for which a helper keeps passwords, as Server URLs, when it is
+	// called as these Shells do.
+	Saved func(delegate string, shells []Shell) []string
+	// Leaves are files that setup didn't write; Purge has Undo take them, too.
+	Leaves []Leaf
+	Purge  bool
+}
+
+// Leaf is what using this program has left on the machine.
+type Leaf struct {
+	Path, What string
+	Remove     func() error
 }
 
 // Step is one thing to do, or one that was done before.
@@ -38,6 +51,8 @@ type Step struct {
 	// Needs is what a person has to do instead, a command or a line to write; ""
 	// when Apply does it.
 	Needs string
+	Root  bool // Needs is a line for sh, which becomes root by sudo
+	Left  bool // Undo leaves it there, and takes it with Purge
 
 	// note says in the state what Undo will have to know, also of what is left to a person. It is
 	// kept on disk before do begins, so that nothing is lost when the machine stops in between.
@@ -53,8 +68,9 @@ type Step struct {
 type Plan struct {
 	Steps  []Step
 	Shells []Shell
-	Waits  bool // no Shell has the helper before a person has done what a step needs
-	Ready  bool // when Apply is done a Shell asks the helper, from its next start on
+	Waits  bool // a Shell has no helper before root has done what a step needs
+	Broken bool // a Shell has no helper though its option names it
+	Ready  bool // when Apply is done each Shell asks the helper, from its next start on
 	state  state
 	file   string // of the state
 	old    string // where an earlier setup kept it
@@ -89,26 +105,17 @@ func Make(in Input) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	placed := false // a Shell has the helper when Apply is done
+	placed := map[string]bool{} // the folders of the Shells that have the helper when Apply is done
 	for _, sh := range p.Shells {
 		s := in.link(p.state, sh)
-		placed = placed || s.Needs == "" || s.works
-		p.Waits = p.Waits || s.Needs != "" && s.note != nil
+		placed[sh.Dir] = s.Needs == "" || s.works
+		p.Waits = p.Waits || !placed[sh.Dir] && s.note != nil
 		p.Steps = append(p.Steps, s)
 	}
-	p.Waits = p.Waits && !placed
-	before, step, err := in.switchOn(p)
+	before, other, err := in.options(&p, placed)
 	if err != nil {
 		return Plan{}, err
 	}
-	if !step.Done && !placed && !p.Waits {
-		step = Step{What: step.What + ": not while no MySQL Shell has the helper",
-			Needs: "then run again: " + about.Name + " setup"}
-	}
-	if len(p.Shells) > 0 { // a Shell that came later would not find the helper that its option names
-		p.Steps = append(p.Steps, step)
-	}
-	p.Ready = placed && step.Needs == ""
 	if name := in.System.Getenv(EnvHelper); name != "" {
 		if name != helper {
 			p.Ready = false
@@ -125,13 +132,92 @@ func Make(in Input) (Plan, error) {
 		}
 	}
 	delegate := delegateOf(before)
-	config, err := in.configuration(p.state, delegate)
+	if delegate == "default" {
+		delegate = delegateOf(other)
+	}
+	config, inForce, err := in.configuration(p.state, delegate)
 	if err != nil {
 		return Plan{}, err
 	}
 	p.Steps = append(p.Steps, config...)
+	p.Steps = append(p.Steps, in.another(delegateOf(other), delegate)...)
+	p.Steps = append(p.Steps, in.saved(inForce, p.Shells)...)
 	p.Steps = append(p.Steps, in.completions(p.state)...)
+	p.Steps = append(p.Steps, in.onPath(placed)...)
 	return p, nil
+}
+
+// options adds the steps that switch each Shell's option, as soon as all that read the file have the
+// helper. It returns the values from before: that of most Shells, and that of MySQL Shell for VS
+// Code.
+func (in Input) options(p *Plan, placed map[string]bool) (before, vscode json.RawMessage, err error) {
+	common := in.System.OptionsFile()
+	groups := in.System.groups(p.Shells)
+	p.Ready = len(groups) > 0
+	if !slices.ContainsFunc(groups, func(g group) bool { return g.file == common }) {
+		// A Shell that came later would not find the helper that its option names: it is only read.
+		if before, _, err = in.switchOn(group{file: common}, p.state); err != nil {
+			return nil, nil, err
+		}
+	}
+	for _, g := range groups {
+		was, step, err := in.switchOn(g, p.state)
+		if err != nil {
+			return nil, nil, err
+		}
+		if g.file == common {
+			before = was
+		} else {
+			vscode = was
+		}
+		lacking := slices.DeleteFunc(slices.Clone(g.shells), func(sh Shell) bool { return placed[sh.Dir] })
+		switch {
+		case len(lacking) > 0 && step.Done:
+			p.Broken = true
+		case len(lacking) > 0:
+			step = g.notYet(step, lacking, p.Waits)
+		}
+		p.Ready = p.Ready && len(lacking) == 0 && step.Needs == ""
+		p.Steps = append(p.Steps, step)
+	}
+	return before, vscode, nil
+}
+
+// notYet returns the step of switching an option as one that comes later: a Shell whose helper isn't
+// there loses its passwords.
+func (g group) notYet(s Step, lacking []Shell, waits bool) Step {
+	who, again := "no MySQL Shell has the helper", "then run again: "
+	if len(lacking) < len(g.shells) {
+		who = lacking[0].Path + " has no helper"
+	}
+	if waits {
+		again = "then run again, to finish: "
+	}
+	return Step{What: s.What + ": not while " + who, Needs: again + about.Name + " setup"}
+}
+
+// another tells of the helper that MySQL Shell for VS Code had, when it is another than the one that
+// other passwords are passed on to.
+func (in Input) another(vscode, delegate string) []Step {
+	if vscode == "default" || vscode == "none" || in.System.sameDelegate(vscode, delegate) {
+		return nil
+	}
+	return []Step{{
+		What:  fmt.Sprintf("MySQL Shell for VS Code had the helper %s, and MySQL Shell %s: there can be one", vscode, delegate),
+		Needs: fmt.Sprintf("write into %s: delegate: %s, if the passwords kept there are wanted rather", in.ConfigFile, vscode),
+	}}
+}
+
+// saved tells of the passwords that a person has saved for RDS servers: they stay in force.
+func (in Input) saved(delegate string, shells []Shell) (steps []Step) {
+	if in.Saved == nil {
+		return nil
+	}
+	for _, url := range in.Saved(delegate, shells) {
+		what := fmt.Sprintf("keep %s: the password that %s has for it stays in force", url, in.System.delegateName(delegate))
+		steps = append(steps, Step{What: what, Done: true})
+	}
+	return steps
 }
 
 // Open reports whether there is something that Apply would do.

@@ -404,11 +404,15 @@ func TestRoot(t *testing.T) {
 	if want := `needs: sudo ln -sfn ROOT/home/bin/mysql-secret-store-rds 'ROOT/usr/it'\''s here/mysql-secret-store-rds'`; words[0] != want {
 		t.Errorf("%q", words)
 	}
-	b.want(options, "{\"credentialStore.helper\": \"rds\"}\n")
+	b.has(words, "needs: then run again, to finish: "+about.Name+" setup")
+	b.want(options, "-")
+	b.want("home/config/config.yaml", "delegate: default\n")
 	b.link("usr/it's here/"+about.Name, b.System.Binary) // the person types it
 	if p, err := Make(b.Input); p.Waits || !p.Ready || err != nil {
 		t.Errorf("the Shell has a helper: %+v, %v", p, err)
 	}
+	b.done(Make(b.Input))
+	b.want(options, "{\"credentialStore.helper\": \"rds\"}\n")
 	// The program moves: until the person types the new line, the Shell has the old one.
 	b.put("home/moved/"+about.Name, about.Name+" 1", 0o755)
 	before := b.System.Binary
@@ -422,6 +426,45 @@ func TestRoot(t *testing.T) {
 		t.Errorf("%q", words)
 	}
 	b.want(options, "-")
+}
+
+// TestEachShellHasTheHelper: the option is one for all Shells that read it, and is switched when the
+// last of them has the helper.
+func TestEachShellHasTheHelper(t *testing.T) {
+	t.Parallel()
+	const closed, foreign = "opt/mysql-shell/bin/mysqlsh", "usr/local/mysql-shell-8.4/bin/"
+	b := newShellBench(t)
+	b.put(closed, "", 0o755)
+	b.roots[b.path("opt/mysql-shell/bin")] = true
+	p, err := Make(b.Input)
+	if !p.Waits || p.Ready || p.Broken || !p.Steps[1].Root || p.Steps[0].Root {
+		t.Errorf("%+v", p)
+	}
+	b.has(b.done(p, err), "done: link ROOT/home/bin/"+about.Name+" to ROOT/"+beside)
+	b.want(options, "-")
+	want := "set credentialStore.helper to rds in " + b.path(options) + ": not while " + b.path(closed) + " has no helper"
+	if p.Steps[2].What != want {
+		t.Errorf("%q, not %q", p.Steps[2].What, want)
+	}
+	b.link("opt/mysql-shell/bin/"+about.Name, b.System.Binary)
+	b.done(Make(b.Input))
+	b.want(options, "{\"credentialStore.helper\": \"rds\"}\n")
+
+	// Somebody else's program beside one of them.
+	b.done(Undo(b.Input))
+	b.put(foreign+"mysqlsh", "", 0o755)
+	b.put(foreign+about.Name, "another", 0o755)
+	if p, err = Make(b.Input); p.Waits || p.Ready {
+		t.Errorf("%+v", p)
+	}
+	b.done(p, err)
+	b.want(options, "-")
+
+	// The option names it already.
+	b.put(options, `{"credentialStore.helper":"rds"}`, 0o600)
+	if p, err = Make(b.Input); !p.Broken || p.Ready || err != nil {
+		t.Errorf("%+v, %v", p, err)
+	}
 }
 
 // TestFailure: one step that fails stops no other, and what was done can be undone.
@@ -463,4 +506,17 @@ func TestRefusals(t *testing.T) {
 	b.apply(Make(b.Input))
 	b.want(options, "-")
 	b.want("home/config/config.yaml", "delegate: default\n")
+}
+
+// TestSaved: setup names the servers whose passwords stay in force.
+func TestSaved(t *testing.T) {
+	t.Parallel()
+	b := newShellBench(t)
+	b.put(options, `{"credentialStore.helper":"keychain"}`, 0o600)
+	b.Saved = func(delegate string, shells []Shell) []string {
+		return []string{delegate + "@host:3306"}
+	}
+	b.has(b.done(Make(b.Input)), "ok: keep keychain@host:3306: the password that keychain has for it stays in force")
+	b.put("home/config/config.yaml", "delegate: default\n", 0o600) // whose helper is the one that is asked
+	b.has(b.done(Make(b.Input)), "ok: keep default@host:3306: the password that login-path has for it stays in force")
 }

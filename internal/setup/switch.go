@@ -11,12 +11,15 @@ import (
 	"mysql-secret-store-rds/internal/disk"
 )
 
-// switchOn makes rds the Shell's persisted helper. It returns the one from before, as
-// JSON; nil for none.
-func (in Input) switchOn(p Plan) (before json.RawMessage, s Step, err error) {
-	file := in.System.OptionsFile()
+// switchOn makes rds the persisted helper of the Shells that read a file of options. It returns the
+// one from before, as JSON; nil for none.
+func (in Input) switchOn(g group, st state) (before json.RawMessage, s Step, err error) {
+	file := g.file
 	s.file = file
 	s.What = fmt.Sprintf("set %s to %s in %s", option, helper, file)
+	if g.forVSCode() {
+		s.What += ", for MySQL Shell for VS Code"
+	}
 	if file == "" {
 		s.What = fmt.Sprintf("set %s to %s: there is no home for MySQL Shell's options", option, helper)
 		s.Needs = fmt.Sprintf("in MySQL Shell: \\option --persist %s %s", option, helper)
@@ -28,7 +31,7 @@ func (in Input) switchOn(p Plan) (before json.RawMessage, s Step, err error) {
 	}
 	if isHelper(value) {
 		s.Done = true
-		for _, o := range p.state.Options {
+		for _, o := range st.Options {
 			if o.File == file {
 				before = o.Before // and not "rds"
 			}
@@ -37,8 +40,10 @@ func (in Input) switchOn(p Plan) (before json.RawMessage, s Step, err error) {
 	}
 	var changed []byte
 	s.note = func(st *state) error {
-		if !p.Waits && !p.haveHelper(in.System) {
-			return errors.New("no MySQL Shell has the helper")
+		for _, sh := range g.shells { // a link may have failed
+			if !in.System.hasHelper(sh) {
+				return fmt.Errorf("%s has no helper", sh.Path)
+			}
 		}
 		// Somebody may have changed the file while the plan was read.
 		text, value, existed, err := readOptions(file)

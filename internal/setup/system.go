@@ -80,8 +80,8 @@ func ShellAt(path string) Shell {
 	return Shell{path, filepath.Dir(path)}
 }
 
-// Shells finds every mysqlsh: on PATH, and where packages, Homebrew and archives put it. Each
-// folder stands once.
+// Shells finds every mysqlsh: on PATH, and where packages, Homebrew, archives and MySQL Shell for VS
+// Code put it. Each folder stands once.
 func (s System) Shells() []Shell {
 	name := "mysqlsh" + s.exe()
 	candidates := s.Named
@@ -129,17 +129,14 @@ func (s System) everywhere(name string) (candidates []string) {
 		found, _ := filepath.Glob(pattern) // only a bad pattern is an error
 		candidates = append(candidates, found...)
 	}
-	return candidates
+	return append(candidates, s.vscode(name)...)
 }
 
 // OptionsFile is where MySQL Shell keeps its persisted options (MySQL Shell guide, "Configuring
 // MySQL Shell Options"), also when it isn't there yet; "" when there is no home.
 func (s System) OptionsFile() string {
 	if dir := s.Getenv("MYSQLSH_USER_CONFIG_HOME"); dir != "" {
-		if abs, err := filepath.Abs(dir); err == nil {
-			dir = abs // --undo may be typed elsewhere
-		}
-		return filepath.Join(dir, "options.json")
+		return filepath.Join(absolute(dir), "options.json") // as --undo may be typed elsewhere
 	}
 	dirs := []string{s.Home, ".mysqlsh"}
 	if s.GOOS == "windows" {
@@ -152,8 +149,10 @@ func (s System) OptionsFile() string {
 }
 
 // Option returns the helper that the Shell's options name; "" when they name none.
-func (s System) Option() (string, error) {
-	file := s.OptionsFile()
+func (s System) Option() (string, error) { return OptionIn(s.OptionsFile()) }
+
+// OptionIn returns the helper that a file of a Shell's options names; "" when it names none.
+func OptionIn(file string) (string, error) {
 	if file == "" {
 		return "", nil
 	}
@@ -167,8 +166,11 @@ func (s System) Option() (string, error) {
 
 // sameDelegate reports whether two values of a configuration's delegate mean one helper.
 func (s System) sameDelegate(a, b string) bool {
-	return delegate.Name(a, s.GOOS) == delegate.Name(b, s.GOOS)
+	return s.delegateName(a) == s.delegateName(b)
 }
+
+// delegateName is the name of the helper that a configuration's delegate means.
+func (s System) delegateName(setting string) string { return delegate.Name(setting, s.GOOS) }
 
 // unsetByHand is what a person has to type to be rid of an environment variable.
 func (s System) unsetByHand(name string) string {

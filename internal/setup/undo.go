@@ -34,7 +34,7 @@ func Undo(in Input) (Plan, error) {
 		if w.Program {
 			step(w.Path, in.unlink(w.Path, p.state.Files[i:]))
 		} else {
-			step(w.Path, p.state.remove(w.Path))
+			step(w.Path, p.state.remove(w.Path, in.Purge))
 		}
 	}
 	for _, sh := range p.Shells {
@@ -45,14 +45,20 @@ func Undo(in Input) (Plan, error) {
 			})
 		}
 	}
-	if file := in.System.OptionsFile(); !known[file] {
-		if _, value, _, err := readOptions(file); err == nil && isHelper(value) && p.leavesNone(in.System) {
-			p.Steps = slices.Insert(p.Steps, options, Step{
-				What:  fmt.Sprintf("keep %s in %s: setup has no note of what it was before", option, file),
-				Needs: `in MySQL Shell: \option --unset --persist ` + option,
-			})
-		}
+	groups := in.System.groups(p.Shells)
+	if file := in.System.OptionsFile(); !slices.ContainsFunc(groups, func(g group) bool { return g.file == file }) {
+		groups = append(groups, group{file: file})
 	}
+	for _, g := range groups {
+		if _, value, _, err := readOptions(g.file); err != nil || known[g.file] || !isHelper(value) || !p.leavesNone(in.System, g) {
+			continue
+		}
+		p.Steps = slices.Insert(p.Steps, options, Step{
+			What:  fmt.Sprintf("keep %s in %s: setup has no note of what it was before", option, g.file),
+			Needs: `in MySQL Shell: \option --unset --persist ` + option,
+		})
+	}
+	in.leave(&p, known)
 	if len(settled) > 0 {
 		forget := func(st *state) error {
 			for _, file := range settled {
@@ -65,15 +71,15 @@ func Undo(in Input) (Plan, error) {
 	return p, nil
 }
 
-// leavesNone reports whether a Shell loses its helper, or none has one.
-func (p Plan) leavesNone(sys System) bool {
-	if slices.ContainsFunc(p.Steps, func(s Step) bool { return s.gone }) {
-		return true
+// leavesNone reports whether a Shell that reads the options has no helper, or loses it.
+func (p Plan) leavesNone(sys System, g group) bool {
+	for _, s := range p.Steps {
+		if s.gone && sys.optionsOf(s.file) == g.file {
+			return true
+		}
 	}
-	return len(p.Shells) > 0 && !p.haveHelper(sys)
+	return slices.ContainsFunc(g.shells, func(sh Shell) bool { return !sys.hasHelper(sh) })
 }
 
-// haveHelper reports whether a Shell has one now.
-func (p Plan) haveHelper(sys System) bool {
-	return slices.ContainsFunc(p.Shells, func(sh Shell) bool { return sys.identify(sys.helperIn(sh.Dir)).serves() })
-}
+// hasHelper reports whether a Shell has one now.
+func (s System) hasHelper(sh Shell) bool { return s.identify(s.helperIn(sh.Dir)).serves() }

@@ -112,6 +112,7 @@ var befores = []struct {
 	{"another's helper", func(b *bench) {
 		b.put("usr/bin/"+about.Name, "another", 0o755)
 		b.put("opt/mysql-shell/bin/mysqlsh", "", 0o755)
+		b.System.Named = []string{b.path("opt/mysql-shell/bin/mysqlsh")} // else that Shell keeps the option as it is
 	}},
 	{"a copy", func(b *bench) { b.put("usr/bin/"+about.Name, about.Name+" 1", 0o755) }},
 }
