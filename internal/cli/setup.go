@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mysql-secret-store-rds/internal/about"
 	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/setup"
@@ -19,8 +18,8 @@ import (
 )
 
 type setupFlags struct {
-	yes, dryRun, undo, json bool
-	shells                  []string
+	yes, dryRun, undo, purge, json bool
+	shells                         []string
 }
 
 func (c *console) setupCommand(root *cobra.Command) *cobra.Command {
@@ -28,36 +27,93 @@ func (c *console) setupCommand(root *cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "setup",
 		Short: "put the helper beside MySQL Shell and switch it on; --undo takes that back",
-		Long: `Finds every MySQL Shell (on PATH, Homebrew's, those in /usr/local, /opt and Program Files), puts a link to this program beside each (a copy
-on Windows), and makes it the Shell's persisted helper. The helper that was set before gets the passwords that aren't for RDS. It writes a first
-configuration where there is none, and completions for your command line.
+		Long: `Finds every MySQL Shell (on PATH, Homebrew's, those in /usr/local, /opt and Program Files, and that of MySQL Shell for VS Code), puts a link to this
+program beside each (a copy on Windows), and makes it the Shell's persisted helper. The helper that was set before gets the passwords that aren't for RDS, and
+those that are saved there for RDS servers stay in force: setup lists them. It writes a first configuration where there is none, and completions for your command
+line, and says when this program isn't on PATH.
 
-It shows what it would do, and asks. What needs root is left to you, as a command to paste. It can be run again at any time, and mends a link that an upgrade
-broke. --undo takes back what it did, as far as nobody has changed it since: the helper from before included.
+It shows what it would do, and asks. What needs root it offers to run with sudo; without a terminal, with --yes, or when you say no it is left to you, as a
+command to paste. MySQL Shell's option is switched when each Shell that reads it has the helper, so that a second setup finishes then. It can be run again at any
+time, and mends a link that an upgrade broke or moved.
 
-Exit codes: 0 when nothing failed, also when some is left to you; 1 when something failed, or you said no.`,
+--undo takes back what it did, as far as nobody has changed it since: the helper from before included. It lists what it leaves (the inventory, the file of
+authorities, how often each server was used, a configuration that you changed, the cache); --purge takes that, too.
+
+Exit codes: 0 when nothing failed, also when some is left to you; 1 when something failed, you said no, or a MySQL Shell has no helper before root has put it
+there.`,
 		Example: "  mysql-secret-store-rds setup --dry-run\n  mysql-secret-store-rds setup --yes\n" +
-			"  mysql-secret-store-rds setup --undo",
+			"  mysql-secret-store-rds setup --undo --purge",
 		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return c.setup(cmd.Context(), root, f) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			r := setupRun{console: c, setupFlags: f, root: root}
+			return r.run(cmd.Context())
+		},
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&f.yes, "yes", false, "do it without asking")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "only show what would be done")
 	flags.BoolVar(&f.undo, "undo", false, "take back what setup did")
+	flags.BoolVar(&f.purge, "purge", false, "with --undo: take what it would leave, too")
 	flags.BoolVar(&f.json, "json", false, "print what is done as JSON; with --yes or --dry-run")
 	flags.StringArrayVar(&f.shells, "shell", nil, shellFlag)
 	return cmd
 }
 
-func (c *console) setup(ctx context.Context, root *cobra.Command, f setupFlags) error {
-	if f.json && !f.yes && !f.dryRun {
+// check refuses flags that don't go together.
+func (f setupFlags) check() error {
+	switch {
+	case f.json && !f.yes && !f.dryRun:
 		return advice.Problemf("--json asks nothing, and so needs --yes or --dry-run").With(advice.Ours("setup", "--dry-run", "--json"))
-	}
-	if f.undo && len(f.shells) > 0 {
+	case f.undo && len(f.shells) > 0:
 		return advice.Problemf("--undo takes back everything that setup did; --shell doesn't go with it").With(advice.Ours("setup", "--undo"))
+	case f.purge && !f.undo:
+		return advice.Problemf("--purge takes what --undo leaves, and goes with it").With(advice.Ours("setup", "--undo", "--purge"))
 	}
-	plan, err := planSetup(root, f)
+	return nil
+}
+
+// setupRun is one call of setup.
+type setupRun struct {
+	*console
+	setupFlags
+	root  *cobra.Command
+	plan  setup.Plan
+	steps []setupStep // those of the plan, with what became of them
+	asked bool        // whether to run what root has to do, which was shown then
+}
+
+func (r *setupRun) run(ctx context.Context) error {
+	if err := r.check(); err != nil {
+		return err
+	}
+	if err := r.read(ctx); err != nil {
+		return err
+	}
+	r.warn()
+	if !r.json && (!r.yes || r.dryRun) {
+		r.print()
+	}
+	if !r.dryRun {
+		if err := r.carryOut(ctx); err != nil {
+			return err
+		}
+	}
+	if r.json {
+		if err := printJSON(r.stdout, r.steps); err != nil {
+			return err
+		}
+	} else {
+		r.after()
+	}
+	if has(r.steps, stepFailed) || r.plan.Waits && !r.dryRun {
+		return errSaid
+	}
+	return nil
+}
+
+// read finds out what there is to do.
+func (r *setupRun) read(ctx context.Context) error {
+	plan, err := planSetup(ctx, r.root, r.setupFlags)
 	var state *setup.StateError
 	switch {
 	case errors.Is(err, setup.ErrTemporary):
@@ -65,45 +121,149 @@ func (c *console) setup(ctx context.Context, root *cobra.Command, f setupFlags) 
 	case errors.As(err, &state):
 		return advice.Problemf("%v", err).With(advice.Say("mend it; or move it away, and what is there now counts as yours"),
 			advice.Run(advice.Words("mv", state.File, state.File+".damaged")))
-	case err != nil:
-		return err
 	}
+	r.plan, r.steps = plan, planned(plan)
+	return err
+}
+
+func (r *setupRun) warn() {
 	if user := os.Getenv("SUDO_USER"); user != "" && user != "root" && os.Geteuid() == 0 {
-		warn(c.stderr, fmt.Sprintf("this runs as root, by sudo: the files that it writes in %s will be root's. "+
+		warn(r.stderr, fmt.Sprintf("this runs as root, by sudo: the files that it writes in %s will be root's. "+
 			"Run it as %s instead; what needs root is printed then", os.Getenv("HOME"), user))
 	}
-	if len(plan.Shells) == 0 && !f.undo {
-		warn(c.stderr, "no MySQL Shell found on PATH or in the usual places: name one with --shell, "+
+	if len(r.plan.Shells) == 0 && !r.undo {
+		warn(r.stderr, "no MySQL Shell found on PATH or in the usual places: name one with --shell, "+
 			"or run setup again when there is one")
 	}
-	steps := planned(plan)
-	if !f.json {
-		c.printSteps(steps)
-	}
-	if !f.dryRun {
-		if plan.Open() {
-			if err := c.agreed(ctx, f); err != nil {
-				return err
-			}
-		}
-		// What is left to a person is noted, too, so that it is known for setup's own later.
-		steps = c.apply(plan, steps, f.json)
-	}
-	if f.json {
-		if err := printJSON(c.stdout, steps); err != nil {
+}
+
+// carryOut does what the plan says, and what root has to do if it may.
+func (r *setupRun) carryOut(ctx context.Context) error {
+	if r.plan.Open() && !r.yes {
+		if err := r.agreed(ctx); err != nil {
 			return err
 		}
-	} else {
-		c.afterSetup(plan, steps, f)
 	}
-	if has(steps, stepFailed) {
+	// What is left to a person is noted, too, so that it is known for setup's own later.
+	r.apply()
+	switch {
+	case r.json:
+	case r.yes:
+		r.print()
+	case has(r.steps, stepDone):
+		done := slices.DeleteFunc(slices.Clone(r.steps), func(s setupStep) bool { return s.State != stepDone })
+		r.line(stepDone, count(len(done), "step"))
+	}
+	if r.yes || r.undo {
+		return nil
+	}
+	return r.offerRoot(ctx)
+}
+
+// agreed asks whether the plan is to be carried out; its error says why it isn't.
+func (r *setupRun) agreed(ctx context.Context) error {
+	again := []string{"setup", "--yes"}
+	if r.undo {
+		again = []string{"setup", "--undo", "--yes"}
+	}
+	if r.purge {
+		again = append(again, "--purge")
+	}
+	t, err := term.Open()
+	if err != nil {
+		return advice.Problemf("nothing was changed: there is no terminal to ask on").With(advice.Ours(again...))
+	}
+	defer t.Close()
+	yes, err := agrees(ctx, t, "\nDo this? [y/N] ")
+	if err == nil && !yes {
+		fmt.Fprintln(r.stdout, "Nothing was changed.")
 		return errSaid
+	}
+	return err
+}
+
+// agrees asks a question whose answer is no unless it is yes.
+func agrees(ctx context.Context, t *term.Terminal, question string) (bool, error) {
+	answer, err := t.Ask(ctx, question)
+	if errors.Is(err, term.ErrNoAnswer) {
+		return false, nil
+	}
+	a := strings.ToLower(answer)
+	return a == "y" || a == "yes", err
+}
+
+// offerRoot runs what root has to do, when a person at a terminal says so, looks at what came of it,
+// and goes on with the Shells that were waiting for it.
+func (r *setupRun) offerRoot(ctx context.Context) error {
+	var lines []string
+	var at []int
+	for i, s := range r.plan.Steps {
+		if s.Root && !s.Done {
+			lines, at = append(lines, s.Needs), append(at, i)
+		}
+	}
+	if len(lines) == 0 || ctx.Err() != nil || !setup.Sudo() {
+		return nil
+	}
+	t, err := term.Open()
+	if err != nil {
+		return nil // so that it is left to the person
+	}
+	defer t.Close()
+	r.asked = true
+	question := "\nThis takes root:\n"
+	for _, line := range lines {
+		question += "  " + term.Visible(line) + "\n"
+	}
+	yes, err := agrees(ctx, t, question+"Run it now? [y/N] ")
+	if err != nil || !yes {
+		return err
+	}
+	in, out := t.Files()
+	for _, line := range lines {
+		if err := setup.AsRoot(line, in, out); err != nil {
+			printError(r.stderr, advice.Problemf("%s: %v", line, err))
+		}
+	}
+	if err := r.read(ctx); err != nil || ctx.Err() != nil {
+		return err
+	}
+	for _, i := range at { // the Shells come first, in the order in which they are found
+		if i < len(r.steps) && r.steps[i].State == stepThere {
+			r.line(stepDone, r.steps[i].What)
+		}
+	}
+	r.apply()
+	for _, s := range r.steps {
+		if s.State == stepDone {
+			r.line(stepDone, s.What)
+		}
 	}
 	return nil
 }
 
+// apply carries out the plan, and notes what became of its steps.
+func (r *setupRun) apply() {
+	at := 0
+	err := r.plan.Apply(func(_ setup.Step, err error) {
+		for r.steps[at].State != stepOpen { // the steps that are open come in order
+			at++
+		}
+		s := &r.steps[at]
+		if s.State = stepDone; err != nil {
+			s.State, s.Error = stepFailed, err.Error()
+			if !r.json {
+				printError(r.stderr, advice.Problemf("%s", s.What+": "+err.Error()))
+			}
+		}
+	})
+	if err != nil && !has(r.steps, stepFailed) {
+		warn(r.stderr, "what is left to you could not be noted for --undo: "+err.Error())
+	}
+}
+
 // planSetup finds out what there is to do.
-func planSetup(root *cobra.Command, f setupFlags) (setup.Plan, error) {
+func planSetup(ctx context.Context, root *cobra.Command, f setupFlags) (setup.Plan, error) {
 	sys, err := here(f.shells)
 	if err != nil {
 		return setup.Plan{}, err
@@ -125,134 +285,9 @@ func planSetup(root *cobra.Command, f setupFlags) (setup.Plan, error) {
 		}
 	}
 	if f.undo {
+		in.Purge, in.Leaves = f.purge, leaves(in.ConfigFile)
 		return setup.Undo(in)
 	}
+	in.Saved = savedServers(ctx)
 	return setup.Make(in)
-}
-
-// What became of a step.
-const (
-	stepThere  = "ok"      // it was so already
-	stepOpen   = "to do"   // setup would do it
-	stepByHand = "by hand" // only a person can
-	stepDone   = "done"
-	stepFailed = "failed"
-)
-
-// setupStep is a step as setup prints it.
-type setupStep struct {
-	State string `json:"state"`
-	What  string `json:"what"`
-	Needs string `json:"needs,omitempty"` // the command to type, or the line to write
-	Error string `json:"error,omitempty"`
-}
-
-// has reports whether something has become of a step.
-func has(steps []setupStep, state string) bool {
-	return slices.ContainsFunc(steps, func(s setupStep) bool { return s.State == state })
-}
-
-func planned(plan setup.Plan) []setupStep {
-	steps := []setupStep{}
-	for _, s := range plan.Steps {
-		state := stepOpen
-		switch {
-		case s.Done:
-			state = stepThere
-		case s.Needs != "":
-			state = stepByHand
-		}
-		steps = append(steps, setupStep{State: state, What: s.What, Needs: s.Needs})
-	}
-	return steps
-}
-
-func (c *console) printSteps(steps []setupStep) {
-	for _, s := range steps {
-		fmt.Fprintf(c.stdout, "%-7s  %s\n", s.State, term.Visible(s.What))
-		if s.Needs != "" {
-			fmt.Fprintf(c.stdout, "         %s\n", term.Visible(s.Needs))
-		}
-	}
-}
-
-// agreed asks whether the plan is to be carried out; its error says why it isn't.
-func (c *console) agreed(ctx context.Context, f setupFlags) error {
-	if f.yes {
-		return nil
-	}
-	again := about.Name + " setup --yes"
-	if f.undo {
-		again = about.Name + " setup --undo --yes"
-	}
-	t, err := term.Open()
-	if err != nil {
-		return advice.Problemf("nothing was changed: there is no terminal to ask on").With(advice.Run(again))
-	}
-	defer t.Close()
-	answer, err := t.Ask(ctx, "\nDo this? [y/N] ")
-	if err != nil && !errors.Is(err, term.ErrNoAnswer) {
-		return err
-	}
-	if a := strings.ToLower(answer); a != "y" && a != "yes" {
-		return advice.Problemf("nothing was changed")
-	}
-	return nil
-}
-
-// apply carries out the plan, and returns the steps with what became of them.
-func (c *console) apply(plan setup.Plan, steps []setupStep, quiet bool) []setupStep {
-	at := 0
-	err := plan.Apply(func(_ setup.Step, err error) {
-		for steps[at].State != stepOpen { // the steps that are open come in order
-			at++
-		}
-		s := &steps[at]
-		if s.State = stepDone; err != nil {
-			s.State, s.Error = stepFailed, err.Error()
-		}
-		switch {
-		case quiet:
-		case err != nil:
-			printError(c.stderr, advice.Problemf("%s", s.What+": "+err.Error()))
-		default:
-			fmt.Fprintf(c.stdout, "%-7s  %s\n", s.State, term.Visible(s.What))
-		}
-	})
-	if err != nil && !has(steps, stepFailed) {
-		warn(c.stderr, "what is left to you could not be noted for --undo: "+err.Error())
-	}
-	return steps
-}
-
-// afterSetup says what comes next.
-func (c *console) afterSetup(plan setup.Plan, steps []setupStep, f setupFlags) {
-	switch {
-	case f.undo && len(steps) == 0:
-		fmt.Fprintln(c.stdout, "There is nothing to undo: setup has noted nothing, "+
-			"and no MySQL Shell that was found has a link to this program.")
-	case has(steps, stepOpen): // --dry-run
-		fmt.Fprintln(c.stdout, "\nNothing was changed (--dry-run).")
-	case has(steps, stepFailed):
-	default:
-		if has(steps, stepByHand) {
-			heading := "Left for you:"
-			if plan.Waits {
-				heading = "Left for you; until it is done MySQL Shell has no helper, and finds no password:"
-			}
-			fmt.Fprintln(c.stdout, "\n"+heading)
-			for _, s := range steps {
-				if s.State == stepByHand {
-					fmt.Fprintln(c.stdout, "  "+term.Visible(s.Needs))
-				}
-			}
-		}
-		if !plan.Ready {
-			return
-		}
-		fmt.Fprintln(c.stdout, "\nMySQL Shell asks this helper from its next start on.")
-		if _, err := knownServers(); err != nil {
-			fmt.Fprintf(c.stdout, "Next, find your servers: %s discover\n", about.Name)
-		}
-	}
 }

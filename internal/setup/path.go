@@ -15,17 +15,14 @@ import (
 // beside a Shell, in whose folder it is when Apply is done.
 func (in Input) onPath(placed map[string]bool) []Step {
 	sys := in.System
-	for _, dir := range filepath.SplitList(sys.Getenv("PATH")) {
-		real, err := filepath.EvalSymlinks(dir)
-		if err == nil && filepath.IsAbs(dir) && (placed[real] || sys.Program(sys.helperIn(dir))) {
-			return nil
-		}
+	if sys.isOnPath(placed) {
+		return nil
 	}
 	dir := filepath.Dir(sys.Binary)
 	s := Step{What: fmt.Sprintf("%s is not on PATH: %s is to be", about.Name, dir)}
-	if name := filepath.Base(sys.Binary); name != about.Name+sys.exe() {
-		s.What = fmt.Sprintf("%s is not on PATH, and is called %s", about.Name, name)
-		s.Needs = "mv " + advice.Words(sys.Binary, sys.helperIn(dir))
+	if named := sys.helperIn(dir); !sys.Program(named) && sys.GOOS != "windows" {
+		s.What = fmt.Sprintf("%s is not on PATH, and is called %s: give it its name, and run setup again", about.Name, filepath.Base(sys.Binary))
+		s.Needs = "ln -sfn " + advice.Words(sys.Binary, named)
 		return []Step{s}
 	}
 	rc, line := sys.pathLine(dir)
@@ -38,6 +35,22 @@ func (in Input) onPath(placed map[string]bool) []Step {
 		s.Needs = "echo " + advice.Word(line) + " >> " + rc
 	}
 	return []Step{s}
+}
+
+// isOnPath reports whether a folder of PATH has this program, or a Shell's that is placed.
+func (s System) isOnPath(placed map[string]bool) bool {
+	return slices.ContainsFunc(filepath.SplitList(s.Getenv("PATH")), func(dir string) bool {
+		real, err := filepath.EvalSymlinks(dir)
+		return err == nil && filepath.IsAbs(dir) && (placed[real] || s.Program(s.helperIn(dir)))
+	})
+}
+
+// call is what a person types to call this program.
+func (s System) call() string {
+	if s.isOnPath(nil) {
+		return about.Name
+	}
+	return advice.Word(s.Binary)
 }
 
 // pathLine returns what puts a folder on PATH in the user's shell, and the file that it belongs

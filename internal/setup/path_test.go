@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -30,7 +31,10 @@ func TestOnPath(t *testing.T) {
 			b.put("it's/"+about.Name, "", 0o755)
 			b.System.Binary = b.path("it's/" + about.Name)
 		}},
-		{"another name", "bash", "needs: mv ROOT/home/bin/download ROOT/home/bin/" + about.Name, func(b *bench) {
+		{"another name", "bash", "needs: ln -sfn ROOT/home/bin/download ROOT/home/bin/" + about.Name, func(b *bench) {
+			if err := os.Remove(b.System.Binary); err != nil {
+				b.t.Fatal(err)
+			}
 			b.put("home/bin/download", "", 0o755)
 			b.System.Binary = b.path("home/bin/download")
 		}},
@@ -58,7 +62,7 @@ func TestOnPath(t *testing.T) {
 			words := b.apply(Make(b.Input))
 			said := ""
 			for _, w := range words {
-				if strings.Contains(w, "PATH") || strings.Contains(w, "'Path'") || strings.Contains(w, "fish_add_path") || strings.HasPrefix(w, "needs: mv") {
+				if strings.Contains(w, "PATH") || strings.Contains(w, "'Path'") || strings.Contains(w, "fish_add_path") || strings.HasPrefix(w, "needs: ln -sfn") {
 					said += w
 				}
 			}

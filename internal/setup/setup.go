@@ -175,7 +175,7 @@ func (in Input) options(p *Plan, placed map[string]bool) (before, vscode json.Ra
 		case len(lacking) > 0 && step.Done:
 			p.Broken = true
 		case len(lacking) > 0:
-			step = g.notYet(step, lacking, p.Waits)
+			step = in.notYet(g, step, lacking, p.Waits)
 		}
 		p.Ready = p.Ready && len(lacking) == 0 && step.Needs == ""
 		p.Steps = append(p.Steps, step)
@@ -185,15 +185,15 @@ func (in Input) options(p *Plan, placed map[string]bool) (before, vscode json.Ra
 
 // notYet returns the step of switching an option as one that comes later: a Shell whose helper isn't
 // there loses its passwords.
-func (g group) notYet(s Step, lacking []Shell, waits bool) Step {
-	who, again := "no MySQL Shell has the helper", "then run again: "
+func (in Input) notYet(g group, s Step, lacking []Shell, waits bool) Step {
+	who, again := "no MySQL Shell has the helper", "then run again: "+about.Name+" setup"
 	if len(lacking) < len(g.shells) {
 		who = lacking[0].Path + " has no helper"
 	}
 	if waits {
-		again = "then run again, to finish: "
+		again = "then run again, to finish: " + in.System.call() + " setup"
 	}
-	return Step{What: s.What + ": not while " + who, Needs: again + about.Name + " setup"}
+	return Step{What: s.What + ": not while " + who, Needs: again}
 }
 
 // another tells of the helper that MySQL Shell for VS Code had, when it is another than the one that

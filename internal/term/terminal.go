@@ -35,6 +35,9 @@ func (t *Terminal) Close() {
 	}
 }
 
+// Files returns the terminal as a program's input and output.
+func (t *Terminal) Files() (in, out *os.File) { return t.in, t.out }
+
 // Ask prints a question and returns the line that is typed, trimmed, or [ErrNoAnswer]. It waits
 // until ctx ends; the reading goes on in the background then, which no more than the process's end
 // can stop. Any other error means that the terminal can't be used.

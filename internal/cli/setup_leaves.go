@@ -1,0 +1,31 @@
+package cli
+
+import (
+	"os"
+
+	"mysql-secret-store-rds/internal/cabundle"
+	"mysql-secret-store-rds/internal/cache"
+	"mysql-secret-store-rds/internal/connect"
+	"mysql-secret-store-rds/internal/inventory"
+	"mysql-secret-store-rds/internal/setup"
+)
+
+// leaves returns what using this program leaves: what has no place has left nothing.
+func leaves(configFile string) (list []setup.Leaf) {
+	add := func(path string, err error, what string) {
+		if err == nil {
+			list = append(list, setup.Leaf{Path: path, What: what, Remove: func() error { return os.Remove(path) }})
+		}
+	}
+	path, err := inventory.Path()
+	add(path, err, "the servers that discover found")
+	path, err = cabundle.Path()
+	add(path, err, "Amazon's certificate authorities")
+	path, err = connect.UsesPath()
+	add(path, err, "how often you connected to each server")
+	add(configFile, nil, "your configuration")
+	if store, err := cache.Open(); err == nil && store.Holds() {
+		list = append(list, setup.Leaf{Path: store.Dir(), What: "the tokens and credentials that are kept", Remove: store.Purge})
+	}
+	return list
+}

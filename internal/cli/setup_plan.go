@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"mysql-secret-store-rds/internal/about"
+	"mysql-secret-store-rds/internal/disk"
+	"mysql-secret-store-rds/internal/setup"
+	"mysql-secret-store-rds/internal/term"
+)
+
+// What became of a step.
+const (
+	stepThere  = "ok"      // it was so already
+	stepOpen   = "to do"   // setup would do it
+	stepByHand = "by hand" // only a person can
+	stepDone   = "done"
+	stepFailed = "failed"
+	stepLeft   = "left" // undo leaves it
+)
+
+// setupStep is a step as setup prints it.
+type setupStep struct {
+	State string `json:"state"`
+	What  string `json:"what"`
+	Needs string `json:"needs,omitempty"` // the command to type, or the line to write
+	Error string `json:"error,omitempty"`
+}
+
+// has reports whether something has become of a step.
+func has(steps []setupStep, state string) bool {
+	return slices.ContainsFunc(steps, func(s setupStep) bool { return s.State == state })
+}
+
+func planned(plan setup.Plan) []setupStep {
+	steps := []setupStep{}
+	for _, s := range plan.Steps {
+		state := stepOpen
+		switch {
+		case s.Left:
+			state = stepLeft
+		case s.Done:
+			state = stepThere
+		case s.Needs != "":
+			state = stepByHand
+		}
+		steps = append(steps, setupStep{State: state, What: s.What, Needs: s.Needs})
+	}
+	return steps
+}
+
+// print prints the steps, each with what it needs unless that comes at the end.
+func (r *setupRun) print() {
+	for _, s := range r.steps {
+		if s.State == stepFailed {
+			continue // it has been said
+		}
+		r.line(s.State, s.What)
+		if s.Needs != "" && (r.dryRun || r.undo) {
+			fmt.Fprintln(r.stdout, strings.Repeat(" ", stateWidth)+term.Visible(s.Needs))
+		}
+	}
+}
+
+const stateWidth = 9 // of a step's state and the blanks after it
+
+// line prints one step.
+func (r *setupRun) line(state, what string) {
+	width := term.WrapWidth(r.stdout.File)
+	if what = term.Visible(what); width > 0 {
+		what = fromHome(what, disk.Home())
+	}
+	text := fmt.Sprintf("%-*s%s", stateWidth, state, what)
+	fmt.Fprintln(r.stdout, term.Wrap(text, width, strings.Repeat(" ", stateWidth)))
+}
+
+// fromHome shortens paths in a text to what ~ stands for.
+func fromHome(text, home string) string {
+	if len(home) < 2 {
+		return text
+	}
+	words := strings.Split(text, " ")
+	for i, w := range words {
+		if inside, ok := strings.CutPrefix(strings.TrimPrefix(w, "("), home+string(os.PathSeparator)); ok {
+			words[i] = w[:strings.Index(w, home)] + "~" + string(os.PathSeparator) + inside
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// after says what comes next.
+func (r *setupRun) after() {
+	done := !slices.ContainsFunc(r.steps, func(s setupStep) bool { return s.State != stepLeft })
+	switch {
+	case r.undo && done:
+		r.say("There is nothing to undo: setup has noted nothing, and no MySQL Shell that was found has a link to this program.")
+	case r.dryRun && (has(r.steps, stepOpen) || has(r.steps, stepByHand)):
+		r.say("\nNothing was changed (--dry-run).")
+	case has(r.steps, stepFailed):
+		return
+	}
+	if r.undo && has(r.steps, stepLeft) {
+		r.say("\nWhat is left goes with: " + about.Name + " setup --undo --purge")
+	}
+	if r.undo || r.dryRun {
+		return
+	}
+	r.leftToDo()
+	if !r.plan.Ready {
+		return
+	}
+	r.say("\nMySQL Shell asks this helper from its next start on.")
+	if _, err := knownServers(); err != nil {
+		r.say("Next, find your servers: " + about.Name + " discover")
+	}
+}
+
+// leftToDo prints what a person has to do. What root has to do isn't repeated where it was offered.
+func (r *setupRun) leftToDo() {
+	var lines []string
+	for i, s := range r.steps {
+		if s.State == stepByHand && !(r.asked && r.plan.Steps[i].Root) {
+			lines = append(lines, s.Needs)
+		}
+	}
+	if len(lines) == 0 {
+		return
+	}
+	heading := "Left for you:"
+	switch {
+	case r.plan.Broken:
+		heading = "Left for you; until it is done a MySQL Shell has no helper, and finds no password:"
+	case r.plan.Waits:
+		heading = "Left for you; MySQL Shell stays as it is until root has put the helper there:"
+	}
+	r.say("\n" + heading)
+	for _, line := range lines {
+		fmt.Fprintln(r.stdout, "  "+term.Visible(line))
+	}
+}
+
+func (r *setupRun) say(text string) {
+	fmt.Fprintln(r.stdout, term.Wrap(text, term.WrapWidth(r.stdout.File), ""))
+}
