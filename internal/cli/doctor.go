@@ -210,6 +210,11 @@ func (c *console) installation(ctx context.Context, sys setup.System, file stamp
 		wg.Go(func() {
 			helper := sys.Identify(ctx, sys.Beside(sh))
 			in.Shells[i] = doctor.Shell{Path: sh.Path, Version: sys.Version(ctx, sh.Path), Helper: helper}
+			if sh.VSCode() {
+				own := doctor.Options{File: sys.OptionsOf(sh)}
+				own.Helper, own.Err = setup.OptionIn(own.File)
+				in.Shells[i].Own = &own
+			}
 		})
 	}
 	wg.Wait()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -27,6 +28,15 @@ type Shell struct {
 	Path    string       // of the real binary, symbolic links followed
 	Version string       // as it says, or ""
 	Helper  setup.Helper // what stands beside it
+	// Own are its options, where it has others than most Shells: MySQL Shell for VS Code does.
+	Own *Options
+}
+
+// Options are a Shell's persisted options.
+type Options struct {
+	File   string
+	Helper string // their credentialStore.helper; "": not set
+	Err    error  // of reading them; none when there is no such file
 }
 
 // Installation is what was found of one.
@@ -34,7 +44,7 @@ type Installation struct {
 	Binary string // this program, symbolic links followed
 	Shells []Shell
 
-	OptionsFile string // the Shell's file of persisted options
+	OptionsFile string // most Shells' file of persisted options
 	OptionsErr  error  // of reading it; none when it isn't there
 	Option      string // its credentialStore.helper; "": not set
 	Variable    string // the environment variable that says so instead of the file, or ""
@@ -86,6 +96,9 @@ func (in Installation) checkShells() []Finding {
 			shell = Finding{"shell", Warn, text, []string{advice.Word(s.Path) + " --version"}}
 		}
 		list = append(list, shell, in.checkHelper(s))
+		if s.Own != nil {
+			list = append(list, checkOption(*s.Own, s.Own.File+", of MySQL Shell for VS Code", runSetup, true))
+		}
 	}
 	return list
 }
@@ -118,24 +131,32 @@ func (in Installation) checkHelper(s Shell) Finding {
 }
 
 func (in Installation) checkOption() Finding {
-	const name = "option"
 	where, do := in.OptionsFile, runSetup
 	if in.Variable != "" {
 		where, do = in.Variable+" in the environment", "unset "+in.Variable
 	}
+	read := slices.ContainsFunc(in.Shells, func(s Shell) bool { return s.Own == nil })
+	return checkOption(Options{in.OptionsFile, in.Option, in.OptionsErr}, where, do, read)
+}
+
+// checkOption words which helper some options name; read means that a Shell reads them.
+func checkOption(o Options, where, do string, read bool) Finding {
+	const name = "option"
 	switch {
-	case in.OptionsErr != nil:
-		return Finding{name, Fail, in.OptionsErr.Error(), nil}
-	case in.Option == "rds":
+	case o.Err != nil:
+		return Finding{name, Fail, o.Err.Error(), nil}
+	case o.Helper == "rds":
 		return Finding{name, OK, "credentialStore.helper is rds (" + where + ")", nil}
-	case in.Option == "" && len(in.Shells) == 0:
+	case o.Helper == "" && !read:
 		text := "credentialStore.helper is not set (" + where + "), which matters when there is a MySQL Shell"
 		return Finding{name, Warn, text, nil}
-	case in.Option == "":
+	case !read:
+		text := fmt.Sprintf("credentialStore.helper is %s, not rds (%s), which matters when there is a MySQL Shell", o.Helper, where)
+		return Finding{name, Warn, text, nil}
+	case o.Helper == "":
 		return Finding{name, Fail, "credentialStore.helper is not set (" + where + ")", []string{do}}
 	}
-	return Finding{name, Fail, fmt.Sprintf("credentialStore.helper is %s, not rds (%s)", in.Option, where),
-		[]string{do}}
+	return Finding{name, Fail, fmt.Sprintf("credentialStore.helper is %s, not rds (%s)", o.Helper, where), []string{do}}
 }
 
 func (in Installation) checkDelegate() Finding {

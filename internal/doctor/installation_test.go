@@ -206,6 +206,38 @@ func TestInstallation(t *testing.T) {
 	}
 }
 
+// TestVSCode: MySQL Shell for VS Code has an option of its own, which stands with it.
+func TestVSCode(t *testing.T) {
+	t.Parallel()
+	const file = "mysqlsh-gui/options.json"
+	for _, tc := range []struct {
+		own  Options
+		want string
+	}{
+		{Options{file, "rds", nil}, "ok option: credentialStore.helper is rds (" + file + ", of MySQL Shell for VS Code)"},
+		{Options{file, "", nil}, "fail option: credentialStore.helper is not set (" + file + ", of MySQL Shell for VS Code)"},
+		{Options{file, "keychain", nil}, "fail option: credentialStore.helper is keychain, not rds (" + file + ", of MySQL Shell for VS Code)"},
+		{Options{file, "", errors.New("no JSON")}, "fail option: no JSON"},
+	} {
+		in, _ := installed(t)
+		in.Shells[0].Own, in.Option = &tc.own, ""
+		got := lines(check(t.Context(), in), func(f Finding) bool { return f.Name == "option" })
+		want := []string{tc.want, "warn option: credentialStore.helper is not set (options.json), which matters when there is a MySQL Shell"}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+		in.Option = "keychain"
+		if got = lines(check(t.Context(), in), func(f Finding) bool { return f.Name == "option" }); !strings.HasPrefix(got[1], "warn option: ") {
+			t.Errorf("%q", got)
+		}
+		in.Shells = append(in.Shells, in.Shells[0])
+		in.Shells[1].Own = nil
+		if got = lines(check(t.Context(), in), func(f Finding) bool { return f.Name == "option" }); !strings.HasPrefix(got[1], "fail option: ") {
+			t.Errorf("%q", got)
+		}
+	}
+}
+
 func remove(t *testing.T, path string) {
 	t.Helper()
 	if err := os.Remove(path); err != nil {

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"mysql-secret-store-rds/internal/about"
+	"mysql-secret-store-rds/internal/advice"
 )
 
 const (
@@ -192,6 +193,9 @@ func (in Input) notYet(g group, s Step, lacking []Shell, waits bool) Step {
 	}
 	if waits {
 		again = "then run again, to finish: " + in.System.call() + " setup"
+		for _, path := range in.System.Named {
+			again += " --shell " + advice.Word(path)
+		}
 	}
 	return Step{What: s.What + ": not while " + who, Needs: again}
 }

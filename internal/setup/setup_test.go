@@ -404,7 +404,7 @@ func TestRoot(t *testing.T) {
 	if want := `needs: sudo ln -sfn ROOT/home/bin/mysql-secret-store-rds 'ROOT/usr/it'\''s here/mysql-secret-store-rds'`; words[0] != want {
 		t.Errorf("%q", words)
 	}
-	b.has(words, "needs: then run again, to finish: ROOT/home/bin/"+about.Name+" setup")
+	b.has(words, "needs: then run again, to finish: ROOT/home/bin/"+about.Name+` setup --shell 'ROOT/usr/it'\''s here/mysqlsh'`)
 	b.want(options, "-")
 	b.want("home/config/config.yaml", "delegate: default\n")
 	b.link("usr/it's here/"+about.Name, b.System.Binary) // the person types it
