@@ -83,6 +83,7 @@ func setUpScript(e *testscript.Env) error {
 //	                         the token file that "aws sso login" writes
 //	packaged-shell           a MySQL Shell that hasn't the helper yet, as a package installs it: in
 //	                         opt/shell/bin, with a link to it in bin, which is in front of PATH
+//	code-shell FOLDER        the one of MySQL Shell for VS Code, in its extension's folder
 //	fake NAME [FOLDER]       a helper to delegate to, beside MySQL Shell or in a folder
 //	edit-cache KEY VALUE     another value in the only cached token; +30s or -14m is a time from now
 //	authority FILE           the certificate of the RDS server's authority
@@ -111,6 +112,7 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 	"sso-profile":    cmdSSOProfile,
 	"sso-login":      cmdSSOLogin,
 	"packaged-shell": cmdPackagedShell,
+	"code-shell":     cmdCodeShell,
 	"fake":           cmdFake,
 	"edit-cache":     cmdEditCache,
 	"authority":      cmdAuthority,
@@ -304,6 +306,12 @@ func cmdPackagedShell(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(os.Symlink("../opt/shell/bin/mysqlsh", ts.MkAbs("bin/mysqlsh")))
 	ts.Setenv("PATH", ts.MkAbs("bin")+":/usr/bin:/bin")
 	ts.Setenv("SHELL", "/bin/bash")
+}
+
+func cmdCodeShell(ts *testscript.TestScript, _ bool, args []string) {
+	folder := ts.MkAbs(filepath.Join(args[0], "shell", "bin"))
+	ts.Check(os.MkdirAll(folder, 0o700))
+	ts.Check(writeFile(filepath.Join(folder, "mysqlsh"), standIn))
 }
 
 func cmdFake(ts *testscript.TestScript, _ bool, args []string) {
