@@ -295,7 +295,7 @@ func pickServer(ctx context.Context, servers []inventory.Server, words []string)
 			With(advice.Ours(append([]string{"list-servers"}, words...)...), advice.Ours("connect", "user@host:port"))
 	}
 	defer t.Close()
-	at, err := t.Pick(ctx, "Server?", pickerLines(found), inventory.NewIndex(found).Find)
+	at, err := t.Pick(ctx, "Server?", pickerRows(found), inventory.NewIndex(found).Find)
 	if errors.Is(err, term.ErrNothingPicked) {
 		return inventory.Server{}, errSaid
 	} else if err != nil {
@@ -336,15 +336,28 @@ func byUse(servers []inventory.Server) []inventory.Server {
 	return servers
 }
 
-// pickerLines are the servers as the picker shows them.
-func pickerLines(servers []inventory.Server) []string {
-	width := 0
-	for _, s := range servers {
-		width = max(width, len(s.Host))
-	}
-	lines := make([]string, len(servers))
+// pickerRows are the servers as the picker shows them.
+func pickerRows(servers []inventory.Server) []term.Row {
+	rows := make([]term.Row, len(servers))
 	for i, s := range servers {
-		lines[i] = s.Host + strings.Repeat(" ", width-len(s.Host)) + "  " + s.Kind.String() + "  " + s.Engine + "  " + dash(s.Profile)
+		rows[i] = term.Row{Host: s.Host, Details: []string{dash(s.Profile), s.Region, kindOf(s), s.Engine}}
 	}
-	return lines
+	return rows
+}
+
+// kindOf is a server's kind in a few letters.
+func kindOf(s inventory.Server) string {
+	switch s.Kind {
+	case server.Writer:
+		return "writer"
+	case server.Reader:
+		return "reader"
+	case server.Custom:
+		return "custom"
+	case server.Proxy:
+		return "proxy"
+	case server.ProxyEndpoint:
+		return "proxy endpoint"
+	}
+	return s.Kind.String()
 }

@@ -57,8 +57,8 @@ func TestPickerFindsAsTheFilter(t *testing.T) {
 	index := inventory.NewIndex(servers)
 	for _, word := range []string{"222222222222", "eu-west-1", "STOP", "ledger", "team=orders", "led*", "b.x", "B.*"} {
 		has := make([]bool, len(servers))
-		for i, line := range pickerLines(servers) {
-			has[i] = strings.Contains(line, word)
+		for i, row := range pickerRows(servers) {
+			has[i] = strings.Contains(row.Host+" "+strings.Join(row.Details, " "), word)
 		}
 		if index.Find(word, has); !cmp.Equal(has, []bool{false, true}) {
 			t.Errorf("%q: %v", word, has)

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -16,12 +18,15 @@ import (
 )
 
 func (c *console) listServersCommand() *cobra.Command {
-	var asJSON bool
+	var asJSON, wide bool
 	cmd := &cobra.Command{
 		Use:   "list-servers [filter…]",
 		Short: "show the servers that discover found",
 		Long: `Shows the servers that discover found, those seen last first. Each word of the filter has to match: a part of the
-host, name, cluster, engine and version, kind, account, region, profile, status or a tag (key=value), or a pattern (prod-*) of the whole of one.`,
+host, name, cluster, engine and version, kind, account, region, profile, status or a tag (key=value), or a pattern (prod-*) of the whole of one.
+
+On a terminal it shows name, kind, engine, profile, region and IAM authentication, as wide as the terminal is; everything with --wide, and where it
+doesn't go to a terminal.`,
 		Example: "  mysql-secret-store-rds list-servers\n  mysql-secret-store-rds list-servers prod eu-west-1\n  mysql-secret-store-rds list-servers --json team=orders",
 		RunE: func(_ *cobra.Command, args []string) error {
 			servers, err := knownServers()
@@ -41,10 +46,15 @@ host, name, cluster, engine and version, kind, account, region, profile, status 
 			if len(found) == 0 {
 				return advice.Problemf("none of %s matches", count(len(servers), "server")).With(advice.Ours("list-servers"))
 			}
-			c.printServers(found)
+			if wide || !term.Is(c.stdout.File) {
+				c.printServers(found)
+			} else {
+				fmt.Fprint(c.stdout, fitServers(found, term.Width(c.stdout.File)))
+			}
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&wide, "wide", false, "everything in its full length, on a terminal, too")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print everything that is known of each server as JSON")
 	return cmd
 }
@@ -72,20 +82,85 @@ func (c *console) printServers(servers []inventory.Server) {
 	table := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "HOST\tPORT\tKIND\tENGINE\tSTATUS\tIAM\tACCOUNT\tREGION\tPROFILE\tSEEN")
 	for _, s := range servers {
-		iam, port := "off", strconv.Itoa(s.Port)
-		switch {
-		case s.IAM:
-			iam = "on"
-		case s.Partial():
-			iam = "-"
-		}
+		port := strconv.Itoa(s.Port)
 		if s.Port == 0 {
 			port = "-"
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Host, port, s.Kind, term.Visible(s.Engine+" "+s.EngineVersion),
-			term.Visible(cmp.Or(s.Status, "-")), iam, s.Account, s.Region, term.Visible(cmp.Or(s.Profile, "-")), ago(time.Since(s.Seen)))
+			term.Visible(cmp.Or(s.Status, "-")), iamOf(s), s.Account, s.Region, term.Visible(cmp.Or(s.Profile, "-")), ago(time.Since(s.Seen)))
 	}
 	_ = table.Flush()
+}
+
+// iamOf says whether a server has IAM authentication: on, off, or - where that isn't known.
+func iamOf(s inventory.Server) string {
+	switch {
+	case s.IAM:
+		return "on"
+	case s.Partial():
+		return "-"
+	}
+	return "off"
+}
+
+// fitServers is a table of what one looks for, in lines of at most width columns: the hosts' domains
+// go first, then the engines' versions, then the middle of what is widest.
+func fitServers(servers []inventory.Server, width int) string {
+	table := func(host func(string) string, versions bool) [][]string {
+		rows := [][]string{{"NAME", "KIND", "ENGINE", "PROFILE", "REGION", "IAM"}}
+		for _, s := range servers {
+			engine := s.Engine
+			if versions {
+				engine = strings.TrimSpace(engine + " " + s.EngineVersion)
+			}
+			rows = append(rows, []string{host(s.Host), kindOf(s), term.Visible(engine), term.Visible(dash(s.Profile)), s.Region, iamOf(s)})
+		}
+		return rows
+	}
+	whole := func(host string) string { return host }
+	name := func(host string) string { return strings.SplitN(host, ".", 2)[0] }
+	rows := table(whole, true)
+	if !fits(rows, width) {
+		rows = table(name, true)
+	}
+	if !fits(rows, width) {
+		rows = table(name, false)
+	}
+	widths := widthsOf(rows)
+	const host, engine, profile = 0, 2, 3
+	widths = term.Fit(widths, width-gap*(len(widths)-1), host, engine, profile)
+	var b strings.Builder
+	for _, row := range rows {
+		line := ""
+		for i, text := range row {
+			line += term.Pad(term.Shorten(text, widths[i]), widths[i]+gap)
+		}
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+	return b.String()
+}
+
+// gap is how many blanks are between two columns.
+const gap = 2
+
+// widthsOf returns the widest texts of each column.
+func widthsOf(rows [][]string) []int {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, text := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(text))
+		}
+	}
+	return widths
+}
+
+// fits reports whether rows, in columns, are no wider than width.
+func fits(rows [][]string, width int) bool {
+	sum := -gap
+	for _, w := range widthsOf(rows) {
+		sum += w + gap
+	}
+	return sum <= width
 }
 
 // ago says how long since, roughly.

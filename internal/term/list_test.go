@@ -18,20 +18,33 @@ import (
 	"mysql-secret-store-rds/internal/server"
 )
 
+// lineOf is what may be typed of a row.
+func lineOf(row Row) string { return row.Host + "  " + strings.Join(row.Details, "  ") }
+
+// nameOf is what its letters are looked for in.
+func nameOf(row Row) string {
+	name, _, _ := strings.Cut(row.Host, ".")
+	return name
+}
+
 // findPlainly returns what list.find does, from scratch and one step after the other.
-func findPlainly(lines []string, elsewhere Search, typed string) []int {
+func findPlainly(rows []Row, elsewhere Search, typed string) []int {
 	words := strings.Fields(typed)
+	var names []string
+	for _, row := range rows {
+		names = append(names, nameOf(row))
+	}
 	shows := func(i int, word string) bool {
-		return strings.Contains(strings.ToLower(lines[i]), strings.ToLower(word))
+		return strings.Contains(strings.ToLower(lineOf(rows[i])), strings.ToLower(word))
 	}
 	hidden := map[string][]bool{}
 	for _, w := range words {
-		hidden[w] = make([]bool, len(lines))
+		hidden[w] = make([]bool, len(rows))
 		elsewhere(w, hidden[w])
 	}
 	has := func(i int, word string) bool { return shows(i, word) || hidden[word][i] }
 	var first, second, rest []int
-	for i := range lines {
+	for i := range rows {
 		switch {
 		case !slices.ContainsFunc(words, func(w string) bool { return !shows(i, w) }):
 			first = append(first, i)
@@ -41,10 +54,13 @@ func findPlainly(lines []string, elsewhere Search, typed string) []int {
 			rest = append(rest, i)
 		}
 	}
+	if found := slices.Concat(first, second); len(found) > 0 {
+		return found
+	}
 	scores := map[int]int{}
 	for _, w := range words {
 		found := map[int]int{}
-		for _, m := range fuzzy.Find(w, lines) {
+		for _, m := range fuzzy.Find(w, names) {
 			found[m.Index] = m.Score
 		}
 		rest = slices.DeleteFunc(rest, func(i int) bool {
@@ -54,17 +70,17 @@ func findPlainly(lines []string, elsewhere Search, typed string) []int {
 		})
 	}
 	slices.SortStableFunc(rest, func(a, b int) int { return scores[b] - scores[a] })
-	return slices.Concat(first, second, rest)
+	return rest
 }
 
 // TestFindAsPlainly: whatever is typed and taken back, the items are those that a search from
 // scratch finds, in its order.
 func TestFindAsPlainly(t *testing.T) {
 	t.Parallel()
-	servers, lines := fleet(100)
+	servers, rows := fleet(100)
 	t.Run("servers", func(t *testing.T) {
 		t.Parallel()
-		compareFind(t, lines, inventory.NewIndex(servers).Find)
+		compareFind(t, rows, inventory.NewIndex(servers).Find)
 	})
 	t.Run("letters", func(t *testing.T) {
 		t.Parallel()
@@ -78,8 +94,12 @@ func TestFindAsPlainly(t *testing.T) {
 	})
 }
 
-func compareFind(t *testing.T, lines []string, elsewhere Search) {
-	l := newList(lines, elsewhere)
+func compareFind(t *testing.T, rows []Row, elsewhere Search) {
+	l := newList(rows, elsewhere)
+	var lines []string
+	for _, row := range rows {
+		lines = append(lines, lineOf(row), nameOf(row))
+	}
 	r := rand.New(rand.NewPCG(1, 1))
 	letters := []rune(strings.Join(lines, "") + "*?[]")
 	typed, words := "", [3]int{}
@@ -101,7 +121,7 @@ func compareFind(t *testing.T, lines []string, elsewhere Search) {
 		default:
 			typed += string(letters[r.IntN(len(letters))])
 		}
-		want := findPlainly(lines, elsewhere, typed)
+		want := findPlainly(rows, elsewhere, typed)
 		if got := l.find(typed); !slices.Equal(got, want) {
 			t.Fatalf("%q: %v, not %v", typed, got, want)
 		}
@@ -118,7 +138,7 @@ func compareFind(t *testing.T, lines []string, elsewhere Search) {
 // TestLettersOfOtherLength: a few are longer in lower case, or shorter.
 func TestLettersOfOtherLength(t *testing.T) {
 	t.Parallel()
-	l := newList([]string{"ȺȺȺ-prod", "\u212A\u212A\u212A-prod", "Ⱥ\u212A-shop"}, nil)
+	l := newList(rowsOf("ȺȺȺ-prod", "\u212A\u212A\u212A-prod", "Ⱥ\u212A-shop"), nil)
 	for typed, want := range map[string][]int{
 		"prod": {0, 1}, "pd": {0, 1}, "ⱥȺd": {0}, "kP": {1, 2}, "KKK": {1}, "ⱥks": {2},
 	} {
@@ -128,8 +148,16 @@ func TestLettersOfOtherLength(t *testing.T) {
 	}
 }
 
-// odd returns lines that have all that the score of letters depends on.
-func odd(n int) (lines []string) {
+// rowsOf returns rows that have hosts alone.
+func rowsOf(hosts ...string) (rows []Row) {
+	for _, host := range hosts {
+		rows = append(rows, Row{Host: host, Details: []string{""}})
+	}
+	return rows
+}
+
+// odd returns rows that have all that the score of letters depends on.
+func odd(n int) (rows []Row) {
 	r := rand.New(rand.NewPCG(3, 3))
 	parts := []string{
 		"orders", "Orders", "prodAdmin", "PROD", "o", "eu-west-1", "ooorrr", "Bücher", "ÄÖÜ", "日本", "ÉtéHiver", "x*y",
@@ -140,13 +168,13 @@ func odd(n int) (lines []string) {
 		for range 1 + r.IntN(5) {
 			line += parts[r.IntN(len(parts))] + []string{".", "-", "_", "/", "  ", "", "\\"}[r.IntN(7)]
 		}
-		lines = append(lines, line)
+		rows = append(rows, rowsOf(line)...)
 	}
-	return lines
+	return rows
 }
 
-// fleet returns servers as a large company has them, and the lines that show them.
-func fleet(n int) (servers []inventory.Server, lines []string) {
+// fleet returns servers as a large company has them, and the rows that show them.
+func fleet(n int) (servers []inventory.Server, rows []Row) {
 	r := rand.New(rand.NewPCG(2, 2))
 	pick := func(from ...string) string { return from[r.IntN(len(from))] }
 	for i := range n {
@@ -169,20 +197,20 @@ func fleet(n int) (servers []inventory.Server, lines []string) {
 		label := []string{"", "cluster-", "cluster-ro-"}[s.Kind]
 		s.Host = fmt.Sprintf("%s.%sab%s.%s.rds.amazonaws.com", s.Name, label, account[2:], s.Region)
 		servers = append(servers, s)
-		lines = append(lines, fmt.Sprintf("%-80s  %s  %s  %s", s.Host, s.Kind, s.Engine, s.Profile))
+		rows = append(rows, Row{s.Host, []string{s.Profile, s.Region, s.Kind.String(), s.Engine}})
 	}
-	return servers, lines
+	return servers, rows
 }
 
 // BenchmarkKeys types into a list of 40,000 servers. ms/key is what the slowest key takes, each at
 // its best of all runs, as other programs may be using the machine, too.
 func BenchmarkKeys(b *testing.B) {
-	servers, lines := fleet(40_000)
-	p := newPicker("Server?", lines, inventory.NewIndex(servers).Find, false)
-	p.width, p.rows = 100, 23
+	servers, rows := fleet(40_000)
+	p := newPicker("Server?", rows, inventory.NewIndex(servers).Find, false)
+	p.width, p.height = 100, 23
 	best := map[string]time.Duration{} // by what is typed then
 	for b.Loop() {
-		for _, text := range []string{"orders prod eu", "mysql stop", "team=finance ordprd", "prod-1* zz", "?o*"} {
+		for _, text := range []string{"orders prod eu", "mysql stop", "team=finance ordprd", "prod-1* zz", "?o*", "ordprd", "odp"} {
 			p.press(stroke{key: keyClear})
 			for _, letter := range text {
 				start := time.Now()
@@ -200,8 +228,8 @@ func BenchmarkKeys(b *testing.B) {
 
 // BenchmarkOpen prepares a list of 40,000 servers.
 func BenchmarkOpen(b *testing.B) {
-	servers, lines := fleet(40_000)
+	servers, rows := fleet(40_000)
 	for b.Loop() {
-		newPicker("Server?", lines, inventory.NewIndex(servers).Find, false)
+		newPicker("Server?", rows, inventory.NewIndex(servers).Find, false)
 	}
 }

@@ -14,30 +14,61 @@ import (
 // ErrNothingPicked is returned when a person leaves without picking anything.
 var ErrNothingPicked = errors.New("nothing was picked")
 
+// Row is an item to pick: a host, whose first label is its name, and what is shown beside it.
+type Row struct {
+	Host string
+	// Details are one or more, the same number in each row. Where not all fits, the last one goes
+	// first, then the hosts' domains; then the names and the first detail are shortened.
+	Details []string
+}
+
 // picker lets a person choose one of several items by typing parts of it. It has the terminal's
 // alternate screen for itself, so that whatever a terminal does with its lines when its size
 // changes, nothing is left over.
 type picker struct {
 	question string
+	rows     []Row
+	needs    []int // columns that the widest name takes, and the widest detail of each kind
+	hosts    int   // and the widest host
 	list     *list
 	typed    string
 	shown    []int // of the list, in the order in which they are offered
 	at       int   // of shown
-	rows     int   // how many fit
+	height   int   // how many fit
 	width    int
 	colour   bool
 }
 
-func newPicker(question string, lines []string, elsewhere Search, colour bool) *picker {
-	p := &picker{question: question, list: newList(lines, elsewhere), colour: colour}
+func newPicker(question string, rows []Row, elsewhere Search, colour bool) *picker {
+	p := &picker{question: question, list: newList(rows, elsewhere), colour: colour}
+	for i, row := range rows {
+		visible := Row{Host: Visible(row.Host)}
+		for _, d := range row.Details {
+			visible.Details = append(visible.Details, Visible(d))
+		}
+		p.rows = append(p.rows, visible)
+		p.measure(utf8.RuneCountInString(p.list.lines[i].name), visible)
+	}
 	p.filter()
 	return p
 }
 
-// Pick shows lines to pick from on the terminal, and returns the index of the picked one, or
-// [ErrNothingPicked]. Typing leaves those that have each word in the line or, unless that is nil,
+// measure makes the columns as wide as a row needs.
+func (p *picker) measure(name int, row Row) {
+	if p.needs == nil {
+		p.needs = make([]int, 1+len(row.Details))
+	}
+	p.hosts = max(p.hosts, utf8.RuneCountInString(row.Host))
+	p.needs[0] = max(p.needs[0], name)
+	for i, d := range row.Details {
+		p.needs[1+i] = max(p.needs[1+i], utf8.RuneCountInString(d))
+	}
+}
+
+// Pick shows rows to pick from on the terminal, and returns the index of the picked one, or
+// [ErrNothingPicked]. Typing leaves those that have each word in the row or, unless that is nil,
 // elsewhere.
-func (t *Terminal) Pick(ctx context.Context, question string, lines []string, elsewhere Search) (int, error) {
+func (t *Terminal) Pick(ctx context.Context, question string, rows []Row, elsewhere Search) (int, error) {
 	state, err := term.MakeRaw(int(t.in.Fd()))
 	if err != nil {
 		return 0, err
@@ -47,13 +78,13 @@ func (t *Terminal) Pick(ctx context.Context, question string, lines []string, el
 	defer func() { _, _ = io.WriteString(t.out, "\x1b[?1049l") }()
 	resized, stop := resizes()
 	defer stop()
-	p := newPicker(question, lines, elsewhere, Colours(t.out))
+	p := newPicker(question, rows, elsewhere, Colours(t.out))
 	done := make(chan struct{})
 	defer close(done)
 	keys := readKeys(t.in, done)
 	for {
 		width, height := size(t.out)
-		p.width, p.rows = width, height-1
+		p.width, p.height = width, height-1
 		p.draw(t.out)
 		select {
 		case <-ctx.Done():
@@ -87,9 +118,9 @@ func (p *picker) press(k stroke) (picked int, over bool) {
 	case keyDown:
 		p.move(1)
 	case keyPageUp:
-		p.move(-max(p.rows, 1))
+		p.move(-max(p.height, 1))
 	case keyPageDown:
-		p.move(max(p.rows, 1))
+		p.move(max(p.height, 1))
 	case keyHome:
 		p.move(-len(p.shown))
 	case keyEnd:
@@ -116,19 +147,47 @@ func (p *picker) filter() { p.at, p.shown = 0, p.list.find(p.typed) }
 // draw fills the screen, and leaves the cursor where the next letter goes.
 func (p *picker) draw(w io.Writer) {
 	var b strings.Builder
-	asked := p.cut(fmt.Sprintf("%s (%d/%d) %s", p.question, len(p.shown), len(p.list.lines), p.typed))
+	asked := p.cut(fmt.Sprintf("%s (%d/%d) %s", p.question, len(p.shown), len(p.rows), p.typed))
 	b.WriteString("\x1b[H\x1b[K" + asked)
-	first := max(0, p.at-p.rows+1)
-	for i := first; i < min(len(p.shown), first+p.rows); i++ {
+	columns := p.columns()
+	first := max(0, p.at-p.height+1)
+	for i := first; i < min(len(p.shown), first+p.height); i++ {
 		line := "  "
 		if i == p.at {
 			line = "> "
 		}
-		line = p.cut(line + p.list.lines[p.shown[i]].text)
+		line = p.cut(line + lay(p.rows[p.shown[i]], columns))
 		b.WriteString("\r\n\x1b[K" + Paint(line, reverse, i == p.at && p.colour))
 	}
 	fmt.Fprintf(&b, "\x1b[J\x1b[1;%dH", utf8.RuneCountInString(asked)+1)
 	_, _ = io.WriteString(w, b.String())
+}
+
+// columns returns the widths of the columns: those of all rows, so that they stay where they are
+// while somebody types.
+func (p *picker) columns() []int {
+	const mark, gap = 2, 2
+	needs, sum := p.needs, 0
+	for _, w := range needs {
+		sum += gap + w
+	}
+	room := p.width - 1 - mark + gap
+	if last := len(needs) - 1; last > 1 && sum-needs[0]+p.hosts > room {
+		sum -= gap + needs[last]
+		needs = needs[:last]
+	}
+	columns := Fit(needs, room-gap*len(needs), 0, 1)
+	columns[0] = min(p.hosts, columns[0]+max(0, room-sum))
+	return columns
+}
+
+// lay returns a row in columns of the given widths; details without one are left out.
+func lay(row Row, columns []int) string {
+	line := Pad(ShortenHost(row.Host, columns[0]), columns[0])
+	for i, width := range columns[1:] {
+		line += "  " + Pad(Shorten(row.Details[i], width), width)
+	}
+	return strings.TrimRight(line, " ")
 }
 
 // cut leaves what fits into a line.

@@ -5,16 +5,17 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 )
 
 // TestPickerOrder: those that have what was typed stay in their order; those with its letters only
-// follow, the best first.
+// are offered where there are none, the best first.
 func TestPickerOrder(t *testing.T) {
 	t.Parallel()
-	lines := []string{"often-orders-prod  writer", "o-r-d-e-r-s-prod", "Orders-Prod", "order-s-prod", "shop"}
-	p := newPicker("Server?", lines, func(word string, has []bool) {
+	rows := rowsOf("often-orders-prod", "o-r-d-e-r-s-prod", "Orders-Prod", "order-s-prod", "shop")
+	p := newPicker("Server?", rows, func(word string, has []bool) {
 		has[4] = has[4] || word == "team=orders" || word == "prod"
 	}, false)
 	for _, tc := range []struct {
@@ -23,13 +24,13 @@ func TestPickerOrder(t *testing.T) {
 	}{
 		{"", []int{0, 1, 2, 3, 4}},
 		{" ", []int{0, 1, 2, 3, 4}},
-		{"orders", []int{0, 2, 3, 1}},
-		{"ORDERS prod", []int{0, 2, 3, 1}},
+		{"orders", []int{0, 2}},
+		{"ORDERS prod", []int{0, 2}},
 		{"prod", []int{0, 1, 2, 3, 4}},
 		{"team=orders", []int{4}},
 		{"sh prod", []int{4}},
 		{"ordprd", []int{2, 3, 0, 1}},
-		{"orders zz", []int{}},
+		{"orders zz", nil},
 	} {
 		p.typed = tc.typed
 		p.filter()
@@ -42,8 +43,8 @@ func TestPickerOrder(t *testing.T) {
 // TestPickerShownFirst: what one sees comes before what one would wonder about.
 func TestPickerShownFirst(t *testing.T) {
 	t.Parallel()
-	lines := []string{"world  writer", "orders  writer", "orders  reader", "shop  reader"}
-	p := newPicker("Server?", lines, func(word string, has []bool) {
+	rows := []Row{{"world", []string{"writer"}}, {"orders", []string{"writer"}}, {"orders", []string{"reader"}}, {"shop", []string{"reader"}}}
+	p := newPicker("Server?", rows, func(word string, has []bool) {
 		for _, i := range []int{0, 1, 3} {
 			has[i] = has[i] || word == "orders"
 		}
@@ -59,8 +60,8 @@ func TestPickerShownFirst(t *testing.T) {
 
 func TestPickerKeys(t *testing.T) {
 	t.Parallel()
-	p := newPicker("Server?", make([]string, 10), nil, false)
-	p.rows, p.width = 4, 20
+	p := newPicker("Server?", make([]Row, 10), nil, false)
+	p.height, p.width = 4, 20
 	for _, tc := range []struct {
 		keys string
 		at   int
@@ -82,9 +83,9 @@ func TestPickerKeys(t *testing.T) {
 // TestPickerFits: no line is wider than the terminal, nor are there more than it has.
 func TestPickerFits(t *testing.T) {
 	t.Parallel()
-	p := newPicker("Server?", slices.Repeat([]string{strings.Repeat("x", 30)}, 30), nil, false)
+	p := newPicker("Server?", slices.Repeat(rowsOf(strings.Repeat("x", 30)), 30), nil, false)
 	for _, size := range [][2]int{{80, 24}, {10, 3}, {1, 1}, {31, 40}} {
-		p.width, p.rows, p.at = size[0], size[1]-1, 29
+		p.width, p.height, p.at = size[0], size[1]-1, 29
 		var b strings.Builder
 		p.draw(&b)
 		lines := strings.Split(strings.NewReplacer("\x1b[H", "", "\x1b[K", "").Replace(b.String()), "\r\n")
@@ -94,6 +95,39 @@ func TestPickerFits(t *testing.T) {
 		for _, line := range lines {
 			if line, _, _ = strings.Cut(line, "\x1b"); len(line) >= size[0] {
 				t.Errorf("%v: %q", size, line)
+			}
+		}
+	}
+}
+
+// TestPickerShowsTheDetails: name, profile, region and kind are there from 60 columns on, however
+// long the names are; what is cut first is what one needs least.
+func TestPickerShowsTheDetails(t *testing.T) {
+	t.Parallel()
+	long := "customer-orders-production-europe-2024-archive-07"
+	rows := []Row{
+		{long + ".cluster-ro-abcdefghijkl.ap-southeast-2.rds.amazonaws.com", []string{"AdministratorAccess-123456789012", "ap-southeast-2", "proxy endpoint", "aurora-mysql"}},
+		{"shop.abcdefghijkl.eu-west-1.rds.amazonaws.com", []string{"prod", "eu-west-1", "reader", "mysql"}},
+	}
+	for width, want := range map[int][2]string{
+		60:  {"> custom…ve-07  Admin…89012  ap-southeast-2  proxy endpoint", "  shop.abcdef…  prod         eu-west-1       reader"},
+		80:  {"", "  shop.abcdefghijkl.eu-…  prod                   eu-west-1       reader"},
+		200: {"", "  shop.abcdefghijkl.eu-west-1.rds.amazonaws.com  "},
+	} {
+		p := newPicker("Server?", rows, nil, false)
+		p.width, p.height = width, 23
+		var b strings.Builder
+		p.draw(&b)
+		lines := strings.Split(strings.NewReplacer("\x1b[H", "", "\x1b[K", "", "\x1b[J", "").Replace(b.String()), "\r\n")
+		for i, line := range lines[1:] {
+			line, _, _ = strings.Cut(line, "\x1b")
+			if !strings.HasPrefix(line, want[i]) || utf8.RuneCountInString(line) >= width {
+				t.Errorf("%d columns: %q", width, line)
+			}
+			for _, detail := range rows[i].Details[1:3] {
+				if !strings.Contains(line, "  "+detail) {
+					t.Errorf("%d columns: %q lacks %s", width, line, detail)
+				}
 			}
 		}
 	}

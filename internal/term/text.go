@@ -1,0 +1,106 @@
+package term
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// ellipsis stands for what was left out.
+const ellipsis = "…"
+
+// Shorten returns text with its middle left out where it is wider than width: names tend to differ
+// at their ends.
+func Shorten(text string, width int) string {
+	r := []rune(text)
+	if len(r) <= width {
+		return text
+	}
+	if width < 2 {
+		return string(r[:max(width, 0)])
+	}
+	end := (width - 1) / 2
+	return string(r[:width-1-end]) + ellipsis + string(r[len(r)-end:])
+}
+
+// ShortenHost returns a host name in at most width columns: its domain is cut first, and the middle
+// of its first label where that doesn't fit, either.
+func ShortenHost(host string, width int) string {
+	if utf8.RuneCountInString(host) <= width {
+		return host
+	}
+	label, _, _ := strings.Cut(host, ".")
+	switch n := utf8.RuneCountInString(label); {
+	case n > width:
+		return Shorten(label, width)
+	case n > width-2: // no room for a dot, and something after it
+		return label
+	}
+	return string([]rune(host)[:width-1]) + ellipsis
+}
+
+// Fit returns how many columns each of some texts may take so that they fit into room, together: of
+// those that may give way, the widest do.
+func Fit(widths []int, room int, giveWay ...int) []int {
+	sum := 0
+	for _, w := range widths {
+		sum += w
+	}
+	fit := slices.Clone(widths)
+	for ; sum > room; sum-- {
+		widest := giveWay[0]
+		for _, i := range giveWay {
+			if fit[i] >= fit[widest] {
+				widest = i
+			}
+		}
+		if fit[widest] == 0 {
+			break
+		}
+		fit[widest]--
+	}
+	return fit
+}
+
+// Pad returns text with blanks after it, up to width.
+func Pad(text string, width int) string {
+	return text + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(text)))
+}
+
+// Wrap returns text in lines of at most width columns, all but the first of which begin with indent.
+// It breaks at single blanks only; a word that is wider than a line has one of its own. A width of 0
+// is no limit.
+func Wrap(text string, width int, indent string) string {
+	if width <= 0 || utf8.RuneCountInString(text) <= width {
+		return text
+	}
+	body := strings.TrimLeft(text, " ")
+	first := len(text) - len(body) // which is part of the first line
+	var b strings.Builder
+	b.WriteString(text[:first])
+	column, begun := first, false
+	for word := range strings.SplitSeq(body, " ") {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case !begun:
+		case column+1+n > width:
+			b.WriteString("\n" + indent)
+			column = utf8.RuneCountInString(indent)
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column, begun = column+n, true
+	}
+	return b.String()
+}
+
+// WrapWidth returns the columns at which to [Wrap] what is written to f: 0 if it is no terminal.
+func WrapWidth(f *os.File) int {
+	if !Is(f) {
+		return 0
+	}
+	return Width(f)
+}
