@@ -19,11 +19,23 @@ type Problem struct {
 // Action is one thing to do about a problem.
 type Action struct {
 	Text    string
-	Command bool // it is to be typed as it stands
+	Paste   string // what goes where Text says, as it stands; or ""
+	Command bool   // Text is to be typed as it stands
+}
+
+// String is the action in one line.
+func (a Action) String() string {
+	if a.Paste == "" {
+		return a.Text
+	}
+	return a.Text + ":  " + a.Paste
 }
 
 // Say returns an action in words.
 func Say(format string, args ...any) Action { return Action{Text: fmt.Sprintf(format, args...)} }
+
+// Put returns the action of putting text where the words say.
+func Put(where, paste string) Action { return Action{Text: where, Paste: paste} }
 
 // Run returns the action of typing a command; [Words] quotes what needs it.
 func Run(command string) Action { return Action{Text: command, Command: true} }
@@ -76,7 +88,7 @@ func (p Problem) OneLine() string {
 	if len(commands) > 0 {
 		text += ": run: " + strings.Join(commands, ", or: ")
 	}
-	return strings.Join(strings.Fields(text), " ")
+	return strings.NewReplacer("\n", " ", "\r", " ", "\t", " ").Replace(text)
 }
 
 // Split returns the text with what is only said, and apart from it what there is to do: commands,
@@ -87,9 +99,9 @@ func (p Problem) split(text string) (string, []string) {
 	var do []string
 	for _, a := range p.Do {
 		if a.Command || do != nil {
-			do = append(do, a.Text)
+			do = append(do, a.String())
 		} else {
-			text += ": " + a.Text
+			text += ": " + a.String()
 		}
 	}
 	return text, do
@@ -99,7 +111,7 @@ func (p Problem) split(text string) (string, []string) {
 func (p Problem) Actions() []string {
 	var do []string
 	for _, a := range p.Do {
-		do = append(do, a.Text)
+		do = append(do, a.String())
 	}
 	return do
 }

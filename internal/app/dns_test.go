@@ -91,7 +91,7 @@ rules:
 		{"address", "dba@127.0.0.1", "", "Could not find the secret", nil},
 		{"global writer", "dba@" + world, world + ":3306", "", []string{world}},
 		{"global writer that DNS doesn't know", "dba@lost" + strings.TrimPrefix(world, "world"), "",
-			"names no region, and DNS doesn't tell it: add to " + cfg + `, under "servers:": "lost` + strings.TrimPrefix(world, "world") + `: {region: REGION}"`,
+			"names no region, and DNS doesn't tell it: add to " + cfg + `, under servers:  lost` + strings.TrimPrefix(world, "world") + `: {region: REGION}`,
 			[]string{"lost" + strings.TrimPrefix(world, "world")}},
 		{"alias of a global writer", "dba@wide.corp.example", world + ":3306", "", []string{"wide.corp.example", world}},
 	} {

@@ -22,6 +22,12 @@ type screen struct {
 // newScreen runs a shell command in a terminal of 100 by 24.
 func newScreen(t *testing.T, env []string, command string) *screen {
 	t.Helper()
+	return newScreenOf(t, 100, env, command)
+}
+
+// newScreenOf is newScreen with so many columns.
+func newScreenOf(t *testing.T, columns int, env []string, command string) *screen {
+	t.Helper()
 	s := &screen{t: t, tmux: peer(t, "tmux"), socket: filepath.Join(t.TempDir(), "tmux")}
 	script := filepath.Join(t.TempDir(), "run.sh")
 	var text strings.Builder
@@ -32,7 +38,7 @@ func newScreen(t *testing.T, env []string, command string) *screen {
 	}
 	text.WriteString(command + "\necho \"exit code $?\"\nsleep 60\n")
 	writeProgram(t, script, text.String())
-	s.run("-f", os.DevNull, "new-session", "-d", "-x", "100", "-y", "24", "sh "+script)
+	s.run("-f", os.DevNull, "new-session", "-d", "-x", strconv.Itoa(columns), "-y", "24", "sh "+script)
 	t.Cleanup(func() { s.run("kill-server") })
 	return s
 }

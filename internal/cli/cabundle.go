@@ -63,7 +63,7 @@ func authorities(res resolve.Resolution, cfg *config.Config) (string, error) {
 		set := cfg.SetAccount(res.Endpoint.HostID, "ssl_ca", "/path/to/bundle.pem")
 		return "", advice.Problemf("the certificate authorities that come with %s are not for %s (%s)",
 			about.Name, res.Target.Region, res.Endpoint.Partition).
-			With(advice.Say("get Amazon's bundle for that region, and %s", set.Text))
+			With(advice.Put("get Amazon's bundle for that region, and "+set.Text, set.Paste))
 	}
 	return bundleFile()
 }

@@ -1,6 +1,9 @@
 package config
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // TestAdd: a section that is there already can't be written once more.
 func TestAdd(t *testing.T) {
@@ -9,15 +12,15 @@ func TestAdd(t *testing.T) {
 		"": false, "# accounts:\n": false, "defaults:\n  db_user: x\n": false,
 		"accounts:\n  bbbbbbbbbbbb: prod\n": true, "timeout: 5s\naccounts : {}\n": true, "\"accounts\": {}\n": true,
 	} {
-		want := `write into config.yaml: "accounts: {abcdefghijkl: PROFILE}"`
+		want := `write into config.yaml:  accounts: {abcdefghijkl: PROFILE}`
 		if there {
-			want = `add to config.yaml, under "accounts:": "abcdefghijkl: PROFILE"`
+			want = `add to config.yaml, under accounts:  abcdefghijkl: PROFILE`
 		}
 		c, err := Parse("config.yaml", []byte(text))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := c.SetAccount("abcdefghijkl", "aws_profile", "PROFILE"); got.Text != want || got.Command {
+		if got := c.SetAccount("abcdefghijkl", "aws_profile", "PROFILE"); got.String() != want || got.Command {
 			t.Errorf("%q: %+v", text, got)
 		}
 	}
@@ -27,17 +30,48 @@ func TestAdd(t *testing.T) {
 func TestSetAccount(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"accounts: {}": `add to config.yaml, under "accounts:": "abcdefghijkl: {ssl_ca: /x}"`,
-		"accounts:\n  abcdefghijkl: prod": `set in accounts: abcdefghijkl (config.yaml:2): ` +
-			`"abcdefghijkl: {aws_profile: "prod", ssl_ca: /x}"`,
-		"accounts:\n  abcdefghijkl: {aws_profile: prod, db_user: x}": `set in accounts: abcdefghijkl (config.yaml:2): "ssl_ca: /x"`,
+		"accounts: {}": `add to config.yaml, under accounts:  abcdefghijkl: {ssl_ca: /x}`,
+		"accounts:\n  abcdefghijkl: prod": `set in accounts: abcdefghijkl (config.yaml:2):  ` +
+			`abcdefghijkl: {aws_profile: prod, ssl_ca: /x}`,
+		"accounts:\n  abcdefghijkl: {aws_profile: prod, db_user: x}": `set in accounts: abcdefghijkl (config.yaml:2):  ssl_ca: /x`,
 	} {
 		c, err := Parse("config.yaml", []byte(text))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := c.SetAccount("abcdefghijkl", "ssl_ca", "/x"); got.Text != want {
-			t.Errorf("%q: %s, want %s", text, got.Text, want)
+		if got := c.SetAccount("abcdefghijkl", "ssl_ca", "/x"); got.String() != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
 		}
 	}
+}
+
+// TestPastesAreRead: what is to be pasted says what it should, as it stands, wherever it goes.
+func TestPastesAreRead(t *testing.T) {
+	t.Parallel()
+	for _, profile := range []string{"prod", "my profile", "it's", "0123", "no", "a: b", "a, b", "{x}", "#x", "prod:", "-", "é", "123456789012_Admin", "~"} {
+		for _, text := range []string{"", "accounts:\n  bbbbbbbbbbbb: other\n", "accounts:\n  abcdefghijkl: old\n", "accounts:\n  abcdefghijkl: {db_user: x}\n"} {
+			c, err := Parse("config.yaml", []byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			a := c.SetAccount("abcdefghijkl", "aws_profile", profile)
+			after := pasted(text, a.Text, a.Paste)
+			if c, err = Parse("config.yaml", []byte(after)); err != nil || c.Accounts["abcdefghijkl"].Profile != profile {
+				t.Errorf("%v in %q: %v, %+v", a, after, err, c)
+			}
+		}
+	}
+}
+
+// pasted puts text where the words say, as a person does.
+func pasted(file, where, text string) string {
+	switch {
+	case strings.HasPrefix(where, "write into "):
+		return file + text + "\n"
+	case strings.HasPrefix(where, "add to "):
+		return strings.Replace(file, "accounts:\n", "accounts:\n  "+text+"\n", 1)
+	case strings.HasPrefix(text, "abcdefghijkl: "): // all of the entry
+		return "accounts:\n  " + text + "\n"
+	}
+	return strings.Replace(file, "{", "{"+text+", ", 1)
 }

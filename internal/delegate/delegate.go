@@ -56,8 +56,7 @@ func (e *Error) Advice() advice.Problem {
 
 // Choose returns the action of choosing another helper.
 func (e *Error) Choose() advice.Action {
-	return advice.Say("choose one in %s: \"delegate: NAME\", \"delegate: /absolute/path\" or \"delegate: none\"",
-		e.ConfigFile)
+	return advice.Put("name one that is there (or its path) in "+e.ConfigFile+", or none", "delegate: none")
 }
 
 // Helper is another credential helper.

@@ -166,7 +166,7 @@ func (in Installation) checkDelegate() Finding {
 		return Finding{name, Warn, "not checked: the configuration can't be read", nil}
 	case in.DelegateErr != nil:
 		return Finding{name, Warn, "passwords are not kept: " + in.DelegateErr.Error(),
-			[]string{in.DelegateErr.Choose().Text}}
+			[]string{in.DelegateErr.Choose().String()}}
 	case in.DelegateBroken:
 		return Finding{name, Warn, in.Delegate + " doesn't tell its version, so that it counts as none: passwords are not kept",
 			[]string{advice.Words(in.Delegate, "version")}}

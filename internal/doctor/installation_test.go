@@ -138,7 +138,7 @@ func TestInstallation(t *testing.T) {
 			in.DelegateErr = &delegate.Error{Err: errors.New("no helper keychain"), ConfigFile: "config.yaml"}
 		},
 			[]string{"warn delegate: passwords are not kept: no helper keychain"},
-			`choose one in config.yaml: "delegate: NAME", "delegate: /absolute/path" or "delegate: none"`},
+			`name one that is there (or its path) in config.yaml, or none:  delegate: none`},
 		{"a bad configuration", func(_ *testing.T, in *Installation, _ string) { in.ConfigErr = errors.New("config.yaml:3: no") },
 			[]string{"warn delegate: not checked: the configuration can't be read", "fail configuration: config.yaml:3: no"}, ""},
 		{"no configuration", func(t *testing.T, in *Installation, _ string) { remove(t, in.ConfigFile) },

@@ -218,9 +218,10 @@ func (v *visit) said(service string, err error) (text string, do []string) {
 // its own would hide.
 func (v *visit) setting(key, value string) string {
 	if entry := v.Resolution.Entry; entry.Name != "" {
-		return entry.Set(fmt.Sprintf("%s: '%s'", key, value)).Text
+		return entry.Set(key + ": " + config.Quote(value)).String()
 	}
-	return v.Config.Add("servers", fmt.Sprintf("'%s:%d': {%s: '%s'}", v.URL.Host, v.URL.PortOrDefault(), key, value)).Text
+	host := config.Quote(net.JoinHostPort(v.URL.Host, strconv.Itoa(v.URL.PortOrDefault())))
+	return v.Config.Add("servers", fmt.Sprintf("%s: {%s: %s}", host, key, config.Quote(value))).String()
 }
 
 // described returns an error in words, and what to do about it. Where there are no credentials, the

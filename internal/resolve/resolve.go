@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"mysql-secret-store-rds/internal/about"
 	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/inventory"
@@ -67,15 +66,15 @@ type Client struct {
 
 // Error is a Server URL that is ours and for which something is missing.
 type Error struct {
-	Msg  string // what is wrong
-	Hint string // what to write into the configuration
+	Msg string          // what is wrong
+	Do  []advice.Action // what to write into the configuration, or else to do
 }
 
-func (e *Error) Error() string { return e.Msg + ": " + e.Hint }
+func (e *Error) Error() string { return e.Advice().OneLine() }
 
 // Advice implements [advice.Adviser].
 func (e *Error) Advice() advice.Problem {
-	return advice.Problemf("%s", e.Msg).With(advice.Say("%s", e.Hint))
+	return advice.Problemf("%s", e.Msg).With(e.Do...)
 }
 
 // CNAME returns the one name that host is an alias of, or "" when it is none.
@@ -419,17 +418,20 @@ func (r *resolver) notRDS() error {
 	}
 	if r.dns.err != nil {
 		return &Error{
-			Msg: fmt.Sprintf("%s names no endpoint, and DNS could not be asked what %s is an alias of: %v", r.Entry,
-				r.host, r.dns.err),
-			Hint: fmt.Sprintf("try again, or add to that entry in %s: \"endpoint: NAME.ID.REGION.rds.amazonaws.com:3306\"", r.cfg.File),
+			Msg: fmt.Sprintf("%s names no endpoint, and DNS could not be asked what %s is an alias of: %v", r.Entry, r.host, r.dns.err),
+			Do:  []advice.Action{advice.Put("try again, or add to that entry in "+r.cfg.File, endpointSetting)},
 		}
 	}
 	return &Error{
 		Msg: fmt.Sprintf("%s %s, and %s names no endpoint", r.host, why, r.Entry),
-		Hint: fmt.Sprintf("add to that entry in %s: \"endpoint: NAME.ID.REGION.rds.amazonaws.com:3306\", "+
-			"or \"credential: delegate\" if its password is kept by the other helper", r.cfg.File),
+		Do: []advice.Action{
+			advice.Put("add to that entry in "+r.cfg.File, endpointSetting),
+			advice.Put("or, if its password is kept by the other helper", "credential: delegate"),
+		},
 	}
 }
+
+const endpointSetting = "endpoint: NAME.ID.REGION.rds.amazonaws.com:3306"
 
 // region returns the region to sign for, and follows a global writer's alias where nothing else
 // tells.
@@ -451,13 +453,12 @@ func (r *resolver) region() (string, error) {
 		}
 		return writer.Region, nil
 	}
-	hint := fmt.Sprintf("add to %s, under \"servers:\": \"%s: {region: REGION}\" with the writer's region; or run: %s discover",
-		r.cfg.File, r.url.Host, about.Name)
+	do := []advice.Action{r.cfg.Add("servers", r.url.Host+": {region: REGION}"), advice.Ours("discover")}
 	if r.exact {
-		hint = fmt.Sprintf("add to the entry %s: \"region: REGION\" with the writer's region", r.Entry)
+		do = []advice.Action{r.Entry.Set("region: REGION")}
 	}
 	return "", &Error{
-		Msg:  fmt.Sprintf("the global endpoint %s names no region, and DNS doesn't tell it", ep.Host),
-		Hint: hint,
+		Msg: fmt.Sprintf("the global endpoint %s names no region, and DNS doesn't tell it", ep.Host),
+		Do:  do,
 	}
 }

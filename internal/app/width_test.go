@@ -1,0 +1,111 @@
+package app_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"mysql-secret-store-rds/internal/inventory"
+	"mysql-secret-store-rds/internal/server"
+)
+
+// knowFleet writes an inventory of 2,000 servers in 26 accounts, with names as people give them.
+func knowFleet(t *testing.T, b *bed) {
+	t.Helper()
+	var servers []inventory.Server
+	var accounts []inventory.Account
+	for i := range 26 {
+		region := []string{"eu-central-1", "ap-southeast-2", "us-east-1"}[i%3]
+		profile := []string{"prod-dba", "AdministratorAccess-%012d", "corp-%012d-readonly"}[i%3]
+		if i%3 > 0 {
+			profile = fmt.Sprintf(profile, 100000000000+i)
+		}
+		accounts = append(accounts, inventory.Account{
+			HostID: fmt.Sprintf("ab%010d", i), Region: region, Number: fmt.Sprint(100000000000 + i), Partition: "aws",
+			Profile: profile, Profiles: []string{profile}, Full: true, Seen: time.Now(),
+		})
+	}
+	services := []string{"orders", "order-service", "customer-orders-production-europe", "billing", "our-reader-stats"}
+	for i := range 2000 {
+		a := accounts[i%len(accounts)]
+		s := inventory.Server{
+			Name: fmt.Sprintf("%s-%04d", services[i%5], i), Port: 3306, Kind: server.EndpointKind(i % 3), IAM: i%2 == 0, Engine: "aurora-mysql",
+			EngineVersion: "8.0.mysql_aurora.3.08.2", Status: "available", Account: a.Number, Region: a.Region, HostID: a.HostID, Seen: a.Seen,
+		}
+		s.Host = s.Name + "." + []string{"", "cluster-", "cluster-ro-"}[s.Kind] + a.HostID + "." + a.Region + ".rds.amazonaws.com"
+		servers = append(servers, s)
+	}
+	slices.SortFunc(servers, func(a, b inventory.Server) int { return strings.Compare(a.Host, b.Host) })
+	path := filepath.Join(b.home, ".config", "mysql-secret-store-rds", "inventory.txt")
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := inventory.Write(path, accounts, servers); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// save keeps what a screen shows for a person to look at, in the folder that SCREENS names.
+func save(t *testing.T, shown, name string) {
+	t.Helper()
+	if dir := os.Getenv("SCREENS"); dir != "" {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(shown), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+var widths = []int{60, 80, 200}
+
+// checkWidth fails for a line that is wider than the screen, or was broken by it.
+func checkWidth(t *testing.T, shown string, columns int) {
+	t.Helper()
+	for line := range strings.Lines(shown) {
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > columns {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+}
+
+// TestFleetFits: among 2,000 servers the picker and list-servers show name, profile, region and kind
+// at any width.
+func TestFleetFits(t *testing.T) {
+	t.Parallel()
+	b := startBed(t)
+	knowFleet(t, b)
+	row := regexp.MustCompile(`(?m)^[> ] \S+ +(prod-dba|\S+…\S+|AdministratorAccess-\d{12}|corp-\d{12}-readonly) +(eu-central-1|ap-southeast-2|us-east-1) +(instance|writer|reader)\b`)
+	for _, columns := range widths {
+		s := newScreenOf(t, columns, b.env(), b.helper+" connect")
+		shown := s.wait("Server? (2000/2000)", "> ")
+		save(t, shown, fmt.Sprintf("picker-%d", columns))
+		if n := len(row.FindAllString(shown, -1)); n != 23 {
+			t.Errorf("%d columns: %d rows:\n%s", columns, n, shown)
+		}
+		// What is typed finds what list-servers does, and scattered letters nothing else.
+		s.press("orders")
+		want := strings.Count(run(t, b.env(), b.helper, "list-servers", "orders"), "\n") - 1
+		s.wait(fmt.Sprintf("Server? (%d/2000) orders", want))
+		s.press("C-u", "cstord0012")
+		s.wait("Server? (1/2000) cstord0012", "> custom")
+		s.press("Escape")
+	}
+	for _, columns := range widths {
+		s := newScreenOf(t, columns, b.env(), "clear; "+b.helper+" list-servers 001")
+		shown := s.wait("exit code 0")
+		save(t, shown, fmt.Sprintf("list-servers-%d", columns))
+		checkWidth(t, shown, columns)
+		row := regexp.MustCompile(`(?m)^\S+ +(instance|writer|reader) +\S.* +\S+ +(eu-central-1|ap-southeast-2|us-east-1) +(on|off)$`)
+		if n := len(row.FindAllString(shown, -1)); n < 12 {
+			t.Errorf("%d columns: %d rows:\n%s", columns, n, shown)
+		}
+	}
+	// Everything, as long as it is, with --wide.
+	s := newScreenOf(t, 80, b.env(), "clear; "+b.helper+" list-servers --wide orders-0010")
+	s.wait("HOST", "8.0.mysql_aurora.3.08.2", "exit code 0")
+}
