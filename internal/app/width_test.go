@@ -109,3 +109,36 @@ func TestFleetFits(t *testing.T) {
 	s := newScreenOf(t, 80, b.env(), "clear; "+b.helper+" list-servers --wide orders-0010")
 	s.wait("HOST", "8.0.mysql_aurora.3.08.2", "exit code 0")
 }
+
+// printed returns all that was printed, in the lines in which it was, however wide.
+func (s *screen) printed() string { return s.run("capture-pane", "-p", "-J", "-S", "-") }
+
+// checkWrapped fails for a printed line that the terminal had to break, unless it is to be pasted.
+func checkWrapped(t *testing.T, printed string, columns int, paste *regexp.Regexp) {
+	t.Helper()
+	for line := range strings.Lines(printed) {
+		line = strings.TrimRight(line, " \n")
+		if utf8.RuneCountInString(line) > columns && !paste.MatchString(line) {
+			t.Errorf("%d columns: %s", columns, line)
+		}
+	}
+}
+
+// TestHelpFits: each command's help is as wide as the terminal, and its commands to paste are whole.
+func TestHelpFits(t *testing.T) {
+	t.Parallel()
+	b := startBed(t)
+	commands := []string{
+		"", "setup", "discover", "list-servers", "connect", "explain", "doctor", "token", "login", "logout", "cache", "ca-bundle", "completion",
+	}
+	paste := regexp.MustCompile(`^  (MYSQL_PWD=.*|mysqlsh .*|mysql-secret-store-rds .*)$`)
+	for _, columns := range widths {
+		for _, command := range commands {
+			s := newScreenOf(t, columns, b.env(), b.helper+" "+command+" --help")
+			s.wait("exit code 0")
+			printed := s.printed()
+			save(t, printed, fmt.Sprintf("help-%s-%d", command, columns))
+			checkWrapped(t, printed, columns, paste)
+		}
+	}
+}

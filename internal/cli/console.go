@@ -102,16 +102,24 @@ func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 // printError prints a problem.
 func printError(w io.Writer, p advice.Problem) {
+	s := screenOf(w)
 	for _, line := range p.Lines() {
-		fmt.Fprintln(w, "error: "+term.Visible(line))
+		fmt.Fprintln(w, s.text("error: ", line))
 	}
-	for _, do := range p.Actions() {
-		fmt.Fprintln(w, "hint: "+term.Visible(do))
+	for _, do := range p.Do {
+		switch {
+		case do.Command:
+			fmt.Fprintln(w, "hint: "+term.Visible(do.Text))
+		case do.Paste != "":
+			fmt.Fprintln(w, s.paste("hint: ", do.Text, do.Paste))
+		default:
+			fmt.Fprintln(w, s.text("hint: ", do.Text))
+		}
 	}
 }
 
 // warn prints something that is no failure.
-func warn(w io.Writer, text string) { fmt.Fprintln(w, "warning: "+term.Visible(text)) }
+func warn(w io.Writer, text string) { fmt.Fprintln(w, screenOf(w).text("warning: ", text)) }
 
 // readConfig reads and checks the configuration.
 func readConfig() (*config.Config, error) {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -99,13 +100,28 @@ func (f *findings) add(one doctor.Finding) {
 	if f.asJSON {
 		return
 	}
-	const indent = "                       "
-	status := term.Paint(fmt.Sprintf("%-4s", one.Status), colour, f.colour)
-	fmt.Fprintf(f.w, "  %s  %-13s  %s\n", status, one.Name, term.Visible(one.Text))
+	s := screenOf(f.w)
+	const status = "  %-4s  %-13s  "
+	text := s.text(fmt.Sprintf(status, one.Status, one.Name), one.Text)
+	word := one.Status.String()
+	fmt.Fprintln(f.w, strings.Replace(text, word, term.Paint(word, colour, f.colour), 1))
 	for _, do := range one.Do {
-		for line := range strings.Lines(do) {
-			fmt.Fprintf(f.w, "%s%s\n", indent, term.Visible(strings.TrimSuffix(line, "\n")))
+		f.do(s, do)
+	}
+}
+
+// do prints what to type or to paste, which isn't broken: below its finding, where it fits.
+func (f *findings) do(s screen, do string) {
+	indent := strings.Repeat(" ", 23)
+	if where, paste, ok := strings.Cut(do, ":  "); ok && s.width > 0 && len(indent+do) > s.width {
+		do = where + ":\n" + paste
+	}
+	for line := range strings.Lines(do) {
+		line = term.Visible(strings.TrimSuffix(line, "\n"))
+		if s.width > 0 && utf8.RuneCountInString(indent+line) > s.width {
+			indent = "    "
 		}
+		fmt.Fprintln(f.w, indent+line)
 	}
 }
 

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"mysql-secret-store-rds/internal/about"
 	"mysql-secret-store-rds/internal/protocol"
+	"mysql-secret-store-rds/internal/term"
 )
 
 // root builds the commands. It happens only when a person calls: what MySQL Shell calls has been
@@ -27,14 +29,14 @@ func (c *console) root() *cobra.Command {
 				fmt.Fprintln(c.stdout, about.Version())
 				return nil
 			}
-			fmt.Fprint(c.stderr, helpOf(cmd))
+			fmt.Fprint(c.stderr, helpOf(cmd, screenOf(c.stderr).width))
 			return errSaid
 		},
 	}
 	root.SetIn(c.stdin)
 	root.SetOut(c.stdout)
 	root.SetErr(c.stderr)
-	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { fmt.Fprint(cmd.OutOrStdout(), helpOf(cmd)) })
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { fmt.Fprint(c.stdout, helpOf(cmd, screenOf(c.stdout).width)) })
 	root.SetFlagErrorFunc(mistypedFlag)
 	root.SetHelpCommand(helpCommand(root))
 	// Not cobra's own, which has a template: with text/template the linker keeps every method of
@@ -73,31 +75,70 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 	}
 }
 
-// helpOf is a command's help. All of it is plain text, the same on a terminal and in a file.
-func helpOf(cmd *cobra.Command) string {
+// helpOf is a command's help, in plain text, as wide as a terminal is; 0: in the lines that it is
+// written in. Commands to paste are not broken.
+func helpOf(cmd *cobra.Command, width int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\nUsage:\n", strings.TrimSpace(cmd.Long))
+	fmt.Fprintf(&b, "%s\n\nUsage:\n", reflow(strings.TrimSpace(cmd.Long), width))
 	if cmd.HasAvailableSubCommands() {
 		fmt.Fprintf(&b, "  %s <command>\n\nCommands:\n", cmd.CommandPath())
 		for _, sub := range cmd.Commands() {
 			if sub.IsAvailableCommand() {
-				fmt.Fprintf(&b, "  %s\n        %s\n", sub.Use, sub.Short)
+				const indent = "        "
+				fmt.Fprintf(&b, "%s\n%s\n", term.Wrap("  "+sub.Use, width, indent), term.Wrap(indent+sub.Short, width, indent))
 			}
 		}
-		fmt.Fprintf(&b, "\n%s <command> --help says more of each.\n", cmd.CommandPath())
+		fmt.Fprintf(&b, "\n%s\n", term.Wrap(cmd.CommandPath()+" <command> --help says more of each.", width, ""))
 	} else {
-		fmt.Fprintf(&b, "  %s\n", cmd.UseLine())
+		fmt.Fprintln(&b, term.Wrap("  "+cmd.UseLine(), width, "      "))
 	}
 	if flags := cmd.LocalFlags(); flags.HasAvailableFlags() && cmd.HasParent() {
-		fmt.Fprintf(&b, "\nFlags:\n%s", flags.FlagUsages())
+		fmt.Fprintf(&b, "\nFlags:\n%s", flags.FlagUsagesWrapped(width))
 	}
 	if cmd.Example != "" {
 		fmt.Fprintf(&b, "\nExamples:\n%s\n", strings.TrimRight(cmd.Example, "\n"))
 	}
 	if !cmd.HasParent() {
-		b.WriteString(rootNotes)
+		b.WriteString(reflow(rootNotes, width))
 	}
 	return b.String()
+}
+
+// reflow returns paragraphs in lines as wide as a terminal. Lines that begin with a blank stand for
+// themselves: commands, which are not broken, and tables, whose second column goes below the first
+// where there is no room beside it.
+func reflow(text string, width int) string {
+	if width == 0 {
+		return text
+	}
+	var lines []string
+	for line := range strings.SplitSeq(text, "\n") {
+		last := len(lines) - 1
+		if last >= 0 && continues(lines[last], line) {
+			lines[last] += " " + strings.TrimSpace(line)
+		} else {
+			lines = append(lines, line)
+		}
+	}
+	for i, line := range lines {
+		name, rest, isTable := strings.Cut(strings.TrimSpace(line), "  ")
+		switch rest = strings.TrimSpace(rest); {
+		case !strings.HasPrefix(line, " "):
+			lines[i] = term.Wrap(line, width, "")
+		case isTable && utf8.RuneCountInString(line) > width:
+			lines[i] = "  " + name + "\n" + term.Wrap("        "+rest, width, "        ")
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// continues reports whether a line goes on with what the one before says.
+func continues(before, line string) bool {
+	if strings.HasPrefix(line, strings.Repeat(" ", 20)) {
+		return true // in a table's second column
+	}
+	begins := line == "" || line[0] == ' ' || strings.HasPrefix(line, "Exit codes:")
+	return !begins && before != "" && before[0] != ' ' && !strings.HasSuffix(before, ":")
 }
 
 const rootHelp = `mysql-secret-store-rds gives MySQL Shell IAM tokens for Amazon RDS and Aurora.

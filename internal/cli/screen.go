@@ -1,0 +1,63 @@
+package cli
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"mysql-secret-store-rds/internal/disk"
+	"mysql-secret-store-rds/internal/term"
+)
+
+// screen is where words for a person go. On a terminal they are wrapped to its width, and paths
+// under the home folder begin with ~; elsewhere they stay as they are. What is to be pasted is never
+// changed.
+type screen struct {
+	io.Writer
+	width int    // 0: no terminal
+	home  string // "": is not shortened
+}
+
+// screenOf returns the screen that a file is.
+func screenOf(w io.Writer) screen {
+	f, ok := w.(*os.File)
+	if out, is := w.(*output); is {
+		f, ok = out.File, true
+	}
+	if !ok {
+		return screen{Writer: w}
+	}
+	s := screen{Writer: w, width: term.WrapWidth(f)}
+	if s.width > 0 {
+		s.home = disk.Home()
+	}
+	return s
+}
+
+// text returns a text that follows a prefix, wrapped, each further line indented as much.
+func (s screen) text(prefix, text string) string {
+	indent := min(utf8.RuneCountInString(prefix), s.width/3)
+	return term.Wrap(prefix+term.Visible(s.tilde(text)), s.width, strings.Repeat(" ", indent))
+}
+
+// paste returns a line to paste: on one line with where it goes, or on the next if it doesn't fit.
+func (s screen) paste(prefix, where, paste string) string {
+	whole := prefix + term.Visible(where+":  "+paste)
+	if s.width == 0 || utf8.RuneCountInString(whole) <= s.width {
+		return whole
+	}
+	return s.text(prefix, where+":") + "\n  " + term.Visible(paste)
+}
+
+// tilde shortens the paths under the home folder that a text shows, but for those in quotes, in
+// which a shell doesn't take ~ for it.
+func (s screen) tilde(text string) string {
+	if s.home == "" || s.home == string(filepath.Separator) {
+		return text
+	}
+	path := regexp.MustCompile(`(^|[\s(=:,;])` + regexp.QuoteMeta(s.home) + `(/|[\s),:;]|$)`)
+	return path.ReplaceAllString(text, "${1}~${2}")
+}
