@@ -60,6 +60,9 @@ type Installation struct {
 	CacheErr   error  // why there is no place for it
 
 	Provider *credentials.Provider // reaches STS, for the time; its credentials are not needed
+
+	// Waiting, if not nil, is told what is being waited for.
+	Waiting func(what string)
 }
 
 // CheckInstallation checks what is common to all servers, in the order in which a person would set
@@ -73,7 +76,12 @@ func CheckInstallation(ctx context.Context, in Installation, report func(Finding
 	report(in.checkDelegate())
 	report(in.checkConfig())
 	report(in.checkCache())
-	report(in.checkClock(ctx))
+	if in.Waiting != nil {
+		in.Waiting("STS: what time it is")
+	}
+	if clock := in.checkClock(ctx); !errors.Is(ctx.Err(), context.Canceled) {
+		report(clock)
+	}
 }
 
 const runSetup = about.Name + " setup"

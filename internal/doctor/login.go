@@ -107,7 +107,9 @@ func (v *visit) checkConnection(ctx context.Context, found bool) {
 		skip("a token is not sent to a server whose certificate can't be checked", "token")
 		return
 	}
+	v.Waiting("a login at " + v.address())
 	a := v.login(ctx, tok)
+	v.accepted = a.in && tok != nil
 	switch {
 	case !v.checkTLS(a):
 		skip("there is no TLS to send it over", "token")
@@ -139,6 +141,7 @@ func (v *visit) sign(ctx context.Context) (*secret.Text, error) {
 func (v *visit) checkTCP(ctx context.Context) bool {
 	inTime, cancel := context.WithTimeout(ctx, tcpPatience)
 	defer cancel()
+	v.Waiting("a connection to " + v.address())
 	var err error
 	if v.conn, err = v.Dial(inTime, "tcp", v.address()); err == nil {
 		v.ok("tcp", v.address()+" is reachable")

@@ -56,6 +56,8 @@ type Server struct {
 	Tunnel string
 
 	Patience time.Duration // with one question to AWS; 0: 20 s
+	// Waiting, if not nil, is told what is being waited for.
+	Waiting func(what string)
 	// Dial connects; nil: as package net does.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Lookup returns a host's aliases, the host first, and its addresses; nil: [Lookup].
@@ -82,17 +84,32 @@ type visit struct {
 
 	causes []string // why a token would be refused
 	unsure []string // why it might be
+
+	held     []Finding // until it is known whether the token is accepted
+	accepted bool
 }
 
 // CheckServer checks the way from a Server URL to its database, in the order in which things are
 // needed, and reports each finding as soon as there is one. A check that another one has made
 // pointless is reported as such. It asks DNS, STS, RDS and IAM, connects, and logs in; it changes
-// nothing. It ends soon after ctx does.
+// nothing. It ends soon after ctx does; what comes of its being cancelled is no finding.
 func CheckServer(ctx context.Context, s Server, report func(Finding)) {
 	if s.Patience == 0 {
 		s.Patience = 20 * time.Second
 	}
-	v := &visit{Server: s, give: report, t: s.Resolution.Target}
+	v := &visit{Server: s, t: s.Resolution.Target}
+	v.give = func(f Finding) {
+		switch {
+		case errors.Is(ctx.Err(), context.Canceled):
+		case len(v.held) > 0 || f.Status != OK && v.isProvenByLogin(f):
+			v.held = append(v.held, f)
+		default:
+			report(f)
+		}
+	}
+	if v.Waiting == nil {
+		v.Waiting = func(string) {}
+	}
 	if v.Dial == nil {
 		v.Dial = (&net.Dialer{}).DialContext
 	}
@@ -116,12 +133,54 @@ func CheckServer(ctx context.Context, s Server, report func(Finding)) {
 		v.cause("target", fmt.Sprintf("%s (%s), and of no use to %s, as whom MySQL Shell logs in", text, s.Resolution.UserBy, v.URL.User),
 			about.Name+" connect "+advice.Word(other.String()))
 	}
-	found := v.checkName(ctx)
-	v.checkCredentials(ctx)
-	v.checkServer(ctx)
-	v.checkPermission(ctx)
-	v.checkIAM()
-	v.checkConnection(ctx, found)
+	v.check(ctx)
+	for _, f := range v.held {
+		report(v.proven(f))
+	}
+}
+
+// check makes the checks, and those after one that was cancelled not.
+func (v *visit) check(ctx context.Context) {
+	found := false
+	for _, step := range []func(){
+		func() { found = v.checkName(ctx) },
+		func() { v.checkCredentials(ctx) },
+		func() { v.checkServer(ctx) },
+		func() { v.checkPermission(ctx) },
+		v.checkIAM,
+		func() { v.checkConnection(ctx, found) },
+	} {
+		if !errors.Is(ctx.Err(), context.Canceled) {
+			step()
+		}
+	}
+}
+
+// isProvenByLogin reports whether a login with the token tells more about a check than AWS and the
+// inventory do: what the server is, and what its user may do.
+func (v *visit) isProvenByLogin(f Finding) bool {
+	switch f.Name {
+	case "name", "permission", "iam":
+		return true
+	case "server":
+		return v.server == nil || v.absent
+	}
+	return false
+}
+
+// proven returns a finding as it is after the login: where that was accepted, nothing that it needs
+// is in doubt.
+func (v *visit) proven(f Finding) Finding {
+	if !v.accepted || f.Status == OK || !v.isProvenByLogin(f) {
+		return f
+	}
+	text := map[string]string{
+		"name":       f.Text + ", which is the same server",
+		"server":     "the server that the token is for, as it took it; AWS was not asked about it, or doesn't tell",
+		"permission": "rds-db:connect is allowed, as the server took the token",
+		"iam":        "IAM authentication is enabled, as the server took the token",
+	}[f.Name]
+	return Finding{f.Name, OK, text, nil}
 }
 
 func (v *visit) ok(name, text string) { v.give(Finding{name, OK, text, nil}) }
@@ -163,6 +222,7 @@ func (v *visit) checkName(ctx context.Context) (found bool) {
 		v.ok(name, host+" is an address")
 		return true
 	}
+	v.Waiting("DNS: the address of " + host)
 	hops, addrs, err := v.Lookup(ctx, host)
 	if err == nil && len(addrs) == 0 {
 		err = errors.New("it has no address")
@@ -247,6 +307,7 @@ func (v *visit) checkCredentials(ctx context.Context) {
 	}
 	inTime, cancel := context.WithTimeout(ctx, v.Patience)
 	defer cancel()
+	v.Waiting("the AWS credentials of " + v.Provider.Whose().Words)
 	creds, err := v.Provider.Retrieve(inTime)
 	if err != nil {
 		failed(err)
@@ -262,6 +323,7 @@ func (v *visit) checkCredentials(ctx context.Context) {
 	if creds.CanExpire {
 		life = ", until " + creds.Expires.Local().Format("15:04 on 2006-01-02")
 	}
+	v.Waiting("STS: whose credentials these are")
 	who, err := sts.NewFromConfig(config).GetCallerIdentity(inTime, nil)
 	if err != nil {
 		err = v.Provider.Explain(inTime, err)
@@ -345,6 +407,7 @@ func (v *visit) findServer(ctx context.Context) (why string, do []string) {
 	}
 	inTime, cancel := context.WithTimeout(ctx, v.Patience)
 	defer cancel()
+	v.Waiting("RDS: what " + v.t.Host + " is")
 	s, found, err := discover.Find(inTime, *v.config, v.Resolution.Endpoint, v.t.Region, v.account, time.Now())
 	switch {
 	case err != nil:
@@ -416,6 +479,7 @@ func (v *visit) checkPermission(ctx context.Context) {
 	}
 	inTime, cancel := context.WithTimeout(ctx, v.Patience)
 	defer cancel()
+	v.Waiting("IAM: whether rds-db:connect is allowed")
 	allowed, forbidden, err := discover.MayConnect(inTime, *v.config, v.caller, arn)
 	switch {
 	case err != nil:

@@ -341,20 +341,25 @@ func TestCauses(t *testing.T) {
 			for _, operation := range []string{"GetCallerIdentity", "DescribeDBInstances", "SimulatePrincipalPolicy"} {
 				w.aws.Delay(operation, time.Hour) // only the first is waited for
 			}
+			w.rds.SetSkew(time.Hour)
 		}, []string{
 			"warn credentials: there are some, but STS couldn't be asked whose: STS did not answer within 1s: check the network, a VPC endpoint, HTTPS_PROXY",
 			"warn server: nothing is known about it: AWS doesn't answer",
 			"warn permission: can't tell: the server's resource id is not known",
 			"warn iam: can't tell whether IAM authentication is enabled: nothing is known about the server",
+			"fail token: refused (1045): perhaps the credentials are not valid, or this machine's clock is wrong: STS couldn't be asked; " +
+				"or rds-db:connect is not allowed; or IAM authentication is not enabled on the server",
 		}, nil},
 		{"an RDS that doesn't answer", func(w *ward) {
 			w.Patience = time.Second
+			w.rds.SetSkew(time.Hour)
 			w.know(func(*inventory.Server) {})
 			for _, operation := range []string{"DescribeDBInstances", "SimulatePrincipalPolicy"} {
 				w.aws.Delay(operation, time.Hour)
 			}
 		}, []string{
 			"warn permission: can't tell whether rds-db:connect is allowed on " + ordersID + ": AWS doesn't answer",
+			"fail token: refused (1045): perhaps rds-db:connect is not allowed on " + ordersID,
 		}, map[string][]string{"permission": {policyFor(ordersID)}}},
 		{"an RDS that may not be asked", func(w *ward) { w.denyRDS(); w.rds.SetSkew(time.Hour) }, []string{
 			"warn server: nothing is known about it: RDS can't be asked: rds:DescribeDBInstances is not allowed",
@@ -419,15 +424,24 @@ func TestCauses(t *testing.T) {
 		}, map[string][]string{"permission": {policyFor(ordersID)}}},
 		{"permission for another user", func(w *ward) {
 			w.aws.AllowConnect(owner, "arn:aws:rds-db:eu-west-1:123456789012:dbuser:db-ORDERS/DBA")
-		}, []string{"fail permission: rds-db:connect is not allowed to " + owner + " on " + ordersID + "; this policy allows it"}, nil},
-		{"forbidden", func(w *ward) { w.aws.ForbidConnect(owner) }, []string{
+			w.rds.SetSkew(time.Hour)
+		}, []string{
+			"fail permission: rds-db:connect is not allowed to " + owner + " on " + ordersID + "; this policy allows it",
+			"fail token: refused (1045): rds-db:connect is not allowed to " + owner + " on " + ordersID,
+		}, nil},
+		{"forbidden", func(w *ward) { w.aws.ForbidConnect(owner); w.rds.SetSkew(time.Hour) }, []string{
 			"fail permission: rds-db:connect is denied to " + owner + " on " + ordersID + ", by a policy that says so, a permissions boundary or the organization",
+			"fail token: refused (1045): rds-db:connect is denied to " + owner + " on " + ordersID + ", by a policy that says so, a permissions boundary or the organization",
 		}, map[string][]string{"permission": nil}},
 		{"a role without permission", func(w *ward) {
 			w.sign("role")
 			w.aws.AddRole("arn:aws:iam::123456789012:role/team/reader")
 			w.aws.DenyConnect("arn:aws:iam::123456789012:role/team/reader")
-		}, []string{"fail permission: rds-db:connect is not allowed to the role reader on " + ordersID + "; this policy allows it"}, nil},
+			w.rds.SetSkew(time.Hour)
+		}, []string{
+			"fail permission: rds-db:connect is not allowed to the role reader on " + ordersID + "; this policy allows it",
+			"fail token: refused (1045): rds-db:connect is not allowed to the role reader on " + ordersID,
+		}, nil},
 		{"nobody may ask", func(w *ward) { w.sign("role"); w.rds.SetSkew(time.Hour) }, []string{
 			"warn permission: can't tell whether rds-db:connect is allowed on " + ordersID +
 				": iam:SimulatePrincipalPolicy is not allowed; this policy for the role reader allows it",
@@ -447,14 +461,23 @@ func TestCauses(t *testing.T) {
 		{"no IAM authentication in the inventory", func(w *ward) {
 			w.denyRDS()
 			w.know(func(s *inventory.Server) { s.IAM = false })
-		}, []string{"warn iam: IAM authentication is not enabled on the server, as of 2026-11-20 15:04"}, nil},
-		{"no IAM authentication in a cluster", func(w *ward) { w.to(shop1); w.sign("prod") }, []string{
+			w.rds.SetSkew(time.Hour)
+		}, []string{
+			"warn iam: IAM authentication is not enabled on the server, as of 2026-11-20 15:04",
+			"fail token: refused (1045): IAM authentication is not enabled on the server, as of 2026-11-20 15:04",
+		}, nil},
+		{"no IAM authentication in a cluster", func(w *ward) { w.to(shop1); w.sign("prod"); w.rds.SetSkew(time.Hour) }, []string{
 			"fail iam: IAM authentication is not enabled on the server",
+			"fail token: refused (1045): IAM authentication is not enabled on the server",
 		}, map[string][]string{"iam": {"aws rds modify-db-cluster --db-cluster-identifier shop --enable-iam-database-authentication --apply-immediately --region eu-west-1 --profile prod"}}},
 		{"an instance of a cluster in the inventory", func(w *ward) {
 			w.denyRDS()
 			w.know(func(s *inventory.Server) { s.Cluster = "orders-cluster" })
-		}, []string{"warn permission: can't tell: the server's resource id is not known; this policy allows it, with what the command gives for RESOURCE_ID"}, nil},
+			w.rds.SetSkew(time.Hour)
+		}, []string{
+			"warn permission: can't tell: the server's resource id is not known; this policy allows it, with what the command gives for RESOURCE_ID",
+			"fail token: refused (1045): perhaps rds-db:connect is not allowed",
+		}, nil},
 		{"a proxy without IAM", func(w *ward) {
 			w.to(gate)
 			w.sign("prod")
@@ -594,6 +617,56 @@ func TestNoTLS(t *testing.T) {
 				t.Errorf("sent %q", sent)
 			}
 		})
+	}
+}
+
+// A login that the server accepts is the proof: what AWS doesn't tell, or takes for forbidden, is no
+// warning then.
+func TestLoginIsTheProof(t *testing.T) {
+	for name, prepare := range map[string]func(w *ward){
+		"nobody may ask":   func(w *ward) { w.sign("role") },
+		"RDS may not":      func(w *ward) { w.denyRDS() },
+		"IAM says no":      func(w *ward) { w.aws.DenyConnect(owner) },
+		"IAM says never":   func(w *ward) { w.aws.ForbidConnect(owner) },
+		"an old inventory": func(w *ward) { w.denyRDS(); w.know(func(s *inventory.Server) { s.IAM = false }) },
+		"gone from RDS":    func(w *ward) { w.servers.Instances = nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWard(t)
+			prepare(w)
+			list := w.visit(t)
+			if diff := cmp.Diff([]string(nil), lines(list, isBad)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			var names []string
+			for _, f := range list {
+				names = append(names, f.Name)
+			}
+			want := []string{"target", "name", "credentials", "clock", "server", "permission", "iam", "tcp", "tls", "token"}
+			if diff := cmp.Diff(want, names); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// Ctrl-C is no failure of the server.
+func TestCancelled(t *testing.T) {
+	w := newWard(t)
+	for _, waiting := range []string{"STS: ", "RDS: ", "IAM: ", "a connection ", "a login "} {
+		ctx, cancel := context.WithCancel(t.Context())
+		w.Waiting = func(what string) {
+			if strings.HasPrefix(what, waiting) {
+				cancel()
+			}
+		}
+		w.aws.SetServers(acct, "eu-west-1", w.servers)
+		CheckServer(ctx, w.Server, func(f Finding) {
+			if f.Status != OK {
+				t.Errorf("cancelled at %s: %+v", waiting, f)
+			}
+		})
+		cancel()
 	}
 }
 
