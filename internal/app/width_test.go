@@ -118,7 +118,7 @@ func checkWrapped(t *testing.T, printed string, columns int, paste *regexp.Regex
 	t.Helper()
 	for line := range strings.Lines(printed) {
 		line = strings.TrimRight(line, " \n")
-		if utf8.RuneCountInString(line) > columns && !paste.MatchString(line) {
+		if utf8.RuneCountInString(line) > columns && !paste.MatchString(line) && strings.Contains(strings.TrimSpace(line), " ") {
 			t.Errorf("%d columns: %s", columns, line)
 		}
 	}
@@ -140,5 +140,68 @@ func TestHelpFits(t *testing.T) {
 			save(t, printed, fmt.Sprintf("help-%s-%d", command, columns))
 			checkWrapped(t, printed, columns, paste)
 		}
+	}
+}
+
+// TestDoctorFits: at once with 500 profiles, at any width, and the home folder is ~ where it is
+// only shown.
+func TestDoctorFits(t *testing.T) {
+	t.Parallel()
+	b := startBed(t)
+	knowFleet(t, b)
+	var config strings.Builder
+	for i := range 500 {
+		fmt.Fprintf(&config, "[profile p%03d]\nregion = eu-west-1\nsso_session = corp%d\nsso_account_id = %012d\nsso_role_name = dba\n", i, i%3, i)
+	}
+	for i := range 3 {
+		session := fmt.Sprintf("corp%d", i)
+		fmt.Fprintf(&config, "[sso-session %s]\nsso_start_url = https://%s.awsapps.com/start\nsso_region = eu-west-1\n", session, session)
+		file, text := b.aws.SSOLogin(b.home, session, time.Duration(i-1)*time.Hour)
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(b.home, ".aws", "config"), []byte(config.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	paste := regexp.MustCompile(`^ +(mysql-secret-store-rds|/\S+) `)
+	for _, columns := range widths {
+		s := newScreenOf(t, columns, append(b.env(), "AWS_PROFILE=p001"), b.helper+" doctor --shell "+filepath.Join(b.folder, "mysqlsh"))
+		s.wait("exit code 1")
+		printed := s.printed()
+		save(t, printed, fmt.Sprintf("doctor-%d", columns))
+		checkWrapped(t, printed, columns, paste)
+		for _, want := range []string{"AWS session corp0 (167 profiles): over since", "AWS session corp2 (166 profiles): good for 59m", "2000 servers in 26 accounts", "~/.mysqlsh/options.json"} {
+			if joined := strings.Join(strings.Fields(printed), " "); !strings.Contains(joined, want) {
+				t.Errorf("%d columns: no %q:\n%s", columns, want, printed)
+			}
+		}
+	}
+}
+
+// TestDoctorSaysWhatItWaitsFor: on a terminal, and nothing of it stays; Ctrl-C is no failure of the
+// server.
+func TestDoctorSaysWhatItWaitsFor(t *testing.T) {
+	t.Parallel()
+	b := startBed(t)
+	b.aws.Delay("DescribeDBClusters", 2*time.Second)
+	command := b.helper + " doctor --shell " + filepath.Join(b.folder, "mysqlsh") + " dba@" + orders + ":3306"
+	s := newScreen(t, b.env(), command)
+	s.wait("waiting for RDS: what orders.cluster-")
+	if printed := s.wait("exit code 1"); strings.Contains(printed, "waiting for") {
+		t.Errorf("it is still there:\n%s", printed)
+	}
+	b.aws.Delay("DescribeDBClusters", 30*time.Second)
+	s = newScreen(t, b.env(), command)
+	s.wait("waiting for RDS: what orders.cluster-")
+	s.press("C-c")
+	s.wait("Interrupted: not everything was checked", "exit code 1")
+	_, server, _ := strings.Cut(s.printed(), "Server dba@")
+	unknown := strings.Count(server, "  fail  name ") // no DNS knows it here
+	if strings.Count(server, "  fail  ") > unknown || strings.Contains(server, "waiting for") {
+		t.Errorf("after Ctrl-C:\n%s", server)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -31,36 +32,45 @@ import (
 )
 
 func (c *console) doctorCommand() *cobra.Command {
-	var asJSON bool
+	var asJSON, online bool
 	var shells []string
 	cmd := &cobra.Command{
 		Use:   "doctor [user@host:port]",
 		Short: "find out what is wrong with the installation, or with a server",
-		Long: `Checks the installation: MySQL Shell, this helper beside it, the Shell's option, the other helper, the configuration, the cache, the clock.
+		Long: `Says what there is to sign with, and how long it lasts: each AWS session, each set of credentials that is kept, what discover knows. Then it
+checks the installation: MySQL Shell, this helper beside it, the Shell's option, the other helper, the configuration, the cache, the clock.
 With a Server URL it also goes the whole way to that server: its name, the AWS credentials and whose they are, the permission rds-db:connect, IAM
 authentication, TCP, TLS, and a login with a token; where that is refused, it says which of the known causes it is.
 
-Each line is ok, warn (something to know, or that can't be told) or fail; below it stands what to type, or to paste, to mend it. It asks AWS, DNS and the
-server, and changes nothing.
+With --online it also asks AWS whose credentials each profile gives, as far as nobody has to log in for that.
+
+Each line is ok, warn (something to know, or that can't be told) or fail; below it stands what to type, or to paste, to mend it. A login that
+the server accepted is the proof that it is allowed. It changes nothing.
 Exit codes: 0 when nothing failed, 1 when something did.`,
 		Example: "  mysql-secret-store-rds doctor\n" +
 			"  mysql-secret-store-rds doctor dba@orders.cluster-abcdefghijkl.eu-west-1.rds.amazonaws.com:3306",
 		ValidArgsFunction: completeServers,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			found := &findings{w: c.stdout, asJSON: asJSON, colour: term.Colours(c.stdout.File)}
+			found := &findings{w: c.stdout, asJSON: asJSON, colour: term.Colours(c.stdout.File), bar: &term.Progress{}}
+			if !asJSON {
+				found.bar = term.NewProgress(c.stderr)
+				defer found.bar.Clear()
+			}
 			if len(args) > 1 {
 				return advice.Problemf("doctor takes one server at most").With(advice.Run(cmd.CommandPath() + " user@host:port"))
 			}
 			if len(args) == 1 && args[0] == "" {
 				return advice.Problemf("the server's name is empty").With(advice.Run(cmd.CommandPath() + " user@host:port"))
 			}
-			if err := c.doctor(cmd.Context(), shells, strings.Join(args, ""), found); err != nil {
+			err := c.doctor(cmd.Context(), shells, strings.Join(args, ""), online, found)
+			if found.bar.Clear(); err != nil {
 				return err
 			}
-			return found.end()
+			return found.end(cmd.Context().Err() != nil)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	cmd.Flags().BoolVar(&online, "online", false, "ask AWS whose credentials each profile gives")
 	cmd.Flags().StringArrayVar(&shells, "shell", nil, shellFlag)
 	return cmd
 }
@@ -72,6 +82,7 @@ type findings struct {
 	w      io.Writer
 	asJSON bool
 	colour bool
+	bar    *term.Progress // what is being waited for
 	list   []doctor.Finding
 	failed int
 	warned int
@@ -79,6 +90,7 @@ type findings struct {
 
 func (f *findings) heading(text string) {
 	if !f.asJSON {
+		f.bar.Clear()
 		if len(f.list) > 0 {
 			fmt.Fprintln(f.w)
 		}
@@ -100,6 +112,7 @@ func (f *findings) add(one doctor.Finding) {
 	if f.asJSON {
 		return
 	}
+	f.bar.Clear()
 	s := screenOf(f.w)
 	const status = "  %-4s  %-13s  "
 	text := s.text(fmt.Sprintf(status, one.Status, one.Name), one.Text)
@@ -114,7 +127,8 @@ func (f *findings) add(one doctor.Finding) {
 func (f *findings) do(s screen, do string) {
 	indent := strings.Repeat(" ", 23)
 	if where, paste, ok := strings.Cut(do, ":  "); ok && s.width > 0 && len(indent+do) > s.width {
-		do = where + ":\n" + paste
+		fmt.Fprintln(f.w, s.text(indent, where+":"))
+		do = paste
 	}
 	for line := range strings.Lines(do) {
 		line = term.Visible(strings.TrimSuffix(line, "\n"))
@@ -125,13 +139,16 @@ func (f *findings) do(s screen, do string) {
 	}
 }
 
-// end says how it went; its error is errSaid when something failed.
-func (f *findings) end() error {
+// waiting says what is being waited for.
+func (f *findings) waiting(what string) { f.bar.Say("waiting for " + what + " …") }
+
+// end says how it went; its error is errSaid when something failed, or a person interrupted it.
+func (f *findings) end(interrupted bool) error {
 	if f.asJSON {
 		err := printJSON(f.w, struct {
 			OK       bool             `json:"ok"`
 			Findings []doctor.Finding `json:"findings"`
-		}{f.failed == 0, f.list})
+		}{f.failed == 0 && !interrupted, f.list})
 		if err != nil {
 			return err
 		}
@@ -143,15 +160,18 @@ func (f *findings) end() error {
 		case f.failed == 0:
 			verdict = fmt.Sprintf("Nothing failed, %s.", count(f.warned, "warning"))
 		}
+		if interrupted {
+			verdict = fmt.Sprintf("Interrupted: not everything was checked; so far %d failed, %s.", f.failed, count(f.warned, "warning"))
+		}
 		fmt.Fprintf(f.w, "\n%s\n", verdict)
 	}
-	if f.failed > 0 {
+	if f.failed > 0 || interrupted {
 		return errSaid
 	}
 	return nil
 }
 
-func (c *console) doctor(ctx context.Context, shells []string, typed string, found *findings) error {
+func (c *console) doctor(ctx context.Context, shells []string, typed string, online bool, found *findings) error {
 	var u server.URL
 	if typed != "" {
 		var err error
@@ -164,9 +184,21 @@ func (c *console) doctor(ctx context.Context, shells []string, typed string, fou
 		return err
 	}
 	file, cfg, err := readConfigFile()
+	found.heading("AWS")
+	aws := readAWS(time.Now())
+	doctor.CheckAWS(aws, found.add)
+	if online {
+		c.askAWS(ctx, aws.Profiles, cfg, found)
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
 	found.heading("Installation")
-	doctor.CheckInstallation(ctx, c.installation(ctx, sys, file, cfg, err), found.add)
-	if typed == "" {
+	found.waiting("MySQL Shell to say its version")
+	in := c.installation(ctx, sys, file, cfg, err)
+	in.Waiting = found.waiting
+	doctor.CheckInstallation(ctx, in, found.add)
+	if typed == "" || ctx.Err() != nil {
 		return nil
 	}
 	found.heading("Server " + typed)
@@ -175,7 +207,7 @@ func (c *console) doctor(ctx context.Context, shells []string, typed string, fou
 		found.add(doctor.Finding{Name: "target", Status: doctor.Warn, Text: text})
 		return nil
 	}
-	if err := c.checkServer(ctx, u, cfg, found.add); err != nil {
+	if err := c.checkServer(ctx, u, cfg, found); err != nil && ctx.Err() == nil {
 		p := advice.Of(err)
 		found.add(doctor.Finding{Name: "target", Status: doctor.Fail, Text: p.Text, Do: p.Actions()})
 	}
@@ -262,11 +294,12 @@ func (c *console) calledAs(shells []setup.Shell) string {
 	return c.args[0]
 }
 
-func (c *console) checkServer(ctx context.Context, u server.URL, cfg *config.Config, report func(doctor.Finding)) error {
+func (c *console) checkServer(ctx context.Context, u server.URL, cfg *config.Config, found *findings) error {
 	known := &inventory.User{}
 	defer known.Close()
 	asking, cancel := context.WithTimeout(ctx, cfg.Timeout)
 	defer cancel()
+	found.waiting("DNS")
 	res, err := resolve.URL(asking, u, cfg, known, resolve.LookupCNAME)
 	if err != nil {
 		return err
@@ -276,9 +309,9 @@ func (c *console) checkServer(ctx context.Context, u server.URL, cfg *config.Con
 		return err
 	}
 	s := doctor.Server{
-		URL: u, Resolution: res, Config: cfg, Tunnel: res.Client.SSH,
+		URL: u, Resolution: res, Config: cfg, Tunnel: res.Client.SSH, Waiting: found.waiting,
 		Provider: credentials.New(password.Source(res.Target),
-			credentials.Options{Code: credentials.AskCode, Store: store, Timeout: cfg.Timeout}),
+			credentials.Options{Code: aside(found.bar, credentials.AskCode), Store: store, Timeout: cfg.Timeout}),
 	}
 	s.Saved = res.Outcome == resolve.ToToken && c.isSaved(ctx, res, cfg, u.String())
 	if res.Outcome == resolve.ToToken {
@@ -286,10 +319,10 @@ func (c *console) checkServer(ctx context.Context, u server.URL, cfg *config.Con
 			s.Known = &server
 		}
 		if s.CA, s.CAFile, s.CAKnown, err = trusted(res); err != nil {
-			report(doctor.Finding{Name: "ssl_ca", Status: doctor.Fail, Text: err.Error()})
+			found.add(doctor.Finding{Name: "ssl_ca", Status: doctor.Fail, Text: err.Error()})
 		}
 	}
-	doctor.CheckServer(ctx, s, report)
+	doctor.CheckServer(ctx, s, found.add)
 	return nil
 }
 

@@ -39,7 +39,7 @@ func screenOf(w io.Writer) screen {
 
 // text returns a text that follows a prefix, wrapped, each further line indented as much.
 func (s screen) text(prefix, text string) string {
-	indent := min(utf8.RuneCountInString(prefix), s.width/3)
+	indent := min(utf8.RuneCountInString(prefix), s.width/2)
 	return term.Wrap(prefix+term.Visible(s.tilde(text)), s.width, strings.Repeat(" ", indent))
 }
 

@@ -40,6 +40,21 @@ func (p *Progress) Show(done, total int, what, more string) {
 	fmt.Fprint(p.w, "\r\x1b[K"+bar(done, total, fmt.Sprintf("%d/%d %s, %s", done, total, what, more), p.width()-1))
 }
 
+// Say shows what is being waited for.
+func (p *Progress) Say(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.w == nil || p.asking > 0 {
+		return
+	}
+	p.last = time.Now()
+	text = Visible(text)
+	if r := []rune(text); len(r) > p.width()-1 {
+		text = string(r[:max(0, p.width()-1)])
+	}
+	fmt.Fprint(p.w, "\r\x1b[K"+text)
+}
+
 // bar returns a bar followed by text, in so many columns at most: a line that wraps could not be
 // drawn over.
 func bar(done, total int, text string, columns int) string {
@@ -82,5 +97,6 @@ func (p *Progress) Clear() {
 func (p *Progress) clear() {
 	if !p.last.IsZero() {
 		fmt.Fprint(p.w, "\r\x1b[K")
+		p.last = time.Time{}
 	}
 }
