@@ -5,6 +5,7 @@ package advice
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"mysql-secret-store-rds/internal/about"
@@ -21,6 +22,7 @@ type Action struct {
 	Text    string
 	Paste   string // what goes where Text says, as it stands; or ""
 	Command bool   // Text is to be typed as it stands
+	Long    bool   // it is too much for MySQL Shell's one line
 }
 
 // String is the action in one line.
@@ -84,7 +86,9 @@ func (p Problem) Lines() []string {
 // OneLine returns all of it in one line, as MySQL Shell prints it after "Failed to retrieve the
 // password: ".
 func (p Problem) OneLine() string {
-	text, commands := p.split(strings.Join(p.Lines(), "; "))
+	short := p
+	short.Do = slices.DeleteFunc(slices.Clone(p.Do), func(a Action) bool { return a.Long })
+	text, commands := short.split(strings.Join(p.Lines(), "; "))
 	if len(commands) > 0 {
 		text += ": run: " + strings.Join(commands, ", or: ")
 	}

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"context"
 	"crypto/x509"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -11,6 +13,7 @@ import (
 	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/cabundle"
 	"mysql-secret-store-rds/internal/config"
+	"mysql-secret-store-rds/internal/password"
 	"mysql-secret-store-rds/internal/resolve"
 	"mysql-secret-store-rds/internal/server"
 )
@@ -18,15 +21,22 @@ import (
 func (c *console) caBundleCommand() *cobra.Command {
 	var path, printed bool
 	cmd := &cobra.Command{
-		Use:   "ca-bundle [--path|--print]",
+		Use:   "ca-bundle [user@host:port] [--path|--print]",
 		Short: "Amazon's certificate authorities for RDS, as a file for ssl-ca",
 		Long: `Writes Amazon's public certificate authorities for RDS and RDS Proxy to a file, unless they are there already, and prints its path: for ssl-ca. They are
-part of this program. There are none for China and GovCloud among them: for those, and for authorities of your own, "ssl_ca:" in the configuration names your file.`,
-		Example: "  mysqlsh dba@host --ssl-mode=VERIFY_IDENTITY --ssl-ca=\"$(mysql-secret-store-rds ca-bundle)\"",
-		Args:    noArguments,
-		RunE: func(*cobra.Command, []string) error {
-			if path && printed {
+part of this program. There are none for China and GovCloud among them: for those, and for authorities of your own, "ssl_ca:" in the configuration names your file.
+
+With a Server URL it is the file for that server: the one that "ssl_ca:" names for it, if there is one.`,
+		Example:           "  mysqlsh dba@host --ssl-mode=VERIFY_IDENTITY --ssl-ca=\"$(mysql-secret-store-rds ca-bundle)\"",
+		ValidArgsFunction: completeServers,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case len(args) > 1:
+				return advice.Problemf("ca-bundle takes one server at most").With(advice.Run(cmd.CommandPath() + " user@host:port"))
+			case path && printed:
 				return advice.Problemf("either --path or --print, not both")
+			case len(args) == 1:
+				return c.serverBundle(cmd.Context(), args[0], printed)
 			}
 			if printed {
 				_, err := c.stdout.Write(cabundle.PEM())
@@ -42,6 +52,44 @@ part of this program. There are none for China and GovCloud among them: for thos
 	cmd.Flags().BoolVar(&path, "path", false, "write the file and print its path, as happens by default")
 	cmd.Flags().BoolVar(&printed, "print", false, "print the certificates instead")
 	return cmd
+}
+
+// serverBundle prints the file with the authorities for one server, or what is in it.
+func (c *console) serverBundle(ctx context.Context, typed string, printed bool) error {
+	if !strings.Contains(typed, "@") {
+		typed = "x@" + typed // no authority depends on the user
+	}
+	u, err := parseServer("ca-bundle", typed)
+	if err != nil {
+		return err
+	}
+	cfg, err := readConfig()
+	if err != nil {
+		return err
+	}
+	res, err := password.Resolve(ctx, u, cfg, resolve.LookupCNAME)
+	if err != nil {
+		return err
+	}
+	if res.Outcome != resolve.ToToken && res.Client.SSLCA == "" {
+		return advice.Problemf("this server is none of Amazon's: %s", res.Reason).With(advice.Ours("explain", u.String()))
+	}
+	file, err := authorities(res, cfg)
+	if err != nil {
+		return err
+	}
+	if _, err := readAuthorities(file); err != nil {
+		return advice.Problemf("ssl_ca: %v", err)
+	}
+	if !printed {
+		fmt.Fprintln(c.stdout, file)
+		return nil
+	}
+	text, err := os.ReadFile(file)
+	if err == nil {
+		_, err = c.stdout.Write(text)
+	}
+	return err
 }
 
 // bundleFile returns the file with the embedded authorities, and writes it where it isn't.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -143,9 +144,20 @@ func (c *console) printCache(dir string, tokens []cache.Entry, kept []cache.Cred
 		fmt.Fprintf(table, "token\t%s\t%s\t%s\n", term.Visible(e.ServerURL), term.Visible(dash(e.Profile)), goodFor(e.FreshUntil(), now))
 	}
 	for _, k := range kept {
-		fmt.Fprintf(table, "credentials\t%s\t%s\t%s\n", term.Visible(dash(k.Who)), term.Visible(dash(k.Profile)), goodFor(k.Expires, now))
+		fmt.Fprintf(table, "credentials\t%s\t%s\t%s\n", term.Visible(dash(whoseKept(k))), term.Visible(dash(k.Profile)), goodFor(k.Expires, now))
 	}
 	_ = table.Flush()
+}
+
+// whoseKept says whose credentials these are, with the account: a role has the same name in many.
+func whoseKept(k cache.Credentials) string {
+	switch {
+	case k.AccountID == "" || strings.Contains(k.Who, k.AccountID):
+		return k.Who
+	case k.Who == "":
+		return "account " + k.AccountID
+	}
+	return fmt.Sprintf("%s of account %s", k.Who, k.AccountID)
 }
 
 func dash(s string) string {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -259,7 +260,7 @@ func (a *awsAccess) describe(profile string, err error) discover.Description {
 			d.Run = do.Text
 			break
 		}
-		d.Text += "; " + do.Text
+		d.Text += "; " + do.String()
 	}
 	_, missing := errors.AsType[*profiles.MissingError](err)
 	api, answered := errors.AsType[*credentials.APIError](err)
@@ -281,9 +282,9 @@ func (c *console) printReport(r discover.Report, f discoverFlags) {
 		c.printNothingFound(r, f)
 	case r.Found:
 		took := time.Duration(r.Elapsed * float64(time.Second)).Round(100 * time.Millisecond)
-		fmt.Fprintf(c.stdout, "%s (%d new, %d changed, %d gone); %s, and %s of theirs, read in %v\n",
+		fmt.Fprintf(c.stdout, "%s (%d new, %d changed, %d gone) in %s and %s, read in %v\n",
 			count(r.Servers, "server"), r.New, r.Changed, r.Gone,
-			count(r.Accounts, "account"), count(r.Regions, "region"), max(took, 100*time.Millisecond))
+			count(r.Accounts, "account"), count(r.RegionNames, "region"), max(took, 100*time.Millisecond))
 	}
 	if r.Interrupted {
 		fmt.Fprintln(c.stdout, "Interrupted: what was not asked again stays as it was.")
@@ -294,9 +295,42 @@ func (c *console) printReport(r discover.Report, f discoverFlags) {
 	case f.dryRun:
 		fmt.Fprintln(c.stdout, "The inventory was left as it is (--dry-run).")
 	}
-	for _, p := range r.Problems {
-		warn(c.stderr, problemLine(p))
+	c.printProblems(r.Problems)
+}
+
+// printProblems prints what couldn't be read: what isn't allowed once for all profiles, with the
+// policy that would allow it.
+func (c *console) printProblems(problems []discover.Problem) {
+	who := map[string][]string{} // by the operations
+	var all []string
+	for _, p := range problems {
+		if len(p.Operations) == 0 {
+			warn(c.stderr, problemLine(p))
+			continue
+		}
+		key := "rds:" + strings.Join(p.Operations, ", rds:")
+		who[key] = append(who[key], placeOf(p))
+		for _, operation := range p.Operations {
+			all = append(all, "rds:"+operation)
+		}
 	}
+	if len(all) == 0 {
+		return
+	}
+	for _, key := range slices.Sorted(maps.Keys(who)) {
+		warn(c.stderr, fmt.Sprintf("%s: AccessDenied: %s", discover.Names(who[key]), key))
+	}
+	slices.Sort(all)
+	policy := credentials.Policy("*", slices.Compact(all)...)
+	fmt.Fprintln(c.stderr, screenOf(c.stderr).paste("hint: ", credentials.AllowedBy, policy))
+}
+
+// placeOf is the profile of a problem, with the account and its regions.
+func placeOf(p discover.Problem) string {
+	if p.Account == "" {
+		return p.Profile
+	}
+	return p.Profile + " (" + strings.Join(append([]string{"account " + p.Account}, p.Regions...), ", ") + ")"
 }
 
 func (c *console) printNothingFound(r discover.Report, f discoverFlags) {
@@ -306,22 +340,15 @@ func (c *console) printNothingFound(r discover.Report, f discoverFlags) {
 	}
 	if r.Regions > 0 && !f.allRegions {
 		fmt.Fprintf(c.stdout, "Looked at %s, in %s; for all of them: %s discover --all-regions\n",
-			count(r.Accounts, "account"), count(r.Regions, "region"), about.Name)
+			count(r.Accounts, "account"), count(r.RegionNames, "region"), about.Name)
 	}
 }
 
 // problemLine returns what couldn't be read, where, and what to run.
 func problemLine(p discover.Problem) string {
 	line := p.Text
-	where := p.Profile
-	if p.Account != "" {
-		where += " (" + strings.Join(append([]string{"account " + p.Account}, p.Regions...), ", ") + ")"
-	}
-	if where != "" {
+	if where := placeOf(p); where != "" {
 		line = where + ": " + line
-	}
-	if len(p.Operations) > 0 {
-		line += " (" + strings.Join(p.Operations, ", ") + ")"
 	}
 	if p.Run != "" {
 		line += ": run: " + p.Run

@@ -1,6 +1,7 @@
 package credentials
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -140,7 +141,50 @@ func (e *Error) ofAPI(api *APIError) advice.Problem {
 	if api.Role != "" && !strings.Contains(text, api.Role) {
 		text += " (role " + api.Role + ")"
 	}
-	return advice.Problemf("%s (%s)", text, e.Whose.Words).With(e.whoAmI())
+	p := advice.Problemf("%s (%s)", text, e.Whose.Words).With(e.whoAmI())
+	if policy := api.policy(); policy != "" {
+		allow := advice.Put(AllowedBy, policy)
+		allow.Long = true
+		p = p.With(allow)
+	}
+	return p
+}
+
+// AllowedBy introduces a policy.
+const AllowedBy = "an administrator can allow it by this policy"
+
+// Policy is a document that allows actions on a resource, in one line.
+func Policy(resource string, actions ...string) string {
+	type statement struct {
+		Effect   string
+		Action   []string
+		Resource string
+	}
+	document, err := json.Marshal(struct {
+		Version   string
+		Statement []statement
+	}{"2012-10-17", []statement{{"Allow", actions, resource}}})
+	if err != nil {
+		panic("credentials: a policy that is no JSON: " + err.Error()) // it is made of text
+	}
+	return string(document)
+}
+
+// policy returns the policy that would allow what AWS says isn't, or "": AWS names the action and,
+// as a rule, the resource.
+func (e *APIError) policy() string {
+	_, rest, ok := strings.Cut(e.Message, "is not authorized to perform: ")
+	if !e.Denied || !ok {
+		return ""
+	}
+	action, rest, _ := strings.Cut(rest, " ")
+	resource := "*"
+	if _, on, ok := strings.Cut(rest, "on resource: "); ok {
+		resource, _, _ = strings.Cut(on, " ")
+	} else if action == "sts:AssumeRole" && e.Role != "" {
+		resource = e.Role
+	}
+	return Policy(resource, action)
 }
 
 // whoAmI is the command that shows whether credentials work at all.

@@ -76,6 +76,7 @@ type Report struct {
 	Path        string       `json:"path"`        // the inventory's
 	Accounts    int          `json:"accounts"`    // that were read, at least in part
 	Regions     int          `json:"regions"`     // the same of the regions of each account, added up
+	RegionNames int          `json:"-"`           // how many different regions these are
 	Full        int          `json:"full"`        // those of them that were read in full
 	Servers     int          `json:"servers"`     // seen this time
 	Known       int          `json:"known"`       // servers in the inventory now

@@ -61,10 +61,11 @@ func (r *run) save(
 // countRead counts what was read, and returns what was read in full.
 func (r *run) countRead(scanned []*accountRegion) (full map[regionKey]bool) {
 	full = map[regionKey]bool{}
-	accounts := map[string]bool{}
+	accounts, regions := map[string]bool{}, map[string]bool{}
 	for _, ar := range scanned {
 		if ar.answered {
 			r.report.Regions++
+			regions[ar.region] = true
 			accounts[ar.account] = true
 			r.report.Found = r.report.Found || len(ar.hostIDs) > 0 || len(ar.servers) > 0
 		}
@@ -73,7 +74,7 @@ func (r *run) countRead(scanned []*accountRegion) (full map[regionKey]bool) {
 			full[ar.regionKey] = true
 		}
 	}
-	r.report.Accounts = len(accounts)
+	r.report.Accounts, r.report.RegionNames = len(accounts), len(regions)
 	return full
 }
 
