@@ -224,7 +224,7 @@ func TestEveryKind(t *testing.T) {
 	})
 	report := w.run(t)
 	if d := cmp.Diff(Report{
-		Found: true, Written: true, Path: w.in.Path, Accounts: 1, Regions: 1, Full: 1, Servers: 10, Known: 10, New: 10,
+		Found: true, Written: true, Path: w.in.Path, Accounts: 1, Regions: 1, RegionNames: 1, Full: 1, Servers: 10, Known: 10, New: 10,
 		Preferred: []Preference{{Account: one, Regions: []string{west}, Profile: "prod", Profiles: []string{"prod"},
 			Why: "the only profile for it"}},
 		Problems: []Problem{}, Elapsed: report.Elapsed,
