@@ -3,11 +3,13 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,12 +45,15 @@ type Fields struct {
 	Credential      Credential
 
 	// For the commands that open a connection; no token depends on them.
-	SSH    string   // the server of an SSH tunnel, as mysqlsh --ssh has it
+	SSH    string   // the server of an SSH tunnel, as mysqlsh --ssh has it; NoSSH: none, whatever others say
 	Schema string   // the default schema
 	Args   []string // more arguments for mysqlsh
 	DBUser string   // the database user when nobody names one
 	SSLCA  string   // the file with the certificate authorities
 }
+
+// NoSSH is the value of the field ssh that switches off one which other entries have.
+const NoSSH = "none"
 
 // Where tells a person which part of the file said something.
 type Where struct {
@@ -73,7 +78,7 @@ type Entry struct {
 type Config struct {
 	File     string           // where it is, or would be
 	Present  bool             // false when there is no file
-	Accounts map[string]Entry // by the id in the host name
+	Accounts map[string]Entry // by the id in the host name, or by the account's number
 	Defaults Entry
 	Delegate string // "default", "none", a helper's name or an absolute path
 	Cache    bool
@@ -113,6 +118,63 @@ func (c *Config) Server(host string, port int) (Entry, bool) {
 	}
 	e, ok := c.servers[serverKey(host, 0)]
 	return e, ok
+}
+
+// loopback are the names of this machine at which a tunnel may end.
+var loopback = [...]string{"localhost", "127.0.0.1", "::1"}
+
+// Tunnel returns the entry of another name of this machine with the same port, for a host that is
+// one and has no entry of its own; false unless exactly one of the others has one. A tunnel listens
+// at one of them, and is meant by all.
+func (c *Config) Tunnel(host string, port int) (Entry, bool) {
+	if !IsLoopback(host) {
+		return Entry{}, false
+	}
+	for _, p := range []int{port, 0} {
+		var found []Entry
+		for _, other := range loopback {
+			if e, ok := c.servers[serverKey(other, p)]; ok {
+				found = append(found, e)
+			}
+		}
+		if len(found) > 0 {
+			return found[0], len(found) == 1
+		}
+	}
+	return Entry{}, false
+}
+
+// IsLoopback reports whether a host is this machine: localhost, 127.0.0.1 and their like.
+func IsLoopback(host string) bool {
+	host = server.NormalHost(host)
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+// IsAccountNumber reports whether an id under accounts is the number of an AWS account.
+func IsAccountNumber(id string) bool {
+	return len(id) == 12 && strings.Trim(id, "0123456789") == ""
+}
+
+// Listed is an entry of servers, with its host and port; port 0 stands for any.
+type Listed struct {
+	Host  string
+	Port  int
+	Entry Entry
+}
+
+// Servers returns the entries of servers in the file's order.
+func (c *Config) Servers() []Listed {
+	list := make([]Listed, 0, len(c.servers))
+	for key, e := range c.servers {
+		host, port, _ := strings.Cut(key, " ")
+		n, _ := strconv.Atoi(port) // as serverKey wrote it
+		list = append(list, Listed{host, n, e})
+	}
+	slices.SortFunc(list, func(a, b Listed) int {
+		return cmp.Or(cmp.Compare(a.Entry.Where.Line, b.Entry.Where.Line), strings.Compare(a.Host, b.Host), cmp.Compare(a.Port, b.Port))
+	})
+	return list
 }
 
 // Rule returns the first rule that matches a host and a database user, its groups expanded.

@@ -381,7 +381,9 @@ func TestParseErrors(t *testing.T) {
 		{"same field", field("region: eu-west-1\n    region: eu-west-1"), 4, []string{"not valid YAML: ", `"region" already defined`}},
 		{"same part", "servers: {}\ncache: true\nservers: {}\n", 3, []string{"not valid YAML: ", `"servers" already defined`}},
 		{"same account, other case", "accounts:\n  abc: x\n  ABC: y\n", 3, []string{"accounts: ABC stands on line 2 already"}},
-		{"account: a number of AWS's", "accounts:\n  1234-5678-9012: x\n", 2, []string{"accounts: 1234-5678-9012: not an account id; allowed: the letters and digits after the server's name"}},
+		{"account: a number with hyphens", "accounts:\n  1234-5678-9012: x\n", 2, []string{"accounts: 1234-5678-9012: not an account id; allowed: the letters and digits after the server's name",
+			"or an account number of 12 digits"}},
+		{"account: a number too short", "accounts:\n  12345678901: x\n", 2, []string{"accounts: 12345678901: 11 digits; an account number has 12, the zeros that it begins with included"}},
 		{"account: with its kind", "accounts:\n  cluster-abc: x\n", 2, []string{"not an account id; allowed"}},
 		{"account: empty", "accounts:\n  '': x\n", 2, []string{"not an account id; allowed"}},
 
@@ -562,6 +564,64 @@ servers:
 	}
 	if _, ok := new(Config).Server("h", 3306); ok {
 		t.Error("the zero Config has a server")
+	}
+}
+
+// TestTunnel: the names of this machine are the same end of a tunnel when one of them has an entry.
+func TestTunnel(t *testing.T) {
+	t.Parallel()
+	c := mustParse(t, `
+servers:
+  127.0.0.1:1: {aws_profile: one}
+  localhost:2: {aws_profile: two}
+  "[::1]:3": {aws_profile: three}
+  127.0.0.1:4: {aws_profile: four}
+  localhost:4: {aws_profile: four too}
+  localhost: {aws_profile: any}
+  db:1: {aws_profile: db}
+`)
+	for _, tt := range []struct {
+		host string
+		port int
+		want string
+	}{
+		{"localhost", 1, "one"},
+		{"LocalHost.", 1, "one"},
+		{"::1", 1, "one"},
+		{"127.0.0.1", 2, "two"},
+		{"0:0:0:0:0:0:0:1", 2, "two"},
+		{"127.0.0.1", 3, "three"},
+		{"::1", 4, ""}, // which of the two?
+		{"::1", 5, "any"},
+		{"db", 2, ""},
+		{"10.0.0.1", 1, ""},
+	} {
+		if e, ok := c.Tunnel(tt.host, tt.port); ok != (tt.want != "") || ok && e.Profile != tt.want {
+			t.Errorf("Tunnel(%q, %d) = %q, %v; want %q", tt.host, tt.port, e.Profile, ok, tt.want)
+		}
+	}
+}
+
+// TestAccountNumbers: quoted or not, a number is taken as it is written.
+func TestAccountNumbers(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{"012345678901", "'012345678901'", `"012345678901"`, "001234567012", "123456789012", "'123456789012'"} {
+		c := mustParse(t, "accounts:\n  "+key+": prod\n")
+		if e, ok := c.Accounts[strings.Trim(key, `'"`)]; !ok || e.Profile != "prod" {
+			t.Errorf("%s: %v", key, c.Accounts)
+		}
+	}
+}
+
+// TestServers: the entries come in the file's order.
+func TestServers(t *testing.T) {
+	t.Parallel()
+	var got []string
+	for _, l := range mustParse(t, "servers:\n  z:1: {aws_profile: z}\n  A.example: {}\n  '[::1]:3': {}\n").Servers() {
+		got = append(got, serverKey(l.Host, l.Port)+" "+l.Entry.Profile)
+	}
+	if d := cmp.Diff([]string{"z 1 z", "a.example 0 ", "::1 3 "}, got); d != "" {
+		t.Error(d)
 	}
 }
 

@@ -283,7 +283,11 @@ func (r *reader) accounts(p pair, c *Config) error {
 		id := strings.ToLower(a.key)
 		name := "accounts: " + a.key
 		if id == "" || strings.Trim(id, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
-			return r.errorAt(a.line, "%s: not an account id; allowed: the letters and digits after the server's name in its endpoint, such as abcdefghijkl", name)
+			return r.errorAt(a.line, "%s: not an account id; allowed: the letters and digits after the server's name in its endpoint, "+
+				"such as abcdefghijkl, or an account number of 12 digits", name)
+		}
+		if strings.Trim(id, "0123456789") == "" && len(id) > 8 && !IsAccountNumber(id) { // so many are no id by chance
+			return r.errorAt(a.line, "%s: %d digits; an account number has 12, the zeros that it begins with included", name, len(id))
 		}
 		value, err := r.plain(a.value)
 		if err != nil {
@@ -533,7 +537,7 @@ func buildFields(file, name string, raw map[string]rawField, groups map[string]s
 			f.ExternalID = text
 		case "ssh":
 			if strings.HasPrefix(text, "-") || strings.ContainsAny(text, " \t") {
-				return fail("%q; allowed: the SSH server, such as me@bastion.example.com:22", text)
+				return fail("%q; allowed: the SSH server, such as me@bastion.example.com:22, or none", text)
 			}
 			f.SSH = text
 		case "schema":

@@ -77,6 +77,8 @@ func TestSchemaAgrees(t *testing.T) {
 		{"rules: [{host: x, hots: y}]", false},
 		{"accounts: {abc: {endpoint: x.abc.eu-west-1.rds.amazonaws.com}}", false},
 		{"accounts: {a.b: p}", false},
+		{"accounts: {\"012345678901\": p}", true},
+		{"accounts: {\"12345678901\": p}", false},
 		{"cache: 'yes'", false},
 		{"timeout: soon", false},
 		{"timeout: 0", false},
