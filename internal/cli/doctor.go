@@ -300,7 +300,7 @@ func (c *console) checkServer(ctx context.Context, u server.URL, cfg *config.Con
 	asking, cancel := context.WithTimeout(ctx, cfg.Timeout)
 	defer cancel()
 	found.waiting("DNS")
-	res, err := resolve.URL(asking, u, cfg, known, resolve.LookupCNAME)
+	res, err := resolve.FromEnvironment().URL(asking, u, cfg, known, resolve.LookupCNAME)
 	if err != nil {
 		return err
 	}

@@ -158,12 +158,12 @@ func (e *Engine) resolve(ctx context.Context, req Request, hops []string) (resol
 	})
 }
 
-// Resolve finds out who has the password of a server, by the configuration and the user's
-// inventory.
+// Resolve finds out who has the password of a server, by the configuration, the environment and the
+// user's inventory.
 func Resolve(ctx context.Context, u server.URL, cfg *config.Config, cname resolve.CNAME) (resolve.Resolution, error) {
 	known := &inventory.User{}
 	defer known.Close()
-	return resolve.URL(ctx, u, cfg, known, cname)
+	return resolve.FromEnvironment().URL(ctx, u, cfg, known, cname)
 }
 
 // Source returns whose credentials sign for a target.

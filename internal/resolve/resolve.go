@@ -4,9 +4,12 @@
 package resolve
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,6 +17,7 @@ import (
 	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/inventory"
 	"mysql-secret-store-rds/internal/server"
+	"mysql-secret-store-rds/internal/stamp"
 )
 
 // Step is one decision on the way: what was decided, and by what.
@@ -86,16 +90,41 @@ type Known interface {
 	Account(hostID, region string) (inventory.Account, bool, error)
 }
 
+// Asked are the AWS profiles that were asked for this time, beside the configuration.
+type Asked struct {
+	Profile string // with --profile: it comes before everything else
+	// Environment is AWS_PROFILE: it comes before what discover learned, if that knows that it
+	// reaches the server's account.
+	Environment string
+}
+
+// FromEnvironment returns what the environment asks for.
+func FromEnvironment() Asked {
+	return Asked{
+		Profile:     os.Getenv(stamp.EnvProfile),
+		Environment: cmp.Or(os.Getenv("AWS_PROFILE"), os.Getenv("AWS_DEFAULT_PROFILE")),
+	}
+}
+
+// flag says who asked for [Asked].Profile.
+const flag = "--profile (" + stamp.EnvProfile + ")"
+
 // maxHops bounds a chain of aliases; real ones have one to three.
 const maxHops = 8
+
+// URL is [Asked.URL] where nobody asked for a profile.
+func URL(ctx context.Context, u server.URL, cfg *config.Config, known Known, cname CNAME) (Resolution, error) {
+	return Asked{}.URL(ctx, u, cfg, known, cname)
+}
 
 // URL resolves a Server URL, whose user may be missing, by the configuration and by what is known,
 // which may be nil. It looks names up with cname only where the issue can't be settled without: a
 // host that the configuration names and that is neither an RDS name, an address nor a single label,
 // and a global writer without a region. An error is an [*Error] or a [*config.Error]; the
 // Resolution then holds the steps up to it.
-func URL(ctx context.Context, u server.URL, cfg *config.Config, known Known, cname CNAME) (Resolution, error) {
-	r := &resolver{ctx: ctx, url: u, cfg: cfg, known: known, cname: cname}
+func (a Asked) URL(ctx context.Context, u server.URL, cfg *config.Config, known Known, cname CNAME) (Resolution,
+	error) {
+	r := &resolver{ctx: ctx, asked: a, url: u, cfg: cfg, known: known, cname: cname}
 	err := r.run()
 	return r.Resolution, err
 }
@@ -103,6 +132,7 @@ func URL(ctx context.Context, u server.URL, cfg *config.Config, known Known, cna
 type resolver struct {
 	Resolution
 	ctx   context.Context
+	asked Asked
 	url   server.URL
 	cfg   *config.Config
 	known Known
@@ -169,12 +199,15 @@ func (r *resolver) run() error {
 	if !ours {
 		return r.notRDS()
 	}
-	known, account := r.learned()
+	known := r.learned()
 	if port == 0 {
 		port = r.defaultPort(known)
 	}
-	r.layers = []layer{ofEntry(r.entry), ofEntry(r.cfg.Accounts[r.Endpoint.HostID]), known.layer, account,
-		ofEntry(r.cfg.Defaults)}
+	r.layers = []layer{
+		{config.Fields{Profile: r.asked.Profile}, flag},
+		ofEntry(r.entry), ofEntry(r.cfg.Accounts[r.Endpoint.HostID]), ofEntry(r.cfg.Accounts[known.number]),
+		r.environment(known), known.server, known.account, ofEntry(r.cfg.Defaults),
+	}
 	c, source := r.credential()
 	if c != "" && c != config.IAM {
 		r.leave(c, source)
@@ -183,12 +216,12 @@ func (r *resolver) run() error {
 	if r.OnlyIAM = c == config.IAM; r.OnlyIAM {
 		r.step("credential", string(c), source)
 	}
-	t, err := r.target(port)
+	t, err := r.target(port, known)
 	if err != nil {
 		return err
 	}
 	r.Outcome, r.Target, r.Client = ToToken, t, r.client()
-	r.Learned = r.ProfileBy != "" && (r.ProfileBy == known.source || r.ProfileBy == account.source)
+	r.Learned = r.ProfileBy != "" && (r.ProfileBy == known.server.source || r.ProfileBy == known.account.source)
 	return nil
 }
 
@@ -196,7 +229,14 @@ func (r *resolver) run() error {
 func (r *resolver) findEntry() error {
 	r.host = server.NormalHost(r.url.Host)
 	found := false
-	if r.entry, r.exact = r.cfg.Server(r.host, r.url.PortOrDefault()); !r.exact {
+	r.entry, r.exact = r.cfg.Server(r.host, r.url.PortOrDefault())
+	same := ""
+	if !r.exact {
+		if r.entry, r.exact = r.cfg.Tunnel(r.host, r.url.PortOrDefault()); r.exact {
+			same = ", as " + r.host + " with the same port is the same end of a tunnel"
+		}
+	}
+	if !r.exact {
 		var err error
 		if r.entry, found, err = r.cfg.Rule(r.host, r.url.User); err != nil {
 			return err
@@ -205,7 +245,7 @@ func (r *resolver) findEntry() error {
 	r.Entry = r.entry.Where
 	switch {
 	case r.exact || found:
-		r.step("entry", "matches", r.Entry.String())
+		r.step("entry", "matches", r.Entry.String()+same)
 	case r.cfg.Present:
 		r.step("entry", "none", "no server and no rule matches")
 	default:
@@ -248,7 +288,7 @@ func (r *resolver) login() string {
 }
 
 // target puts together what the token is made for.
-func (r *resolver) target(port int) (t server.Target, err error) {
+func (r *resolver) target(port int, known learned) (t server.Target, err error) {
 	t = server.Target{Host: r.Endpoint.Host, Port: port}
 	if t.Region, err = r.region(); err != nil {
 		return t, err
@@ -261,6 +301,7 @@ func (r *resolver) target(port int) (t server.Target, err error) {
 		r.step("user", t.User, r.UserBy)
 	}
 	t.Profile, r.ProfileBy = r.pick("aws_profile", func(f config.Fields) string { return f.Profile })
+	r.overrule(t.Profile, known)
 	t.RoleARN, _ = r.pick("role_arn", func(f config.Fields) string { return f.RoleARN })
 	if t.RoleARN != "" {
 		t.ExternalID, _ = r.pick("external_id", func(f config.Fields) string { return f.ExternalID })
@@ -269,9 +310,30 @@ func (r *resolver) target(port int) (t server.Target, err error) {
 	return t, nil
 }
 
+// environment returns the layer of AWS_PROFILE, if discover knows that it reaches the account.
+func (r *resolver) environment(known learned) layer {
+	if !slices.Contains(known.profiles, r.asked.Environment) {
+		return layer{}
+	}
+	return layer{config.Fields{Profile: r.asked.Environment}, "AWS_PROFILE, which reaches account " + known.number}
+}
+
+// overrule says why AWS_PROFILE is not the profile that signs.
+func (r *resolver) overrule(profile string, known learned) {
+	asked := r.asked.Environment
+	if asked == "" || profile == "" || asked == profile {
+		return
+	}
+	by := "overruled by " + r.ProfileBy
+	if len(known.profiles) > 0 && !slices.Contains(known.profiles, asked) {
+		by += "; as far as discover knows, it does not reach account " + known.number
+	}
+	r.step("AWS_PROFILE", asked, by)
+}
+
 // client puts together what the configuration says of connecting.
 func (r *resolver) client() (c Client) {
-	c.SSH, _ = r.pick("ssh", func(f config.Fields) string { return f.SSH })
+	c.SSH = r.ssh()
 	c.Schema, _ = r.pick("schema", func(f config.Fields) string { return f.Schema })
 	c.SSLCA, _ = r.pick("ssl_ca", func(f config.Fields) string { return f.SSLCA })
 	for _, l := range r.layers {
@@ -284,47 +346,72 @@ func (r *resolver) client() (c Client) {
 	return c
 }
 
-// learnedServer is a server of the inventory.
-type learnedServer struct {
-	layer
-	port int
+// ssh returns the server of the tunnel to open. A tunnel that is open already, and ends at this
+// machine, needs no other one, unless its own entry says so.
+func (r *resolver) ssh() string {
+	for _, l := range r.layers {
+		switch own := l.source == r.entry.Where.String(); {
+		case l.SSH == "":
+			continue
+		case !own && config.IsLoopback(r.host):
+			r.step("ssh", config.NoSSH, "a tunnel that is open already, which "+l.source+" is not for")
+			return ""
+		}
+		if r.step("ssh", l.SSH, l.source); l.SSH == config.NoSSH {
+			return ""
+		}
+		return l.SSH
+	}
+	return ""
+}
+
+// learned is what discover learned of an endpoint.
+type learned struct {
+	server, account layer
+	port            int
+	number          string   // the account's
+	profiles        []string // that reach the account, the preferred one first
 }
 
 // learned returns what discover learned of the endpoint, and of its account and region. An
 // inventory that can't be used counts as none, and a step says why.
-func (r *resolver) learned() (known learnedServer, account layer) {
+func (r *resolver) learned() (known learned) {
 	if r.known == nil {
-		return known, account
+		return known
 	}
 	ep := r.Endpoint
 	s, ok, err := r.known.Server(ep.Host)
+	hostID, region := ep.HostID, ep.Region
 	if err == nil && ok {
 		r.Server = &s
-		known.source = fmt.Sprintf("inventory: server %s (account %s, seen %s)", s.Name, s.Account,
+		known.number = s.Account
+		known.server.source = fmt.Sprintf("inventory: server %s (account %s, seen %s)", s.Name, s.Account,
 			s.Seen.Local().Format("2006-01-02 15:04"))
-		known.Profile, known.port = s.Profile, s.Port
-		if ep.Region == "" {
-			known.Region = s.Region
+		known.server.Profile, known.port = s.Profile, s.Port
+		if ep.Region == "" { // whose name has another id than its account and region
+			known.server.Region = s.Region
+			hostID, region = s.HostID, s.Region
 		}
 	}
-	if err == nil && ep.Region != "" {
+	if err == nil && region != "" {
 		var a inventory.Account
-		if a, ok, err = r.known.Account(ep.HostID, ep.Region); err == nil && ok {
-			account.source = fmt.Sprintf("inventory: id %s (account %s)", a.HostID, a.Number)
-			account.Profile = a.Profile
+		if a, ok, err = r.known.Account(hostID, region); err == nil && ok {
+			known.number, known.profiles = a.Number, a.Profiles
+			known.account.source = fmt.Sprintf("inventory: id %s (account %s)", a.HostID, a.Number)
+			known.account.Profile = a.Profile
 		}
 	}
 	if err != nil {
 		r.step("inventory", "not used", err.Error())
-		return learnedServer{}, layer{}
+		return learned{}
 	}
-	return known, account
+	return known
 }
 
 // defaultPort is the port of a Server URL that names none.
-func (r *resolver) defaultPort(known learnedServer) int {
+func (r *resolver) defaultPort(known learned) int {
 	if known.port != 0 && known.port != server.DefaultPort {
-		r.step("port", strconv.Itoa(known.port), known.source)
+		r.step("port", strconv.Itoa(known.port), known.server.source)
 		return known.port
 	}
 	r.step("port", strconv.Itoa(server.DefaultPort), "the Server URL names none")
@@ -418,8 +505,9 @@ func (r *resolver) notRDS() error {
 	}
 	if r.dns.err != nil {
 		return &Error{
-			Msg: fmt.Sprintf("%s names no endpoint, and DNS could not be asked what %s is an alias of: %v", r.Entry, r.host, r.dns.err),
-			Do:  []advice.Action{advice.Put("try again, or add to that entry in "+r.cfg.File, endpointSetting)},
+			Msg: fmt.Sprintf("%s names no endpoint, and DNS could not be asked what %s is an alias of: %v", r.Entry,
+				r.host, r.dns.err),
+			Do: []advice.Action{advice.Put("try again, or add to that entry in "+r.cfg.File, endpointSetting)},
 		}
 	}
 	return &Error{
@@ -440,6 +528,13 @@ func (r *resolver) region() (string, error) {
 	if r.entry.Region == "" && ep.Region != "" {
 		r.step("region", ep.Region, "the endpoint's name")
 		return ep.Region, nil
+	}
+	if e := r.entry.Region; ep.Region != "" && e != ep.Region {
+		return "", &Error{
+			Msg: fmt.Sprintf("%s says region: %s, but %s is in %s, as its name has it", r.Entry, e, ep.Host,
+				ep.Region),
+			Hint: "leave region out of that entry",
+		}
 	}
 	if region, _ := r.pick("region", func(f config.Fields) string { return f.Region }); region != "" {
 		return region, nil

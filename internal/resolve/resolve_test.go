@@ -110,13 +110,13 @@ defaults: {aws_profile: default, user: default, role_session_name: default, role
 			name: "every field of the entry", url: "u@" + orders,
 			config: `
 servers:
-  ` + orders + `: {aws_profile: e, user: e, region: us-west-2, role_arn: 'arn:aws:iam::1:role/e', external_id: e, role_session_name: ee, credential: iam, endpoint: '` + shop + `:3308'}
+  ` + orders + `: {aws_profile: e, user: e, region: us-east-1, role_arn: 'arn:aws:iam::1:role/e', external_id: e, role_session_name: ee, credential: iam, endpoint: '` + shop + `:3308'}
 accounts:
   abcdefghijkl: {aws_profile: a, user: a, region: us-west-1, role_arn: 'arn:aws:iam::1:role/a', external_id: a, role_session_name: aa, credential: delegate}
 defaults: {aws_profile: d, user: d, region: us-east-2, role_arn: 'arn:aws:iam::1:role/d', external_id: d, role_session_name: dd, credential: none}
 `,
 			want: server.Target{
-				Host: shop, Port: 3308, User: "e", Region: "us-west-2",
+				Host: shop, Port: 3308, User: "e", Region: "us-east-1",
 				Profile: "e", RoleARN: "arn:aws:iam::1:role/e", ExternalID: "e", RoleSessionName: "ee",
 			},
 		},

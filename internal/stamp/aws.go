@@ -12,6 +12,10 @@ import (
 	"mysql-secret-store-rds/internal/profiles"
 )
 
+// EnvProfile names, in the environment, the AWS profile that signs for every server, whatever else
+// says which. It is how --profile reaches the helper that MySQL Shell calls.
+const EnvProfile = "MYSQL_SECRET_STORE_RDS_PROFILE"
+
 // The variables that choose AWS credentials, by what they choose. Source: env_config.go and the
 // service endpoint settings of the AWS SDK for Go v2.
 var (
@@ -33,7 +37,7 @@ var (
 	EndpointServices = []string{"STS", "SSO", "SSO_OIDC", "SIGNIN"}
 	// settings choose among the above.
 	settings = []string{
-		"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_LOGIN_CACHE_DIRECTORY",
+		EnvProfile, "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_LOGIN_CACHE_DIRECTORY",
 		"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_ENDPOINT_URL",
 	}
 )
