@@ -142,7 +142,7 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 	for _, name := range names {
 		p, _ := set.Profile(name)
 		region := cmp.Or(p.Get("region"), os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
-		in.Profiles = append(in.Profiles, discover.Profile{Name: name, Region: region, MFA: set.AsksForCode(name)})
+		in.Profiles = append(in.Profiles, discover.Profile{Name: name, Region: region, MFA: set.AsksForCode(name), Base: set.Base(name)})
 	}
 	progress := func(p discover.Progress) { bar.Show(p.Done, p.Total, p.What, count(p.Servers, "server")) }
 	report, err := discover.Run(ctx, in, discover.Deps{
@@ -155,7 +155,7 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 	if f.json {
 		err = printJSON(c.stdout, report)
 	} else {
-		c.printReport(report, f)
+		c.printReport(report, f, cfg)
 	}
 	if err == nil && !report.Found {
 		return errSaid
@@ -270,12 +270,13 @@ func (a *awsAccess) describe(profile string, err error) discover.Description {
 }
 
 // printReport prints what was found, for a person.
-func (c *console) printReport(r discover.Report, f discoverFlags) {
+func (c *console) printReport(r discover.Report, f discoverFlags, cfg *config.Config) {
 	for _, p := range r.Preferred {
 		if len(p.Profiles) > 1 {
 			fmt.Fprintf(c.stdout, "account %s: %s of %s: %s\n", p.Account, p.Profile, discover.Names(p.Profiles), p.Why)
 		}
 	}
+	c.printOthers(r.Preferred, cfg)
 	switch {
 	case !r.Found && r.Interrupted:
 	case !r.Found && (r.Regions > 0 || len(r.Problems) == 0):
@@ -331,6 +332,34 @@ func placeOf(p discover.Problem) string {
 		return p.Profile
 	}
 	return p.Profile + " (" + strings.Join(append([]string{"account " + p.Account}, p.Regions...), ", ") + ")"
+}
+
+// printOthers prints the lines that would choose the second of several profiles, for each account
+// for which the configuration chooses none.
+func (c *console) printOthers(preferred []discover.Preference, cfg *config.Config) {
+	others := map[string]string{} // by account number
+	var numbers []string
+	for _, p := range preferred {
+		if _, known := others[p.Account]; known || len(p.Profiles) < 2 || cfg.Accounts[p.Account].Profile != "" || p.Why == discover.Assigned {
+			continue
+		}
+		others[p.Account] = p.Profiles[1]
+		numbers = append(numbers, p.Account)
+	}
+	if len(numbers) == 0 {
+		return
+	}
+	where := "into " + cfg.File
+	if cfg.Has("accounts") {
+		where = "under accounts: in " + cfg.File
+	}
+	fmt.Fprintf(c.stdout, "To choose another profile, paste %s:\n", where)
+	if !cfg.Has("accounts") {
+		fmt.Fprintln(c.stdout, "accounts:")
+	}
+	for _, number := range numbers {
+		fmt.Fprintf(c.stdout, "  %s: %s\n", number, config.Quote(others[number]))
+	}
 }
 
 func (c *console) printNothingFound(r discover.Report, f discoverFlags) {

@@ -16,11 +16,14 @@ func (w Where) Set(setting string) advice.Action { return advice.Put("set in "+w
 // Add returns the action of writing a member into a section: on a line of its own, unless the file
 // has the section already, which may stand there only once.
 func (c *Config) Add(section, member string) advice.Action {
-	if slices.Contains(c.sections, section) {
+	if c.Has(section) {
 		return advice.Put(fmt.Sprintf("add to %s, under %s", c.File, section), member)
 	}
 	return advice.Put("write into "+c.File, fmt.Sprintf("%s: {%s}", section, member))
 }
+
+// Has reports whether the file has a section, which may stand there only once.
+func (c *Config) Has(section string) bool { return slices.Contains(c.sections, section) }
 
 // SetAccount returns the action of writing a setting for an account, by the id in its host names:
 // into the entry that it has, which may stand there only once.

@@ -83,6 +83,9 @@ type Server struct {
 	TLS bool
 	// IAM means that its password is a token, which is sent in clear.
 	IAM bool
+	// Classic is a server of RDS, which speaks no X protocol: MySQL Shell would try that first, at
+	// the same port, and the server would log a failed connection.
+	Classic bool
 	// Same is a host whose name the server's certificate has: no tunnel, and no alias.
 	Same   bool
 	CA     string // file with the certificate authorities
@@ -130,6 +133,9 @@ func (c Client) Command(s Server) (args []string, secretly bool, err error) {
 	verify := s.verify()
 	switch c.Kind {
 	case Shell:
+		if s.IAM || s.Classic {
+			args = append(args, "--mysql")
+		}
 		if s.IAM {
 			args = append(args, "--auth-method=mysql_clear_password")
 		}

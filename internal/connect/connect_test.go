@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -19,6 +20,7 @@ func TestCommand(t *testing.T) {
 		return s
 	}
 	plain := func(s *Server) { s.IAM, s.TLS = false, false }
+	classic := func(s *Server) { s.IAM, s.TLS, s.Classic = false, false, true }
 	alias := func(s *Server) { s.Same = false }
 	tunnel := func(s *Server) { s.SSH = "me@bastion" }
 	more := func(s *Server) { s.Schema, s.Args, s.Extra = "shop", []string{"--sql"}, []string{"-e", "select 1"} }
@@ -28,12 +30,13 @@ func TestCommand(t *testing.T) {
 		server Server
 		want   []string // after the program, user, host and port
 	}{
-		{"MySQL Shell", Shell, ours, []string{"--auth-method=mysql_clear_password", "--ssl-mode=VERIFY_IDENTITY", "--ssl-ca=/ca.pem", "--credential-store-helper=rds"}},
-		{"an alias", Shell, with(alias), []string{"--auth-method=mysql_clear_password", "--ssl-mode=VERIFY_CA", "--ssl-ca=/ca.pem", "--credential-store-helper=rds"}},
-		{"a tunnel", Shell, with(tunnel), []string{"--auth-method=mysql_clear_password", "--ssl-mode=VERIFY_CA", "--ssl-ca=/ca.pem", "--ssh=me@bastion", "--credential-store-helper=rds"}},
+		{"MySQL Shell", Shell, ours, []string{"--mysql", "--auth-method=mysql_clear_password", "--ssl-mode=VERIFY_IDENTITY", "--ssl-ca=/ca.pem", "--credential-store-helper=rds"}},
+		{"an alias", Shell, with(alias), []string{"--mysql", "--auth-method=mysql_clear_password", "--ssl-mode=VERIFY_CA", "--ssl-ca=/ca.pem", "--credential-store-helper=rds"}},
+		{"a tunnel", Shell, with(tunnel), []string{"--mysql", "--auth-method=mysql_clear_password", "--ssl-mode=VERIFY_CA", "--ssl-ca=/ca.pem", "--ssh=me@bastion", "--credential-store-helper=rds"}},
 		// Without a token nothing is sent in clear.
 		{"a password", Shell, with(plain), []string{"--credential-store-helper=rds"}},
-		{"more", Shell, with(more), []string{"--auth-method=mysql_clear_password", "--ssl-mode=VERIFY_IDENTITY", "--ssl-ca=/ca.pem", "--credential-store-helper=rds",
+		{"a password of RDS", Shell, with(classic), []string{"--mysql", "--credential-store-helper=rds"}},
+		{"more", Shell, with(more), []string{"--mysql", "--auth-method=mysql_clear_password", "--ssl-mode=VERIFY_IDENTITY", "--ssl-ca=/ca.pem", "--credential-store-helper=rds",
 			"--schema=shop", "--sql", "-e", "select 1"}},
 		{"MariaDB", MariaDB, ours, []string{"--ssl-ca=/ca.pem", "--ssl-verify-server-cert"}},
 		// What the configuration has for MySQL Shell is not for others.
@@ -126,13 +129,13 @@ func TestUses(t *testing.T) {
 	count := func(hosts ...string) {
 		t.Helper()
 		for _, h := range hosts {
-			if err := Count(t.Context(), path, h); err != nil {
+			if err := Count(t.Context(), path, h, "", time.Time{}); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
 	count("a", "b", "a")
-	if d := cmp.Diff(Uses{"a": 2, "b": 1}, ReadUses(path)); d != "" {
+	if d := cmp.Diff(Uses{"a": {Count: 2}, "b": {Count: 1}}, ReadUses(path)); d != "" {
 		t.Error(d)
 	}
 	if err := os.WriteFile(path, []byte(`{"a":`), 0o600); err != nil {
@@ -142,7 +145,7 @@ func TestUses(t *testing.T) {
 		t.Errorf("of a damaged file: %v", got)
 	}
 	count("c")
-	if d := cmp.Diff(Uses{"c": 1}, ReadUses(path)); d != "" {
+	if d := cmp.Diff(Uses{"c": {Count: 1}}, ReadUses(path)); d != "" {
 		t.Error(d)
 	}
 }
@@ -155,13 +158,40 @@ func TestCountTogether(t *testing.T) {
 	var all sync.WaitGroup
 	for range connections {
 		all.Go(func() {
-			if err := Count(t.Context(), path, "a"); err != nil {
+			if err := Count(t.Context(), path, "a", "", time.Time{}); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	all.Wait()
-	if d := cmp.Diff(Uses{"a": connections}, ReadUses(path)); d != "" {
+	if d := cmp.Diff(Uses{"a": {Count: connections}}, ReadUses(path)); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestUsers: who was used where is remembered, beside counts of releases that knew none.
+func TestUsers(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "uses.json")
+	if err := os.WriteFile(path, []byte(`{"a":3,"b":1}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 11, 25, 3, 0, 0, 0, time.UTC)
+	if got := ReadUses(path).LastUser(); got != "" {
+		t.Errorf("nobody was used, and the last one is %q", got)
+	}
+	for i, use := range []struct{ host, user string }{{"b", "app"}, {"a", "dba"}, {"c", "root"}, {"a", "admin"}} {
+		if err := Count(t.Context(), path, use.host, use.user, now.Add(time.Duration(i)*time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := ReadUses(path)
+	want := Uses{
+		"a": {Count: 5, User: "admin", Last: now.Add(3 * time.Minute)},
+		"b": {Count: 2, User: "app", Last: now},
+		"c": {Count: 1, User: "root", Last: now.Add(2 * time.Minute)},
+	}
+	if d := cmp.Diff(want, got); d != "" || got.LastUser() != "admin" {
+		t.Errorf("the last one is %q, %s", got.LastUser(), d)
 	}
 }

@@ -12,13 +12,40 @@ import (
 	"mysql-secret-store-rds/internal/disk"
 )
 
-// Uses counts how often connections to each host were opened.
-type Uses map[string]int
+// Uses is how connections to each host were opened.
+type Uses map[string]Use
+
+// Use is how often connections to one host were opened, and by whom the last time.
+type Use struct {
+	Count int       `json:"count"`
+	User  string    `json:"user,omitempty"`
+	Last  time.Time `json:"last,omitzero"`
+}
+
+// UnmarshalJSON reads what is written now, and the mere count of earlier releases.
+func (u *Use) UnmarshalJSON(data []byte) error {
+	if json.Unmarshal(data, &u.Count) == nil {
+		return nil
+	}
+	type plain Use
+	return json.Unmarshal(data, (*plain)(u))
+}
+
+// LastUser returns the user of the last connection, to whatever host; "" when there was none.
+func (u Uses) LastUser() string {
+	var last Use
+	for _, use := range u {
+		if use.User != "" && (last.User == "" || use.Last.After(last.Last)) {
+			last = use
+		}
+	}
+	return last.User
+}
 
 // maxUses bounds the file; ten thousand hosts have room.
 const maxUses = 1 << 20
 
-// UsesPath is the user's counts: uses.json in [disk.ConfigDir].
+// UsesPath is where the user's are: uses.json in [disk.ConfigDir].
 func UsesPath() (string, error) {
 	dir, err := disk.ConfigDir()
 	if err != nil {
@@ -27,7 +54,7 @@ func UsesPath() (string, error) {
 	return filepath.Join(dir, "uses.json"), nil
 }
 
-// ReadUses reads the counts. None, and a file that can't be trusted, are no uses.
+// ReadUses reads them. None, and a file that can't be trusted, are no uses.
 func ReadUses(path string) Uses {
 	uses := Uses{}
 	data, err := disk.Read(path, maxUses)
@@ -40,8 +67,8 @@ func ReadUses(path string) Uses {
 // countWait is how long a connection may be held up by others that are counted.
 const countWait = 5 * time.Second
 
-// Count counts a connection to host.
-func Count(ctx context.Context, path, host string) error {
+// Count counts a connection to host as user.
+func Count(ctx context.Context, path, host, user string, now time.Time) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
@@ -53,7 +80,7 @@ func Count(ctx context.Context, path, host string) error {
 	}
 	defer unlock()
 	uses := ReadUses(path)
-	uses[host]++
+	uses[host] = Use{uses[host].Count + 1, user, now}
 	data, err := json.Marshal(uses)
 	if err == nil && len(data) > maxUses {
 		err = errors.New("too many hosts are counted")

@@ -18,7 +18,8 @@ import (
 // caller is a profile that AWS knows.
 type caller struct {
 	profile   string
-	order     int // of the profile in [Input], the order of preference
+	base      string // see [Profile]
+	order     int    // of the profile in [Input], the order of preference
 	config    aws.Config
 	arn       string
 	account   string   // its number
@@ -47,7 +48,7 @@ func (r *run) identify(ctx context.Context, p Profile) *caller {
 		r.addError(ctx, Problem{Profile: p.Name, Regions: []string{region}}, err)
 		return nil
 	}
-	c := &caller{profile: p.Name, config: config, arn: aws.ToString(who.Arn), account: aws.ToString(who.Account)}
+	c := &caller{profile: p.Name, base: p.Base, config: config, arn: aws.ToString(who.Arn), account: aws.ToString(who.Account)}
 	if parts := strings.SplitN(c.arn, ":", 3); len(parts) == 3 {
 		c.partition = parts[1]
 	}

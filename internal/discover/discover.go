@@ -17,6 +17,7 @@ type Profile struct {
 	Name   string
 	Region string // as configured; "" when there is none
 	MFA    bool   // a person may be asked for a code; such profiles come after all others
+	Base   string // the profile whose credentials it assumes a role with; "" when it assumes none
 }
 
 // Input says what to look at and where to keep it.
@@ -25,7 +26,7 @@ type Input struct {
 	Regions    []string          // instead of the profiles' own
 	AllRegions bool              // instead of both: every region that the account has enabled
 	Users      []string          // database users to ask IAM about
-	Assigned   map[string]string // host id → the profile that the user's configuration assigns to it
+	Assigned   map[string]string // host id or account number → the profile that the user's configuration assigns to it
 	Configured []string          // all profiles; the inventory forgets any others; nil: it forgets none
 	Parallel   int               // logins and reads at once, a read being one account in one region; 0: 16
 	Timeout    time.Duration     // of one call with all its attempts; 0: [DefaultTimeout]

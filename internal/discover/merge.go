@@ -215,7 +215,7 @@ func mergeAccounts(
 		}
 		// Where nothing was learned, what was said before still holds.
 		asBefore := known.callers[a.Number] == nil && slices.Equal(profiles, a.Profiles)
-		if !asBefore || why == assignedWhy || a.Why == assignedWhy {
+		if !asBefore || why == Assigned || a.Why == Assigned {
 			a.Why = why
 		}
 		a.Profile, a.Profiles = profiles[0], profiles

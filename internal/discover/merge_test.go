@@ -13,7 +13,7 @@ func TestPreferred(t *testing.T) {
 	t.Parallel()
 	reached := func(decisions ...decision) (list []candidate) {
 		for i, v := range decisions {
-			list = append(list, candidate{string(rune('a' + i)), v})
+			list = append(list, candidate{profile: string(rune('a' + i)), decision: v})
 		}
 		return list
 	}
@@ -30,7 +30,7 @@ func TestPreferred(t *testing.T) {
 		{"nobody", "", nil, nil, false, nil, ""},
 		{"only one", "", reached(notAsked), nil, false, []string{"a"}, "the only profile for it"},
 		{"only one, again", "", reached(notAsked), []string{"a"}, false, []string{"a"}, "the only profile for it"},
-		{"settled", "z", reached(mayNotConnect, mayConnect), []string{"a"}, false, []string{"z", "b", "a"}, assignedWhy},
+		{"settled", "z", reached(mayNotConnect, mayConnect), []string{"a"}, false, []string{"z", "b", "a"}, Assigned},
 		{"the second may", "", reached(mayNotConnect, mayConnect, mayNotAsk), nil, false, []string{"b", "c", "a"},
 			"b may connect (iam:SimulatePrincipalPolicy)"},
 		{"not reached this time", "", reached(mayNotAsk), []string{"x", "a"}, false, []string{"x", "a"}, before},
@@ -51,6 +51,49 @@ func TestPreferred(t *testing.T) {
 	}
 }
 
+// TestRolesFirst: a profile that assumes a role comes before the one that it is built on.
+func TestRolesFirst(t *testing.T) {
+	t.Parallel()
+	keys := func(d decision) candidate { return candidate{"keys", d, ""} }
+	role := func(d decision) candidate { return candidate{"role", d, "keys"} }
+	sso := func(d decision) candidate { return candidate{"sso", d, ""} }
+	for _, tc := range []struct {
+		name    string
+		reached []candidate
+		want    []string
+		why     string
+	}{
+		{"the keys stand first", []candidate{keys(mayNotAsk), role(mayNotAsk)}, []string{"role", "keys"},
+			"role assumes a role with the credentials of keys; iam:SimulatePrincipalPolicy is not allowed"},
+		{"both may", []candidate{keys(mayConnect), role(mayConnect)}, []string{"role", "keys"}, "role may connect (iam:SimulatePrincipalPolicy)"},
+		{"only the keys may", []candidate{keys(mayConnect), role(mayNotConnect)}, []string{"keys", "role"}, "keys may connect (iam:SimulatePrincipalPolicy)"},
+		{"others stay", []candidate{keys(notAsked), sso(notAsked), role(notAsked)}, []string{"sso", "role", "keys"},
+			"first of sso, role, keys in the AWS configuration; iam:SimulatePrincipalPolicy gave no answer"},
+		{"the keys reach another account", []candidate{sso(notAsked), role(notAsked)}, []string{"sso", "role"},
+			"first of sso, role in the AWS configuration; iam:SimulatePrincipalPolicy gave no answer"},
+	} {
+		got, why := preferred("", rolesFirst(tc.reached), nil, nil, false)
+		if d := cmp.Diff(tc.want, got) + cmp.Diff(tc.why, why); d != "" {
+			t.Errorf("%s: %s", tc.name, d)
+		}
+	}
+}
+
+// TestAssignedByNumber: accounts: in the configuration settles it by id, or else by number.
+func TestAssignedByNumber(t *testing.T) {
+	t.Parallel()
+	known := knownProfiles{
+		assigned: map[string]string{"111111111111": "number", "abcdefghijkl": "id"},
+		callers:  map[string][]candidate{one: {{profile: "a"}}},
+	}
+	for id, want := range map[string]string{"abcdefghijkl": "id", "another": "number"} {
+		got, why := known.of(inventory.Account{HostID: id, Number: "111111111111"})
+		if got[0] != want || why != Assigned {
+			t.Errorf("%s: %s, %s; want %s", id, got, why, want)
+		}
+	}
+}
+
 func TestMergeAccounts(t *testing.T) {
 	t.Parallel()
 	later := now.Add(time.Hour)
@@ -60,7 +103,7 @@ func TestMergeAccounts(t *testing.T) {
 	}
 	old := []inventory.Account{
 		account("other", west, two, "p", "whatever was said"),
-		account("settled", west, two, "q", assignedWhy),
+		account("settled", west, two, "q", Assigned),
 		account("moved", west, two, "p", "x"),
 		account("partly", west, one, "a", "x"),
 		account("elsewhere", east, one, "a", "x"),
@@ -72,7 +115,7 @@ func TestMergeAccounts(t *testing.T) {
 	}
 	known := knownProfiles{
 		configured: []string{"a", "p", "q"},
-		callers:    map[string][]candidate{one: {{"a", notAsked}}},
+		callers:    map[string][]candidate{one: {{profile: "a", decision: notAsked}}},
 		account:    map[string]string{"a": one},
 	}
 	const only = "the only profile for it"

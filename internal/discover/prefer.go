@@ -3,6 +3,7 @@
 package discover
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,7 +13,7 @@ import (
 
 // knownProfiles is what is known of the profiles after a scan.
 type knownProfiles struct {
-	assigned    map[string]string      // by host id: the user's word
+	assigned    map[string]string      // by host id or account number: the user's word
 	configured  []string               // all there are; nil: unknown
 	callers     map[string][]candidate // by account, in the order of preference
 	account     map[string]string      // that a profile reached
@@ -24,6 +25,7 @@ type knownProfiles struct {
 type candidate struct {
 	profile  string
 	decision decision
+	base     string // the profile among the others that it assumes a role with, or ""
 }
 
 func (r *run) knownProfiles(callers []*caller, decisions map[string]decision) knownProfiles {
@@ -33,9 +35,32 @@ func (r *run) knownProfiles(callers []*caller, decisions map[string]decision) kn
 	}
 	for _, c := range callers {
 		known.account[c.profile] = c.account
-		known.callers[c.account] = append(known.callers[c.account], candidate{c.profile, decisions[c.profile]})
+		known.callers[c.account] = append(known.callers[c.account], candidate{c.profile, decisions[c.profile], c.base})
+	}
+	for account, list := range known.callers {
+		known.callers[account] = rolesFirst(list)
 	}
 	return known
+}
+
+// rolesFirst puts the profiles that assume a role before the one that they are built on: whoever
+// wrote both into the AWS configuration uses the former.
+func rolesFirst(list []candidate) []candidate {
+	var ordered, bases []candidate
+	for _, c := range list {
+		if slices.ContainsFunc(list, func(role candidate) bool { return role.base == c.profile }) {
+			bases = append(bases, c)
+		} else {
+			ordered = append(ordered, c)
+		}
+	}
+	for i := range ordered {
+		c := &ordered[i]
+		if !slices.ContainsFunc(bases, func(b candidate) bool { return b.profile == c.base }) {
+			c.base = ""
+		}
+	}
+	return append(ordered, bases...)
 }
 
 // of returns the profiles of an account in a region, the preferred one first.
@@ -44,11 +69,11 @@ func (k knownProfiles) of(a inventory.Account) (profiles []string, why string) {
 		account, reached := k.account[name]
 		return reached && account != a.Number || k.configured != nil && !slices.Contains(k.configured, name)
 	})
-	return preferred(k.assigned[a.HostID], k.callers[a.Number], before, k.refused, k.interrupted)
+	return preferred(cmp.Or(k.assigned[a.HostID], k.assigned[a.Number]), k.callers[a.Number], before, k.refused, k.interrupted)
 }
 
-// assignedWhy is the reason for a profile that the user's configuration assigns to a host id.
-const assignedWhy = "accounts: in the configuration"
+// Assigned is the reason for a profile that the user's configuration assigns to an account.
+const Assigned = "accounts: in the configuration"
 
 // preferred orders the profiles of an account, and says why the first is the first. candidates are
 // in the configuration's order. before is what the inventory says, the preferred one first. refused
@@ -62,7 +87,7 @@ func preferred(
 	case len(profiles) == 0:
 		return nil, ""
 	case assigned != "":
-		return profiles, assignedWhy
+		return profiles, Assigned
 	}
 	return profiles, g.why(len(profiles))
 }
@@ -75,14 +100,15 @@ type groups struct {
 	denied    []string // IAM says that they may not connect
 	refused   []string // AWS didn't take them
 
-	mayNotAsk bool // the reason for which IAM said nothing
+	base      map[string]string // see candidate
+	mayNotAsk bool              // the reason for which IAM said nothing
 }
 
 func group(candidates []candidate, before, refused []string, interrupted bool) groups {
-	g := groups{mayNotAsk: true}
+	g := groups{mayNotAsk: true, base: map[string]string{}}
 	reached := map[string]bool{}
 	for _, c := range candidates {
-		reached[c.profile] = true
+		reached[c.profile], g.base[c.profile] = true, c.base
 		switch c.decision {
 		case mayConnect:
 			g.allowed = append(g.allowed, c.profile)
@@ -114,7 +140,12 @@ func group(candidates []candidate, before, refused []string, interrupted bool) g
 // why says why the first of so many profiles is the first.
 func (g groups) why(profiles int) string {
 	const simulation = "iam:SimulatePrincipalPolicy"
-	first := func(of []string) string { return "first of " + Names(of) + " in the AWS configuration; " }
+	first := func(of []string) string {
+		if base := g.base[of[0]]; base != "" && slices.Contains(of, base) {
+			return fmt.Sprintf("%s assumes a role with the credentials of %s; ", of[0], base)
+		}
+		return "first of " + Names(of) + " in the AWS configuration; "
+	}
 	switch taken := len(g.undecided) + len(g.denied); {
 	case len(g.allowed) > 0:
 		return fmt.Sprintf("%s may connect (%s)", g.allowed[0], simulation)

@@ -284,6 +284,15 @@ func (s *Set) Chain(name string) ([]Profile, error) {
 	}
 }
 
+// Base returns the profile whose own credentials a profile assumes its role with, or "" when it
+// assumes none, or with credentials of its own.
+func (s *Set) Base(name string) string {
+	if last, ok := s.last(name); ok && last.Name != name {
+		return last.Name
+	}
+	return ""
+}
+
 // AsksForCode reports whether a profile's credentials may want an MFA code from a person.
 func (s *Set) AsksForCode(name string) bool {
 	chain, _ := s.Chain(name) // what is there of it

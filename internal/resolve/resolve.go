@@ -533,7 +533,7 @@ func (r *resolver) region() (string, error) {
 		return "", &Error{
 			Msg: fmt.Sprintf("%s says region: %s, but %s is in %s, as its name has it", r.Entry, e, ep.Host,
 				ep.Region),
-			Hint: "leave region out of that entry",
+			Do: []advice.Action{advice.Say("leave region out of that entry")},
 		}
 	}
 	if region, _ := r.pick("region", func(f config.Fields) string { return f.Region }); region != "" {
