@@ -63,11 +63,14 @@ there.`,
 func (f setupFlags) check() error {
 	switch {
 	case f.json && !f.yes && !f.dryRun:
-		return advice.Problemf("--json asks nothing, and so needs --yes or --dry-run").With(advice.Ours("setup", "--dry-run", "--json"))
+		return advice.Problemf("--json asks nothing, and so needs --yes or --dry-run").
+			With(advice.Ours("setup", "--dry-run", "--json"))
 	case f.undo && len(f.shells) > 0:
-		return advice.Problemf("--undo takes back everything that setup did; --shell doesn't go with it").With(advice.Ours("setup", "--undo"))
+		return advice.Problemf("--undo takes back everything that setup did; --shell doesn't go with it").
+			With(advice.Ours("setup", "--undo"))
 	case f.purge && !f.undo:
-		return advice.Problemf("--purge takes what --undo leaves, and goes with it").With(advice.Ours("setup", "--undo", "--purge"))
+		return advice.Problemf("--purge takes what --undo leaves, and goes with it").
+			With(advice.Ours("setup", "--undo", "--purge"))
 	}
 	return nil
 }
@@ -117,10 +120,11 @@ func (r *setupRun) read(ctx context.Context) error {
 	var state *setup.StateError
 	switch {
 	case errors.Is(err, setup.ErrTemporary):
-		return advice.Problemf("%v", err).With(advice.Say("put it where it can stay, such as ~/.local/bin, and run it from there"))
+		return advice.Problemf("%v", err).
+			With(advice.Say("put it where it can stay, such as ~/.local/bin, and run it from there"))
 	case errors.As(err, &state):
-		return advice.Problemf("%v", err).With(advice.Say("mend it; or move it away, and what is there now counts as yours"),
-			advice.Run(advice.Words("mv", state.File, state.File+".damaged")))
+		return advice.Problemf("%v", err).
+			With(advice.Say("mend it; or move it away, and what is there now counts as yours"), advice.Run(advice.Words("mv", state.File, state.File+".damaged")))
 	}
 	r.plan, r.steps = plan, planned(plan)
 	return err
@@ -268,7 +272,10 @@ func planSetup(ctx context.Context, root *cobra.Command, f setupFlags) (setup.Pl
 	if err != nil {
 		return setup.Plan{}, err
 	}
-	in := setup.Input{System: sys, Starter: config.Starter, Schema: config.Schema(), SchemaFile: config.SchemaFile, Completions: map[string]string{}}
+	in := setup.Input{
+		System: sys, Starter: config.Starter, Schema: config.Schema(), SchemaFile: config.SchemaFile,
+		Completions: map[string]string{},
+	}
 	if in.ConfigFile, err = stamp.ConfigPath(); err != nil {
 		return setup.Plan{}, err
 	}

@@ -25,7 +25,8 @@ func leaves(configFile string) (list []setup.Leaf) {
 	add(path, err, "how often you connected to each server")
 	add(configFile, nil, "your configuration")
 	if store, err := cache.Open(); err == nil && store.Holds() {
-		list = append(list, setup.Leaf{Path: store.Dir(), What: "the tokens and credentials that are kept", Remove: store.Purge})
+		const what = "the tokens and credentials that are kept"
+		list = append(list, setup.Leaf{Path: store.Dir(), What: what, Remove: store.Purge})
 	}
 	return list
 }

@@ -2,12 +2,10 @@ package cli
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
 	"mysql-secret-store-rds/internal/about"
-	"mysql-secret-store-rds/internal/disk"
 	"mysql-secret-store-rds/internal/setup"
 	"mysql-secret-store-rds/internal/term"
 )
@@ -69,26 +67,8 @@ const stateWidth = 9 // of a step's state and the blanks after it
 
 // line prints one step.
 func (r *setupRun) line(state, what string) {
-	width := term.WrapWidth(r.stdout.File)
-	if what = term.Visible(what); width > 0 {
-		what = fromHome(what, disk.Home())
-	}
-	text := fmt.Sprintf("%-*s%s", stateWidth, state, what)
-	fmt.Fprintln(r.stdout, term.Wrap(text, width, strings.Repeat(" ", stateWidth)))
-}
-
-// fromHome shortens paths in a text to what ~ stands for.
-func fromHome(text, home string) string {
-	if len(home) < 2 {
-		return text
-	}
-	words := strings.Split(text, " ")
-	for i, w := range words {
-		if inside, ok := strings.CutPrefix(strings.TrimPrefix(w, "("), home+string(os.PathSeparator)); ok {
-			words[i] = w[:strings.Index(w, home)] + "~" + string(os.PathSeparator) + inside
-		}
-	}
-	return strings.Join(words, " ")
+	s := screenOf(r.stdout)
+	fmt.Fprintln(s, s.text(fmt.Sprintf("%-*s", stateWidth, state), what))
 }
 
 // after says what comes next.
@@ -96,14 +76,15 @@ func (r *setupRun) after() {
 	done := !slices.ContainsFunc(r.steps, func(s setupStep) bool { return s.State != stepLeft })
 	switch {
 	case r.undo && done:
-		r.say("There is nothing to undo: setup has noted nothing, and no MySQL Shell that was found has a link to this program.")
+		r.say("There is nothing to undo: setup has noted nothing, " +
+			"and no MySQL Shell that was found has a link to this program.")
 	case r.dryRun && (has(r.steps, stepOpen) || has(r.steps, stepByHand)):
-		r.say("\nNothing was changed (--dry-run).")
+		fmt.Fprintln(r.stdout, "\nNothing was changed (--dry-run).")
 	case has(r.steps, stepFailed):
 		return
 	}
 	if r.undo && has(r.steps, stepLeft) {
-		r.say("\nWhat is left goes with: " + about.Name + " setup --undo --purge")
+		fmt.Fprintf(r.stdout, "\nWhat is left goes with: %s setup --undo --purge\n", about.Name)
 	}
 	if r.undo || r.dryRun {
 		return
@@ -112,9 +93,9 @@ func (r *setupRun) after() {
 	if !r.plan.Ready {
 		return
 	}
-	r.say("\nMySQL Shell asks this helper from its next start on.")
+	fmt.Fprintln(r.stdout, "\nMySQL Shell asks this helper from its next start on.")
 	if _, err := knownServers(); err != nil {
-		r.say("Next, find your servers: " + about.Name + " discover")
+		fmt.Fprintf(r.stdout, "Next, find your servers: %s discover\n", about.Name)
 	}
 }
 
@@ -136,12 +117,15 @@ func (r *setupRun) leftToDo() {
 	case r.plan.Waits:
 		heading = "Left for you; MySQL Shell stays as it is until root has put the helper there:"
 	}
-	r.say("\n" + heading)
+	fmt.Fprintln(r.stdout)
+	r.say(heading)
 	for _, line := range lines {
 		fmt.Fprintln(r.stdout, "  "+term.Visible(line))
 	}
 }
 
+// say prints a sentence.
 func (r *setupRun) say(text string) {
-	fmt.Fprintln(r.stdout, term.Wrap(text, term.WrapWidth(r.stdout.File), ""))
+	s := screenOf(r.stdout)
+	fmt.Fprintln(s, s.text("", text))
 }

@@ -80,7 +80,8 @@ func inForce(ctx context.Context, urls []string) (list []string) {
 			continue
 		}
 		res, err := resolve.URL(ctx, u, cfg, known, noAlias)
-		if _, rds := server.ParseEndpoint(u.Host); (err != nil && rds || res.Outcome == resolve.ToToken) && !res.OnlyIAM {
+		_, rds := server.ParseEndpoint(u.Host)
+		if (err != nil && rds || res.Outcome == resolve.ToToken) && !res.OnlyIAM {
 			list = append(list, url)
 		}
 	}

@@ -21,7 +21,8 @@ func (in Input) onPath(placed map[string]bool) []Step {
 	dir := filepath.Dir(sys.Binary)
 	s := Step{What: fmt.Sprintf("%s is not on PATH: %s is to be", about.Name, dir)}
 	if named := sys.helperIn(dir); !sys.Program(named) && sys.GOOS != "windows" {
-		s.What = fmt.Sprintf("%s is not on PATH, and is called %s: give it its name, and run setup again", about.Name, filepath.Base(sys.Binary))
+		const text = "%s is not on PATH, and is called %s: give it its name, and run setup again"
+		s.What = fmt.Sprintf(text, about.Name, filepath.Base(sys.Binary))
 		s.Needs = "ln -sfn " + advice.Words(sys.Binary, named)
 		return []Step{s}
 	}
@@ -57,8 +58,9 @@ func (s System) call() string {
 // into; "" when it is to be typed once.
 func (s System) pathLine(dir string) (rc, line string) {
 	if s.GOOS == "windows" {
-		const set = `[Environment]::SetEnvironmentVariable('Path', [Environment]::GetEnvironmentVariable('Path', 'User') + ';%s', 'User')`
-		return "", "in PowerShell: " + fmt.Sprintf(set, strings.ReplaceAll(dir, "'", "''"))
+		const set = "in PowerShell: [Environment]::SetEnvironmentVariable('Path', " +
+			"[Environment]::GetEnvironmentVariable('Path', 'User') + ';%s', 'User')"
+		return "", fmt.Sprintf(set, strings.ReplaceAll(dir, "'", "''"))
 	}
 	shell := filepath.Base(s.Getenv("SHELL"))
 	rc = "~/.profile"
@@ -76,7 +78,8 @@ func (s System) pathLine(dir string) (rc, line string) {
 			rc = "~/.bash_profile"
 		}
 	}
-	if inside, ok := strings.CutPrefix(dir, s.Home+string(os.PathSeparator)); ok && s.Home != "" && advice.Word(inside) == inside {
+	inside, ok := strings.CutPrefix(dir, s.Home+string(os.PathSeparator))
+	if ok && s.Home != "" && advice.Word(inside) == inside {
 		return rc, `export PATH="$HOME/` + inside + `:$PATH"`
 	}
 	return rc, "export PATH=" + advice.Word(dir) + `:"$PATH"`

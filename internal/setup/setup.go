@@ -206,10 +206,9 @@ func (in Input) another(vscode, delegate string) []Step {
 	if vscode == "default" || vscode == "none" || in.System.sameDelegate(vscode, delegate) {
 		return nil
 	}
-	return []Step{{
-		What:  fmt.Sprintf("MySQL Shell for VS Code had the helper %s, and MySQL Shell %s: there can be one", vscode, delegate),
-		Needs: fmt.Sprintf("write into %s: delegate: %s, if the passwords kept there are wanted rather", in.ConfigFile, vscode),
-	}}
+	const what = "MySQL Shell for VS Code had the helper %s, and MySQL Shell %s: there can be one"
+	const needs = "write into %s: delegate: %s, if the passwords kept there are wanted rather"
+	return []Step{{What: fmt.Sprintf(what, vscode, delegate), Needs: fmt.Sprintf(needs, in.ConfigFile, vscode)}}
 }
 
 // saved tells of the passwords that a person has saved for RDS servers: they stay in force.
@@ -218,8 +217,8 @@ func (in Input) saved(delegate string, shells []Shell) (steps []Step) {
 		return nil
 	}
 	for _, url := range in.Saved(delegate, shells) {
-		what := fmt.Sprintf("keep %s: the password that %s has for it stays in force", url, in.System.delegateName(delegate))
-		steps = append(steps, Step{What: what, Done: true})
+		const what = "keep %s: the password that %s has for it stays in force"
+		steps = append(steps, Step{What: fmt.Sprintf(what, url, in.System.delegateName(delegate)), Done: true})
 	}
 	return steps
 }

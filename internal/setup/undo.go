@@ -50,7 +50,8 @@ func Undo(in Input) (Plan, error) {
 		groups = append(groups, group{file: file})
 	}
 	for _, g := range groups {
-		if _, value, _, err := readOptions(g.file); err != nil || known[g.file] || !isHelper(value) || !p.leavesNone(in.System, g) {
+		_, value, _, err := readOptions(g.file)
+		if err != nil || known[g.file] || !isHelper(value) || !p.leavesNone(in.System, g) {
 			continue
 		}
 		p.Steps = slices.Insert(p.Steps, options, Step{
