@@ -113,7 +113,7 @@ func Make(in Input) (Plan, error) {
 		p.Waits = p.Waits || !placed[sh.Dir] && s.note != nil
 		p.Steps = append(p.Steps, s)
 	}
-	before, other, err := in.options(&p, placed)
+	was, err := in.options(&p, placed)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -126,50 +126,53 @@ func Make(in Input) (Plan, error) {
 				Needs: in.System.unsetByHand(EnvHelper),
 			})
 		}
-		if before == nil { // then it alone named the helper
-			if before, err = json.Marshal(name); err != nil {
+		if was.most == nil { // then it alone named the helper
+			if was.most, err = json.Marshal(name); err != nil {
 				return Plan{}, err
 			}
 		}
 	}
-	delegate := delegateOf(before)
-	if delegate == "default" {
-		delegate = delegateOf(other)
-	}
-	config, inForce, err := in.configuration(p.state, delegate)
+	config, inForce, err := in.configuration(p.state, was.delegate())
 	if err != nil {
 		return Plan{}, err
 	}
 	p.Steps = append(p.Steps, config...)
-	p.Steps = append(p.Steps, in.another(delegateOf(other), delegate)...)
+	p.Steps = append(p.Steps, in.another(was, inForce)...)
 	p.Steps = append(p.Steps, in.saved(inForce, p.Shells)...)
 	p.Steps = append(p.Steps, in.completions(p.state)...)
 	p.Steps = append(p.Steps, in.onPath(placed)...)
 	return p, nil
 }
 
+// formerly are the Shells' options from before setup, as JSON; nil for none.
+type formerly struct {
+	most, vscode       json.RawMessage // that most Shells read, and that MySQL Shell for VS Code does
+	hasMost, hasVSCode bool            // there are such Shells
+}
+
+// delegate is the configuration's word for the helper from before. That of MySQL Shell for VS Code
+// counts where it has the only Shell.
+func (f formerly) delegate() string {
+	if name := delegateOf(f.most); name != "default" || f.hasMost {
+		return name
+	}
+	return delegateOf(f.vscode)
+}
+
 // options adds the steps that switch each Shell's option, as soon as all that read the file have the
-// helper. It returns the values from before: that of most Shells, and that of MySQL Shell for VS
-// Code.
-func (in Input) options(p *Plan, placed map[string]bool) (before, vscode json.RawMessage, err error) {
-	common := in.System.OptionsFile()
+// helper.
+func (in Input) options(p *Plan, placed map[string]bool) (was formerly, err error) {
 	groups := in.System.groups(p.Shells)
 	p.Ready = len(groups) > 0
-	if !slices.ContainsFunc(groups, func(g group) bool { return g.file == common }) {
-		// A Shell that came later would not find the helper that its option names: it is only read.
-		if before, _, err = in.switchOn(group{file: common}, p.state); err != nil {
-			return nil, nil, err
-		}
-	}
 	for _, g := range groups {
-		was, step, err := in.switchOn(g, p.state)
+		before, step, err := in.switchOn(g, p.state)
 		if err != nil {
-			return nil, nil, err
+			return formerly{}, err
 		}
-		if g.file == common {
-			before = was
+		if g.forVSCode() {
+			was.vscode, was.hasVSCode = before, true
 		} else {
-			vscode = was
+			was.most, was.hasMost = before, true
 		}
 		lacking := slices.DeleteFunc(slices.Clone(g.shells), func(sh Shell) bool { return placed[sh.Dir] })
 		switch {
@@ -181,7 +184,10 @@ func (in Input) options(p *Plan, placed map[string]bool) (before, vscode json.Ra
 		p.Ready = p.Ready && len(lacking) == 0 && step.Needs == ""
 		p.Steps = append(p.Steps, step)
 	}
-	return before, vscode, nil
+	if !was.hasMost { // a Shell that came later would not find the helper that its option named: it is only read
+		was.most, _, err = in.switchOn(group{file: in.System.OptionsFile()}, p.state)
+	}
+	return was, err
 }
 
 // notYet returns the step of switching an option as one that comes later: a Shell whose helper isn't
@@ -202,13 +208,17 @@ func (in Input) notYet(g group, s Step, lacking []Shell, waits bool) Step {
 
 // another tells of the helper that MySQL Shell for VS Code had, when it is another than the one that
 // other passwords are passed on to.
-func (in Input) another(vscode, delegate string) []Step {
-	if vscode == "default" || vscode == "none" || in.System.sameDelegate(vscode, delegate) {
+func (in Input) another(was formerly, inForce string) []Step {
+	vscode := delegateOf(was.vscode)
+	if !was.hasVSCode || vscode == "none" || in.System.sameDelegate(vscode, inForce) {
 		return nil
 	}
-	const what = "MySQL Shell for VS Code had the helper %s, and MySQL Shell %s: there can be one"
+	const what = "MySQL Shell for VS Code had the helper %s; saved passwords come from %s now"
 	const needs = "write into %s: delegate: %s, if the passwords kept there are wanted rather"
-	return []Step{{What: fmt.Sprintf(what, vscode, delegate), Needs: fmt.Sprintf(needs, in.ConfigFile, vscode)}}
+	return []Step{{
+		What:  fmt.Sprintf(what, in.System.delegateName(vscode), in.System.delegateName(inForce)),
+		Needs: fmt.Sprintf(needs, in.ConfigFile, vscode),
+	}}
 }
 
 // saved tells of the passwords that a person has saved for RDS servers: they stay in force.

@@ -126,3 +126,29 @@ func TestVSCodeOnWindows(t *testing.T) {
 	b.want(dir+about.Name+".exe", about.Name+" 1")
 	b.want("home/Roaming/MySQL/mysqlsh-gui/options.json", "{\"credentialStore.helper\": \"rds\"}\n")
 }
+
+// TestVSCodeHelper: the helper that most Shells had is the one for other passwords, and a person
+// learns where MySQL Shell for VS Code had its own.
+func TestVSCodeHelper(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ most, vscode, delegate, needs string }{
+		{"{}", "{}", "default", ""},
+		{"{}", `{"credentialStore.helper":"login-path"}`, "default", ""},
+		{"{}", `{"credentialStore.helper":"<disabled>"}`, "default", ""},
+		{"{}", `{"credentialStore.helper":"keychain"}`, "default", "keychain"},
+		{`{"credentialStore.helper":"keychain"}`, "{}", "keychain", "default"},
+		{`{"credentialStore.helper":"keychain"}`, `{"credentialStore.helper":"keychain"}`, "keychain", ""},
+		{`{"credentialStore.helper":"<disabled>"}`, `{"credentialStore.helper":"keychain"}`, "none", "keychain"},
+	} {
+		b := newShellBench(t)
+		b.put(codeShell(".vscode", "1.0.0")+"mysqlsh", "", 0o755)
+		b.put(options, tc.most, 0o600)
+		b.put(codeOptions, tc.vscode, 0o600)
+		words := strings.Join(b.done(Make(b.Input)), "\n")
+		b.want("home/config/config.yaml", "delegate: "+tc.delegate+"\n")
+		const said = "needs: write into ROOT/home/config/config.yaml: delegate: "
+		if tc.needs == "" && strings.Contains(words, said) || !strings.Contains(words+",", said+tc.needs) && tc.needs != "" {
+			t.Errorf("%+v:\n%s", tc, words)
+		}
+	}
+}
