@@ -124,7 +124,7 @@ func TestSetupOffersSudo(t *testing.T) {
 	command := s.command + " setup --shell " + filepath.Join(s.folder, "mysqlsh")
 
 	screen := newScreen(t, s.env, command)
-	screen.wait("until then that MySQL", "Do this? [y/N]")
+	screen.wait("which takes root", "Do this? [y/N]")
 	screen.press("y", "Enter")
 	screen.wait("done ", "This takes root:", "sudo ln -sfn", "Run it now? [y/N]")
 	screen.press("n", "Enter")

@@ -78,9 +78,11 @@ func (in Input) install(s Step, h Helper) Step {
 		target, s.Needs = sys.placeByHand(h.Path, forbidden)
 		s.Root = sys.GOOS != "windows"
 		s.works = !forbidden && !none
-		if none {
-			s.What += "; until then that MySQL Shell has no helper"
+		root := "root"
+		if sys.GOOS == "windows" {
+			root = "an Administrator"
 		}
+		s.What += ", which takes " + root
 	}
 	entry := written{Path: h.Path, Program: true, Link: target}
 	s.note = func(st *state) error {

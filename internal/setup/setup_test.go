@@ -397,7 +397,7 @@ func TestRoot(t *testing.T) {
 	b.System.Named = []string{b.path("usr/it's here/mysqlsh")}
 	b.roots[b.path("usr/it's here")] = true
 	p, err := Make(b.Input)
-	if !p.Waits || p.Ready || !strings.HasSuffix(p.Steps[0].What, "; until then that MySQL Shell has no helper") {
+	if !p.Waits || p.Ready || !strings.HasSuffix(p.Steps[0].What, ", which takes root") {
 		t.Errorf("the Shell has no helper: %+v", p)
 	}
 	words := b.apply(p, err)
