@@ -2,9 +2,11 @@ package cli
 
 import (
 	"os"
+	"path/filepath"
 
 	"mysql-secret-store-rds/internal/cabundle"
 	"mysql-secret-store-rds/internal/cache"
+	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/connect"
 	"mysql-secret-store-rds/internal/inventory"
 	"mysql-secret-store-rds/internal/setup"
@@ -24,6 +26,7 @@ func leaves(configFile string) (list []setup.Leaf) {
 	path, err = connect.UsesPath()
 	add(path, err, "how often you connected to each server")
 	add(configFile, nil, "your configuration")
+	add(filepath.Join(filepath.Dir(configFile), config.SchemaFile), nil, "the schema of the configuration")
 	if store, err := cache.Open(); err == nil && store.Holds() {
 		const what = "the tokens and credentials that are kept"
 		list = append(list, setup.Leaf{Path: store.Dir(), What: what, Remove: store.Purge})

@@ -182,12 +182,31 @@ func (in Input) options(p *Plan, placed map[string]bool) (was formerly, err erro
 			step = in.notYet(g, step, lacking, p.Waits)
 		}
 		p.Ready = p.Ready && len(lacking) == 0 && step.Needs == ""
-		p.Steps = append(p.Steps, step)
+		p.Steps = append(append(p.Steps, step), in.unnamed(g, p.Shells)...)
 	}
 	if !was.hasMost { // a Shell that came later would not find the helper that its option named: it is only read
 		was.most, _, err = in.switchOn(group{file: in.System.OptionsFile()}, p.state)
 	}
 	return was, err
+}
+
+// unnamed tells of Shells that a person left out, and that have no helper though they read the option.
+func (in Input) unnamed(g group, named []Shell) (steps []Step) {
+	if len(in.System.Named) == 0 {
+		return nil
+	}
+	all := in.System
+	all.Named = nil
+	for _, sh := range all.Shells() {
+		left := !slices.ContainsFunc(named, func(n Shell) bool { return n.Dir == sh.Dir })
+		if left && in.System.OptionsOf(sh) == g.file && !in.System.hasHelper(sh) {
+			steps = append(steps, Step{
+				What:  sh.Path + " reads that option, too, has no helper, and finds no password then",
+				Needs: in.System.call() + " setup",
+			})
+		}
+	}
+	return steps
 }
 
 // notYet returns the step of switching an option as one that comes later: a Shell whose helper isn't

@@ -460,6 +460,12 @@ func TestEachShellHasTheHelper(t *testing.T) {
 	b.done(p, err)
 	b.want(options, "-")
 
+	// A person has left one out.
+	b.System.Named = []string{b.path("usr/bin/mysqlsh")}
+	b.has(b.done(Make(b.Input)), "needs: "+about.Name+" setup")
+	b.want(options, "{\"credentialStore.helper\": \"rds\"}\n")
+	b.System.Named = nil
+
 	// The option names it already.
 	b.put(options, `{"credentialStore.helper":"rds"}`, 0o600)
 	if p, err = Make(b.Input); !p.Broken || p.Ready || err != nil {
