@@ -158,6 +158,17 @@ func TestSetupOffersSudo(t *testing.T) {
 	}
 }
 
+// TestSetupFitsTheTerminal: the plan is wrapped to its width, with ~ for the home.
+func TestSetupFitsTheTerminal(t *testing.T) {
+	t.Parallel()
+	s := newClosedShell(t)
+	screen := newScreen(t, s.env, s.command+" setup --dry-run --shell "+filepath.Join(s.folder, "mysqlsh"))
+	shown := screen.wait("exit code 0", "rds in ~/.mysqlsh/options.json: not while no MySQL Shell has\n         the helper\n")
+	if !strings.Contains(strings.ReplaceAll(shown, "\n", ""), "sudo ln -sfn "+s.program+" "+s.link()) {
+		t.Errorf("the command is not as it is to be typed:\n%s", shown)
+	}
+}
+
 // TestSetupTakesNo: an answer that isn't yes is no error.
 func TestSetupTakesNo(t *testing.T) {
 	t.Parallel()

@@ -24,7 +24,7 @@ func leaves(configFile string) (list []setup.Leaf) {
 	path, err = cabundle.Path()
 	add(path, err, "Amazon's certificate authorities")
 	path, err = connect.UsesPath()
-	add(path, err, "how often you connected to each server")
+	add(path, err, "the servers that you connected to")
 	add(configFile, nil, "your configuration")
 	add(filepath.Join(filepath.Dir(configFile), config.SchemaFile), nil, "the schema of the configuration")
 	if store, err := cache.Open(); err == nil && store.Holds() {
