@@ -88,21 +88,23 @@ func (p Problem) Lines() []string {
 func (p Problem) OneLine() string {
 	short := p
 	short.Do = slices.DeleteFunc(slices.Clone(p.Do), func(a Action) bool { return a.Long })
-	text, commands := short.split(strings.Join(p.Lines(), "; "))
+	text, commands := short.split(strings.Join(p.Lines(), "; "), func(a Action) bool { return a.Command })
 	if len(commands) > 0 {
 		text += ": run: " + strings.Join(commands, ", or: ")
 	}
 	return strings.NewReplacer("\n", " ", "\r", " ", "\t", " ").Replace(text)
 }
 
-// Split returns the text with what is only said, and apart from it what there is to do: commands,
-// and what is said after the first of them.
-func (p Problem) Split() (text string, do []string) { return p.split(p.Text) }
+// Split returns the text with what is only said, and apart from it what there is to type or to paste,
+// and what is said after the first of that.
+func (p Problem) Split() (text string, do []string) {
+	return p.split(p.Text, func(a Action) bool { return a.Command || a.Paste != "" })
+}
 
-func (p Problem) split(text string) (string, []string) {
+func (p Problem) split(text string, apart func(Action) bool) (string, []string) {
 	var do []string
 	for _, a := range p.Do {
-		if a.Command || do != nil {
+		if do != nil || apart(a) {
 			do = append(do, a.String())
 		} else {
 			text += ": " + a.String()

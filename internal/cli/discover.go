@@ -98,7 +98,7 @@ func (f discoverFlags) chosen(set *profiles.Set) ([]string, error) {
 			named = append(named, p)
 		}
 	}
-	return chosenProfiles(set, named, len(named) == 0)
+	return chosenProfiles(set, named, len(named) == 0, "discover", "--profile")
 }
 
 func (c *console) discover(ctx context.Context, f discoverFlags) error {

@@ -49,7 +49,7 @@ Exit codes: 0 when all of them are good, 1 when one isn't.`,
 			if err != nil {
 				return err
 			}
-			names, err := chosenProfiles(set, args, all)
+			names, err := chosenProfiles(set, args, all, "login")
 			if err != nil {
 				return err
 			}
@@ -67,7 +67,8 @@ Exit codes: 0 when all of them are good, 1 when one isn't.`,
 func loadProfiles() (*profiles.Set, error) { return profiles.Load(profiles.Default()) }
 
 // chosenProfiles returns the profiles that a command was told, or the one that the SDK would take.
-func chosenProfiles(set *profiles.Set, args []string, all bool) ([]string, error) {
+// The command is what is typed before a profile.
+func chosenProfiles(set *profiles.Set, args []string, all bool, command ...string) ([]string, error) {
 	switch {
 	case all && len(args) > 0:
 		return nil, advice.Problemf("either profiles or --all, not both")
@@ -80,7 +81,12 @@ func chosenProfiles(set *profiles.Set, args []string, all bool) ([]string, error
 	}
 	names, unmatched := set.Match(args)
 	if len(unmatched) > 0 {
-		return nil, advice.Problemf("the AWS configuration has no profile %q%s", unmatched[0], advice.DidYouMean(set.Nearest(unmatched[0]))).With(advice.Run("aws configure list-profiles"))
+		near := set.Nearest(unmatched[0])
+		p := advice.Problemf("the AWS configuration has no profile %q%s", unmatched[0], advice.DidYouMean(near))
+		if near != "" {
+			return nil, p.With(advice.Ours(append(command, near)...))
+		}
+		return nil, p.With(advice.Run("aws configure list-profiles"))
 	}
 	return names, nil
 }
@@ -310,8 +316,12 @@ func (c *console) logout(patterns []string, all bool, set *profiles.Set) error {
 	for _, pattern := range patterns {
 		matched := profiles.Match(pattern, kept)
 		if known, _ := set.Match([]string{pattern}); len(matched) == 0 && len(known) == 0 {
-			return advice.Problemf("%s", fmt.Sprintf("nothing is kept of a profile %q, nor does the AWS configuration have one", pattern)+
-				advice.DidYouMean(advice.Nearest(pattern, append(kept, set.Names()...)))).With(advice.Ours("cache", "list"))
+			near := advice.Nearest(pattern, append(kept, set.Names()...))
+			p := advice.Problemf("nothing is kept of a profile %q, nor does the AWS configuration have one%s", pattern, advice.DidYouMean(near))
+			if near != "" {
+				return p.With(advice.Ours("logout", near))
+			}
+			return p.With(advice.Ours("cache", "list"))
 		} else if len(matched) == 0 {
 			fmt.Fprintf(c.stdout, "%s: nothing is kept\n", term.Visible(pattern))
 		}

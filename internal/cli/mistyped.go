@@ -86,9 +86,22 @@ func mistyped(root *cobra.Command, args []string) error {
 			}
 			words = append(words, withoutPassword(a))
 		}
+		if !takes(near, words[2:]) {
+			words = []string{about.Name, near, "--help"}
+		}
 		p.Do = advice.Commands(advice.Words(words...))
 	}
 	return p
+}
+
+// takes reports whether a command takes arguments: its flags are there, and as many words as it wants.
+func takes(command string, args []string) bool {
+	root := newConsole(Streams{}).root()
+	cmd, rest, err := root.Find(append([]string{command}, args...))
+	if err != nil || cmd.ParseFlags(rest) != nil {
+		return false
+	}
+	return cmd.ValidateArgs(cmd.Flags().Args()) == nil
 }
 
 // withoutPassword returns a word that may be a Server URL with a password without it.

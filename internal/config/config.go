@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/server"
 )
 
@@ -94,7 +95,11 @@ type Error struct {
 	File string
 	Line int // 0 when it concerns the whole file
 	Msg  string
+	Do   []advice.Action
 }
+
+// Advice implements [advice.Adviser].
+func (e *Error) Advice() advice.Problem { return advice.Problemf("%s", e.Error()).With(e.Do...) }
 
 func (e *Error) Error() string {
 	if e.Line == 0 {

@@ -443,7 +443,12 @@ func TestParseErrors(t *testing.T) {
 		{"group in an account", "accounts:\n  abc: '${a}'\n", 2, []string{"accounts: abc: aws_profile: ${…} stands for a group of a rule"}},
 
 		{"two documents", "cache: true\n---\ncache: true\n", 3, []string{"a second YAML document; one is all that is allowed"}},
-		{"tab", "servers:\n\th: {}\n", 2, []string{"not valid YAML: "}},
+		{"tab", "servers:\n\th: {}\n", 2, []string{"not valid YAML: a tab indents this line, where YAML takes blanks only"}},
+		{"tab further in", "servers:\n  h:\n  \tregion: eu-west-1\n", 3, []string{"not valid YAML: a tab indents this line"}},
+		{"tab before a value", "servers:\n  h:\n    region: eu-west-1\n\tuser: x\n", 4, []string{"not valid YAML: a tab indents this line"}},
+		{"a server at the top", "db.example.com:\n  region: eu-west-1\n", 1, []string{`"db.example.com" is a server, which belongs under the key servers`}},
+		{"a tunnel at the top", "cache: true\n127.0.0.1:13306: {aws_profile: x}\n", 2, []string{`"127.0.0.1:13306" is a server`}},
+		{"no server at the top", "server: {}\n", 1, []string{`unknown key "server"`}},
 		{"open list", "rules: [\n", 1, []string{"not valid YAML: "}},
 		{"open quote", "cache: true\ndelegate: 'x\n", 2, []string{"not valid YAML: "}},
 		{"indentation", "servers:\n  h:\n    region: eu-west-1\n   user: x\n", 4, []string{"not valid YAML: "}},
@@ -486,8 +491,8 @@ func TestErrorText(t *testing.T) {
 		err  Error
 		want string
 	}{
-		{Error{"a/config.yaml", 7, "wrong"}, "a/config.yaml:7: wrong"},
-		{Error{"a/config.yaml", 0, "wrong"}, "a/config.yaml: wrong"},
+		{Error{"a/config.yaml", 7, "wrong", nil}, "a/config.yaml:7: wrong"},
+		{Error{"a/config.yaml", 0, "wrong", nil}, "a/config.yaml: wrong"},
 	} {
 		if got := tt.err.Error(); got != tt.want {
 			t.Errorf("got %q, want %q", got, tt.want)

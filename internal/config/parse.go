@@ -60,7 +60,7 @@ func parse(file string, data []byte) (*Config, error) {
 	}
 	tree, err := parser.ParseBytes(data, 0)
 	if err != nil {
-		return nil, syntaxError(file, err)
+		return nil, syntaxError(file, data, err)
 	}
 	r := &reader{file: file, anchors: map[string]ast.Node{}}
 	var root ast.Node
@@ -84,13 +84,28 @@ func parse(file string, data []byte) (*Config, error) {
 }
 
 // syntaxError turns goccy's error, several lines with a drawing, into one line.
-func syntaxError(file string, err error) error {
+func syntaxError(file string, data []byte, err error) error {
 	var y yaml.Error
 	if errors.As(err, &y) && y.GetToken() != nil {
-		return &Error{File: file, Line: y.GetToken().Position.Line, Msg: "not valid YAML: " + y.GetMessage()}
+		line, msg := y.GetToken().Position.Line, y.GetMessage()
+		if tab := tabAt(data, line); tab > 0 {
+			line, msg = tab, "a tab indents this line, where YAML takes blanks only"
+		}
+		return &Error{File: file, Line: line, Msg: "not valid YAML: " + strings.ReplaceAll(msg, "\t", "<tab>")}
 	}
 	first, _, _ := strings.Cut(err.Error(), "\n")
 	return &Error{File: file, Msg: "not valid YAML: " + first}
+}
+
+// tabAt returns the line that a tab indents, of one and the next, by which the parser notices it; or 0.
+func tabAt(data []byte, line int) int {
+	lines := bytes.Split(data, []byte("\n"))
+	for n := line; n <= min(line+1, len(lines)); n++ {
+		if n > 0 && bytes.HasPrefix(bytes.TrimLeft(lines[n-1], " "), []byte("\t")) {
+			return n
+		}
+	}
+	return 0
 }
 
 // Visit collects anchors; it makes the reader an ast.Visitor.
@@ -224,6 +239,9 @@ func (r *reader) config(root ast.Node, c *Config) error {
 		return err
 	}
 	for _, p := range top {
+		if isHost(p) {
+			return r.flat(p, top)
+		}
 		if err := r.known(p, "", topKeys); err != nil {
 			return err
 		}
@@ -249,6 +267,50 @@ func (r *reader) config(root ast.Node, c *Config) error {
 		}
 	}
 	return nil
+}
+
+// isHost reports whether a key of the file is a server's, which is one step too far out there: a name
+// with a dot, an address, or a host with a port, and what is said of it.
+func isHost(p pair) bool {
+	switch p.value.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+	default:
+		return false
+	}
+	host, port, err := splitHostPort(p.key)
+	return err == nil && (port > 0 || strings.ContainsAny(host, ".:"))
+}
+
+// flat answers a server at the top with where it belongs, and all of them as they would stand there.
+func (r *reader) flat(first pair, top []pair) error {
+	e := &Error{File: r.file, Line: first.line, Msg: fmt.Sprintf("%q is a server, which belongs under the key servers", first.key)}
+	var members []string
+	for _, p := range top {
+		if !isHost(p) {
+			continue
+		}
+		fields, err := r.pairs(p.value, p.key, 0)
+		if err != nil {
+			return err
+		}
+		var settings []string
+		for _, f := range fields {
+			text, err := r.text(f, p.key+": "+f.key)
+			if err != nil || !slices.Contains(entryKeys, f.key) {
+				members = nil // that is to be mended, too
+				break
+			}
+			settings = append(settings, f.key+": "+Quote(text))
+		}
+		members = append(members, fmt.Sprintf("%s: {%s}", Quote(p.key), strings.Join(settings, ", ")))
+	}
+	const most = 3 // in one line
+	if len(members) > most || len(members) == 0 {
+		e.Do = []advice.Action{advice.Say("write a line \"servers:\" above them, and indent them by two blanks")}
+		return e
+	}
+	e.Do = []advice.Action{advice.Put("write in its place", "servers: {"+strings.Join(members, ", ")+"}")}
+	return e
 }
 
 func (r *reader) servers(p pair, c *Config) error {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -74,4 +75,28 @@ func pasted(file, where, text string) string {
 		return "accounts:\n  " + text + "\n"
 	}
 	return strings.Replace(file, "{", "{"+text+", ", 1)
+}
+
+// TestFlatMap: servers that stand at the top are answered with the text that may stand in their
+// place.
+func TestFlatMap(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"my-endpoint.abcdefghijkl.us-east-1.rds.amazonaws.com:\n  aws_profile: profile_name\n  region: us-east-1\n": "write in its place:  servers: " +
+			"{my-endpoint.abcdefghijkl.us-east-1.rds.amazonaws.com: {aws_profile: profile_name, region: us-east-1}}",
+		"a.b:\n  aws_profile: my profile\n'[::1]:3307': {credential: none}\n": "write in its place:  servers: {a.b: {aws_profile: 'my profile'}, '[::1]:3307': {credential: none}}",
+		"a.a: {user: x}\na.b: {user: x}\na.c: {user: x}\na.d: {user: x}\n":    "write a line \"servers:\" above them, and indent them by two blanks",
+	} {
+		_, err := Parse("config.yaml", []byte(text))
+		e, ok := errors.AsType[*Error](err)
+		if !ok || len(e.Do) != 1 || e.Do[0].String() != want {
+			t.Errorf("%q: %+v", text, err)
+			continue
+		}
+		if paste := e.Do[0].Paste; paste != "" {
+			if _, err := Parse("config.yaml", []byte(paste)); err != nil {
+				t.Errorf("%s: %v", paste, err)
+			}
+		}
+	}
 }

@@ -2,6 +2,7 @@ package password
 
 import (
 	"errors"
+	"strings"
 
 	"mysql-secret-store-rds/internal/about"
 	"mysql-secret-store-rds/internal/advice"
@@ -63,8 +64,22 @@ func (e *SignError) missingProfile(missing *profiles.MissingError) advice.Proble
 	if e.Resolution.Learned {
 		return p.With(advice.Run(about.Name + " discover")) // it was there then
 	}
-	return p.With(advice.Say("set aws_profile in %s to one that it has", e.Config.File),
-		advice.Run("aws configure list-profiles"))
+	if correct, ok := e.correct(missing); ok {
+		return p.With(correct)
+	}
+	return p.With(advice.Say("set aws_profile in %s to one that it has", e.Config.File), advice.Run("aws configure list-profiles"))
+}
+
+// correct returns the action of naming the nearest profile where the missing one was named.
+func (e *SignError) correct(missing *profiles.MissingError) (a advice.Action, ok bool) {
+	by := e.Resolution.ProfileBy
+	switch {
+	case by == "" || missing.Nearest == "":
+		return missing.Correct()
+	case strings.HasPrefix(by, "accounts: "):
+		return e.Config.SetAccount(e.Resolution.Endpoint.HostID, "aws_profile", missing.Nearest), true
+	}
+	return advice.Put("set in "+by, "aws_profile: "+config.Quote(missing.Nearest)), true
 }
 
 func (e *SignError) noCredentials() advice.Problem {

@@ -258,8 +258,28 @@ func (e *MissingError) Error() string {
 
 // Advice implements [advice.Adviser].
 func (e *MissingError) Advice() advice.Problem {
-	return advice.Problemf("%s%s", e.Error(), advice.DidYouMean(e.Nearest)).
-		With(advice.Run("aws configure list-profiles"))
+	p := advice.Problemf("%s%s", e.Error(), advice.DidYouMean(e.Nearest))
+	if correct, ok := e.Correct(); ok {
+		return p.With(correct)
+	}
+	return p.With(advice.Run("aws configure list-profiles"))
+}
+
+// Correct returns the command that names the nearest profile where this one was named: in the profile
+// that borrows its credentials, or in the environment.
+func (e *MissingError) Correct() (a advice.Action, ok bool) {
+	if e.Nearest == "" {
+		return a, false
+	}
+	if e.UsedBy != "" {
+		return advice.Run(advice.Words("aws", "configure", "set", "source_profile", e.Nearest, "--profile", e.UsedBy)), true
+	}
+	for _, name := range []string{"AWS_PROFILE", "AWS_DEFAULT_PROFILE"} {
+		if os.Getenv(name) == e.Profile {
+			return advice.Run("export " + name + "=" + advice.Word(e.Nearest)), true
+		}
+	}
+	return a, false
 }
 
 // Chain returns a profile, its source_profile, and so on to the one whose own credentials the first
