@@ -32,7 +32,7 @@ With a Server URL it is the file for that server: the one that "ssl_ca:" names f
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case len(args) > 1:
-				return advice.Problemf("ca-bundle takes one server at most").With(advice.Run(cmd.CommandPath() + " user@host:port"))
+				return advice.Problemf("ca-bundle takes one server at most").With(advice.Run(cmd.CommandPath() + " " + exampleServer))
 			case path && printed:
 				return advice.Problemf("either --path or --print, not both")
 			case len(args) == 1:

@@ -292,7 +292,7 @@ func pickServer(ctx context.Context, servers []inventory.Server, words []string)
 	t, err := term.Open()
 	if err != nil {
 		return inventory.Server{}, advice.Problemf("%s match, and there is no terminal to pick one on", count(len(found), "server")).
-			With(advice.Ours(append([]string{"list-servers"}, words...)...), advice.Ours("connect", "user@host:port"))
+			With(advice.Ours(append([]string{"list-servers"}, words...)...), advice.Ours("connect", exampleServer))
 	}
 	defer t.Close()
 	at, err := t.Pick(ctx, "Server?", pickerRows(found), inventory.NewIndex(found).Find)

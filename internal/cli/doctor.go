@@ -57,10 +57,10 @@ Exit codes: 0 when nothing failed, 1 when something did.`,
 				defer found.bar.Clear()
 			}
 			if len(args) > 1 {
-				return advice.Problemf("doctor takes one server at most").With(advice.Run(cmd.CommandPath() + " user@host:port"))
+				return advice.Problemf("doctor takes one server at most").With(advice.Run(cmd.CommandPath() + " " + exampleServer))
 			}
 			if len(args) == 1 && args[0] == "" {
-				return advice.Problemf("the server's name is empty").With(advice.Run(cmd.CommandPath() + " user@host:port"))
+				return advice.Problemf("the server's name is empty").With(advice.Run(cmd.CommandPath() + " " + exampleServer))
 			}
 			err := c.doctor(cmd.Context(), shells, strings.Join(args, ""), online, found)
 			if found.bar.Clear(); err != nil {

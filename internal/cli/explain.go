@@ -35,7 +35,7 @@ is asked about servers that aren't ours. Signs nothing, and asks AWS nothing but
 
 The argument is the Server URL as MySQL Shell writes it: no scheme, no password, no schema.
 Exit codes: 0 when the Server URL leads somewhere, 1 when something is wrong.`,
-		Args:              oneArgument("user@host:port"),
+		Args:              oneArgument,
 		ValidArgsFunction: completeServers,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			e, err := c.explain(cmd.Context(), args[0], online)
@@ -63,7 +63,7 @@ Exit codes: 0 when the Server URL leads somewhere, 1 when something is wrong.`,
 func parseServer(command, text string) (server.URL, error) {
 	u, err := server.Parse(text)
 	if err != nil {
-		return u, advice.Problemf("this is not a Server URL: %v", err).With(advice.Run(about.Name + " " + command + " user@host:port"))
+		return u, advice.Problemf("this is not a Server URL: %v", err).With(advice.Ours(command, exampleServer))
 	}
 	return u, nil
 }

@@ -106,11 +106,23 @@ func takes(command string, args []string) bool {
 
 // withoutPassword returns a word that may be a Server URL with a password without it.
 func withoutPassword(word string) string {
-	if user, _, ok := strings.Cut(word, "@"); ok && strings.Contains(user, ":") {
-		return "user@host:port"
+	at := strings.LastIndexByte(word, '@')
+	if at < 0 || !strings.Contains(word[:at], ":") {
+		return word
 	}
-	return word
+	_, login, isURI := strings.Cut(word[:at], "://")
+	if !isURI {
+		login = word[:at]
+	}
+	user, _, _ := strings.Cut(login, ":")
+	if user == "" {
+		return exampleServer
+	}
+	return user + word[at:]
 }
+
+// exampleServer is the server in a command to paste where nobody has named one.
+const exampleServer = "dba@host:3306"
 
 // mistypedFlag answers a flag that isn't there with the nearest one that is.
 func mistypedFlag(cmd *cobra.Command, err error) error {
@@ -140,12 +152,10 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	return p
 }
 
-// oneArgument wants exactly one argument, of which what says what it is.
-func oneArgument(what string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != 1 {
-			return advice.Problemf("%s takes one server", cmd.Name()).With(advice.Run(cmd.CommandPath() + " " + what))
-		}
-		return nil
+// oneArgument wants exactly one server.
+func oneArgument(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return advice.Problemf("%s takes one server", cmd.Name()).With(advice.Run(cmd.CommandPath() + " " + exampleServer))
 	}
+	return nil
 }

@@ -28,7 +28,7 @@ over TLS. docs/clients.md shows how, for mysql, mariadb, mysqldump and programs.
 It is a password: keep it out of argument lists, which others can read; pass it in the environment or on stdin.
 Exit codes: 0 success, 1 failure, also for a server that has no tokens.`,
 		Example:           "  MYSQL_PWD=$(mysql-secret-store-rds token dba@host:3306) mariadb -h host -u dba --ssl-ca=\"$(mysql-secret-store-rds ca-bundle)\"",
-		Args:              oneArgument("user@host:port"),
+		Args:              oneArgument,
 		ValidArgsFunction: completeServers,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			e, err := c.token(cmd.Context(), "token", args[0])
@@ -65,7 +65,7 @@ func (c *console) token(ctx context.Context, command, typed string) (cache.Entry
 		return cache.Entry{}, err
 	}
 	if u.Kind != server.TCP {
-		return cache.Entry{}, advice.Problemf("a %s has no tokens", u.Kind).With(advice.Ours(command, "user@host:port"))
+		return cache.Entry{}, advice.Problemf("a %s has no tokens", u.Kind).With(advice.Ours(command, exampleServer))
 	}
 	file, err := stamp.ReadConfig()
 	if err != nil {

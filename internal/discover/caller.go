@@ -33,7 +33,7 @@ func (r *run) identify(ctx context.Context, p Profile) *caller {
 	if region == "" {
 		r.problems.add(Problem{
 			Profile: p.Name, Text: "the profile has no region, and none was given",
-			Run: fmt.Sprintf("mysql-secret-store-rds discover --profile %s --region REGION", advice.Word(p.Name)),
+			Run: fmt.Sprintf("mysql-secret-store-rds discover --profile %s --region us-east-1", advice.Word(p.Name)),
 		}, "")
 		return nil
 	}

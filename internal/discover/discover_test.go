@@ -431,9 +431,9 @@ func TestProblems(t *testing.T) {
 	want := []Problem{
 		{Profile: "gone", Regions: []string{west}, Text: "InvalidClientTokenId", Run: "mend gone"},
 		{Profile: "nowhere", Text: "the profile has no region, and none was given",
-			Run: "mysql-secret-store-rds discover --profile nowhere --region REGION"},
+			Run: "mysql-secret-store-rds discover --profile nowhere --region us-east-1"},
 		{Profile: "it's", Text: "the profile has no region, and none was given",
-			Run: `mysql-secret-store-rds discover --profile 'it'\''s' --region REGION`},
+			Run: `mysql-secret-store-rds discover --profile 'it'\''s' --region us-east-1`},
 		{Profile: "expired", Text: "the SSO session has expired", Run: "mend expired"},
 		{Profile: "shut", Account: two, Regions: []string{"ap-east-1"}, Text: "the region is not enabled in the account (InvalidClientTokenId)",
 			Run: "aws account enable-region --region-name ap-east-1 --profile shut"},
