@@ -271,9 +271,12 @@ func (a *awsAccess) describe(profile string, err error) discover.Description {
 
 // printReport prints what was found, for a person.
 func (c *console) printReport(r discover.Report, f discoverFlags, cfg *config.Config) {
+	say := func(format string, args ...any) {
+		fmt.Fprintln(c.stdout, screenOf(c.stdout).text("", fmt.Sprintf(format, args...)))
+	}
 	for _, p := range r.Preferred {
 		if len(p.Profiles) > 1 {
-			fmt.Fprintf(c.stdout, "account %s: %s of %s: %s\n", p.Account, p.Profile, discover.Names(p.Profiles), p.Why)
+			say("account %s: %s of %s: %s", p.Account, p.Profile, discover.Names(p.Profiles), p.Why)
 		}
 	}
 	c.printOthers(r.Preferred, cfg)
@@ -283,7 +286,7 @@ func (c *console) printReport(r discover.Report, f discoverFlags, cfg *config.Co
 		c.printNothingFound(r, f)
 	case r.Found:
 		took := time.Duration(r.Elapsed * float64(time.Second)).Round(100 * time.Millisecond)
-		fmt.Fprintf(c.stdout, "%s (%d new, %d changed, %d gone) in %s and %s, read in %v\n",
+		say("%s (%d new, %d changed, %d gone) in %s and %s, read in %v",
 			count(r.Servers, "server"), r.New, r.Changed, r.Gone,
 			count(r.Accounts, "account"), count(r.RegionNames, "region"), max(took, 100*time.Millisecond))
 	}
@@ -292,7 +295,7 @@ func (c *console) printReport(r discover.Report, f discoverFlags, cfg *config.Co
 	}
 	switch {
 	case r.Written && r.Known > 0:
-		fmt.Fprintf(c.stdout, "Kept in %s; %s list-servers shows it.\n", r.Path, about.Name)
+		say("Kept in %s; %s list-servers shows it.", r.Path, about.Name)
 	case f.dryRun:
 		fmt.Fprintln(c.stdout, "The inventory was left as it is (--dry-run).")
 	}

@@ -225,48 +225,55 @@ func (e *explanation) signer(ctx context.Context, cfg *config.Config, res resolv
 
 // print says it to a person.
 func (e *explanation) print(w io.Writer) {
+	s := screenOf(w)
 	if e.Configuration.Present {
-		fmt.Fprintf(w, "Configuration: %s\n", e.Configuration.File)
+		fmt.Fprintln(w, s.text("Configuration: ", e.Configuration.File))
 	} else {
-		fmt.Fprintf(w, "Configuration: none (%s would be read)\n", e.Configuration.File)
+		fmt.Fprintln(w, s.text("Configuration: ", fmt.Sprintf("none (%s would be read)", e.Configuration.File)))
 	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var steps strings.Builder
+	table := tabwriter.NewWriter(&steps, 0, 0, 2, ' ', 0)
 	for _, s := range e.Steps {
 		fmt.Fprintf(table, "  %s\t%s\t%s\n", s.What, term.Visible(s.Value), term.Visible(s.By))
 	}
 	_ = table.Flush()
+	for line := range strings.Lines(steps.String()) {
+		fmt.Fprintln(w, term.Wrap(strings.TrimSuffix(line, "\n"), s.width, "      "))
+	}
 	fmt.Fprintln(w)
+	answer := func(format string, args ...any) {
+		fmt.Fprintln(w, s.text("Answer: ", fmt.Sprintf(format, args...)))
+	}
 	switch e.Answer {
 	case "none":
 		if e.Target == nil {
-			fmt.Fprintf(w, "Answer: no password; MySQL Shell asks for it (%s says credential: none)\n", e.Reason)
+			answer("no password; MySQL Shell asks for it (%s says credential: none)", e.Reason)
 		} else {
-			fmt.Fprintln(w, "Answer: no password; MySQL Shell asks for it")
+			answer("no password; MySQL Shell asks for it")
 		}
 		return
 	case "delegate":
 		if e.Delegate == "" {
-			fmt.Fprintf(w, "Answer: no password; it isn't ours (%s), and %s\n", term.Visible(e.Reason), e.Elsewhere)
+			answer("no password; it isn't ours (%s), and %s", e.Reason, e.Elsewhere)
 			if e.Hint != "" {
-				fmt.Fprintf(w, "        (%s)\n", e.Hint)
+				fmt.Fprintln(w, s.text("        ", "("+e.Hint+")"))
 			}
 			return
 		}
-		fmt.Fprintf(w, "Answer: whatever the helper %s says (%s), because: %s\n", e.helper, e.Delegate, term.Visible(e.Reason))
+		answer("whatever the helper %s says (%s), because: %s", e.helper, e.Delegate, e.Reason)
 		return
 	case "saved":
-		fmt.Fprintf(w, "Answer: the password that you saved for exactly this server and user, kept by the helper %s (%s)\n",
-			e.helper, e.Delegate)
-		fmt.Fprintln(w, "        (without it, or with credential: iam in the configuration, it would be an IAM token)")
+		answer("the password that you saved for exactly this server and user, kept by the helper %s (%s)", e.helper, e.Delegate)
+		fmt.Fprintln(w, s.text("        ", "(without it, or with credential: iam in the configuration, it would be an IAM token)"))
 		return
 	case "token":
 		t := e.Target
-		fmt.Fprintf(w, "Answer: an IAM token for %s at %s:%d (%s %q, account id %s), signed with %s\n",
-			term.Visible(t.User), t.Host, t.Port, e.Kind, e.Name, e.ID, term.Visible(e.Signer))
+		answer("an IAM token for %s at %s:%d (%s %q, account id %s), signed with %s",
+			t.User, t.Host, t.Port, e.Kind, e.Name, e.ID, e.Signer)
 	}
 	for _, line := range []struct{ what, text string }{{"Keys:", e.Keys}, {"Whose:", e.Whose}, {"Cache:", e.Cache}, {"Others:", e.Elsewhere}, {"Hint:", e.Hint}} {
 		if line.text != "" {
-			fmt.Fprintf(w, "%-7s %s\n", line.what, term.Visible(line.text))
+			fmt.Fprintln(w, s.text(fmt.Sprintf("%-7s ", line.what), line.text))
 		}
 	}
 }
