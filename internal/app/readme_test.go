@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mysql-secret-store-rds/internal/connect"
 	"mysql-secret-store-rds/internal/testbed"
 )
 
@@ -98,6 +99,32 @@ func TestDocumentedMessages(t *testing.T) {
 			if part = strings.TrimSpace(part); !strings.Contains(code, part) && !strings.Contains(ofProfiles, part) {
 				t.Errorf("troubleshooting.md quotes %q, which the program doesn't say", part)
 			}
+		}
+	}
+}
+
+// TestReadmeByHand: the line to connect by hand says what connect says.
+func TestReadmeByHand(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := regexp.MustCompile("(?s)\nmysqlsh dba@.*?```").Find(text)
+	args, _, err := connect.Client{Kind: connect.Shell}.Command(connect.Server{IAM: true, Same: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, arg := range args {
+		name, _, _ := strings.Cut(arg, "=")
+		switch name {
+		case "", "--user", "--host", "--credential-store-helper": // the Server URL, and what setup has switched on
+			continue
+		case "--ssl-ca":
+			arg = name
+		}
+		if !strings.Contains(string(line), " "+arg) {
+			t.Errorf("README's line by hand has no %s", arg)
 		}
 	}
 }

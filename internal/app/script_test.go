@@ -19,6 +19,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"mysql-secret-store-rds/internal/stamp"
 	"mysql-secret-store-rds/internal/testbed"
 )
 
@@ -136,7 +137,7 @@ func environ(ts *testscript.TestScript) []string {
 	var env []string
 	for _, name := range []string{
 		"HOME", "PATH", "TMPDIR", "HTTP_PROXY", "HTTPS_PROXY", "GORACE", "XDG_CONFIG_HOME", "XDG_CACHE_HOME",
-		"MYSQL_SECRET_STORE_RDS_CONFIG", "MYSQL_SECRET_STORE_RDS_CACHE_DIR", "MYSQL_SECRET_STORE_RDS_LOG",
+		"MYSQL_SECRET_STORE_RDS_CONFIG", "MYSQL_SECRET_STORE_RDS_CACHE_DIR", "MYSQL_SECRET_STORE_RDS_LOG", stamp.EnvProfile,
 		testbed.EnvFakeDir, testbed.EnvFakeMode,
 		"AWS_EC2_METADATA_DISABLED", "AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_EC2_METADATA_V1_DISABLED", "AWS_ENDPOINT_URL",
 		"AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_PAGER",

@@ -110,6 +110,8 @@ func TestPicker(t *testing.T) {
 	s.press("shop bbb")
 	s.wait("Server? (1/6) shop bbb", "> shop.bbbbbbbbbbbb.us-east-1.rds.amazonaws.com")
 	s.press("Enter")
+	s.wait("Database user for shop.bbbbbbbbbbbb.us-east-1.rds.amazonaws.com [")
+	s.press("Enter")
 	last := s.wait("exit code 0", "called with --host=shop.bbbbbbbbbbbb.us-east-1.rds.amazonaws.com", "called with --port=3307")
 	if strings.Contains(last, "Server?") {
 		t.Errorf("the picker is still there:\n%s", last)
@@ -122,7 +124,7 @@ func TestPicker(t *testing.T) {
 	s.wait("> shop.bbbbbbbbbbbb")
 	s.press("zzz")
 	s.wait("Server? (0/6) zzz")
-	s.press("BSpace", "BSpace", "BSpace")
+	s.press("Enter", "BSpace", "BSpace", "BSpace") // of nothing nothing is picked
 	s.wait("Server? (6/6)")
 	s.press("C-c")
 	s.wait("exit code 1")
@@ -133,7 +135,7 @@ func TestPicker(t *testing.T) {
 func TestPickerFinds(t *testing.T) {
 	t.Parallel()
 	b, env := pickerBed(t)
-	run(t, env, b.helper, "connect", "orders.cluster-ro-bbbbbbbbbbbb.us-east-1.rds.amazonaws.com")
+	run(t, env, b.helper, "connect", "--user", "dba", "orders.cluster-ro-bbbbbbbbbbbb.us-east-1.rds.amazonaws.com")
 	s := newScreen(t, env, b.helper+" connect")
 	s.wait("Server? (6/6)", "> orders.cluster-ro-bbbbbbbbbbbb")
 	s.press("orders")
@@ -195,6 +197,52 @@ func TestPickerIsPlain(t *testing.T) {
 		s.press("Escape")
 		s.wait("exit code 1")
 	}
+}
+
+// TestUserOnTheTerminal: where nobody names a user, a person does, and isn't asked again on that
+// server; on another one the last user is suggested. Ctrl-C connects nobody.
+func TestUserOnTheTerminal(t *testing.T) {
+	t.Parallel()
+	b, env := pickerBed(t)
+	connect := func(what string) *screen { return newScreen(t, env, b.helper+" connect "+what) }
+	s := connect("shop us-east-1")
+	s.wait("Database user for shop.bbbbbbbbbbbb.us-east-1.rds.amazonaws.com [")
+	s.press("dba", "Enter")
+	s.wait("exit code 0", "Connecting as dba to shop.bbbbbbbbbbbb", "called with --user=dba")
+	s = connect("shop us-east-1")
+	s.wait("exit code 0", "Connecting as dba to shop.bbbbbbbbbbbb", "(the user: as the last time)")
+	s = connect("shop eu-west-1")
+	s.wait("Database user for shop.aaaaaaaaaaaa.eu-west-1.rds.amazonaws.com [dba]:")
+	s.press("C-c")
+	if shown := s.wait("exit code 1"); strings.Contains(shown, "called with") {
+		t.Errorf("connected all the same:\n%s", shown)
+	}
+	s = connect("shop eu-west-1")
+	s.wait("[dba]:")
+	s.press("Enter")
+	s.wait("exit code 0", "called with --user=dba", "called with --host=shop.aaaaaaaaaaaa")
+
+	// A short name that several servers have is picked on the terminal, by every command.
+	s = newScreen(t, env, b.helper+" explain app@orders")
+	s.wait("Server? (2/2)", "orders.cluster-aaaaaaaaaaaa", "orders.cluster-bbbbbbbbbbbb")
+	s.press("bbb")
+	s.wait("Server? (1/2)")
+	s.press("Enter")
+	s.wait("exit code 0", "app@orders.cluster-bbbbbbbbbbbb.us-east-1")
+}
+
+// TestPickerHasTheConfiguration: tunnels and other servers of the configuration can be picked.
+func TestPickerHasTheConfiguration(t *testing.T) {
+	t.Parallel()
+	b, env := pickerBed(t)
+	cfg := filepath.Join(b.home, ".config", "mysql-secret-store-rds", "config.yaml")
+	writeProgram(t, cfg, "servers:\n  127.0.0.1:13306: {endpoint: 'shop.bbbbbbbbbbbb.us-east-1.rds.amazonaws.com:3307', db_user: dba}\n")
+	s := newScreen(t, env, b.helper+" connect")
+	s.wait("Server? (7/7)", "127.0.0.1")
+	s.press("tunnel")
+	s.wait("Server? (1/7)", "> 127.0.0.1")
+	s.press("Enter")
+	s.wait("exit code 0", "called with --host=127.0.0.1", "called with --port=13306", "called with --user=dba")
 }
 
 // TestMFAOnTheTerminal: MySQL Shell's own pipes are not used, and what is typed reaches us.

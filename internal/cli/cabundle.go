@@ -59,9 +59,9 @@ func (c *console) serverBundle(ctx context.Context, typed string, printed bool) 
 	if !strings.Contains(typed, "@") {
 		typed = "x@" + typed // no authority depends on the user
 	}
-	u, err := parseServer("ca-bundle", typed)
+	u, err := server.Parse(typed)
 	if err != nil {
-		return err
+		return notURL("ca-bundle", err)
 	}
 	cfg, err := readConfig()
 	if err != nil {

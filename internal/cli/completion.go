@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mysql-secret-store-rds/internal/advice"
+	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/inventory"
 	"mysql-secret-store-rds/internal/server"
 )
@@ -19,7 +20,7 @@ func (c *console) completionCommand(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion <bash|zsh|fish|powershell>",
 		Short: "print a script that completes commands, flags and servers",
-		Long: `Prints a script for your shell that completes the commands, their flags, and the servers that discover found.
+		Long: `Prints a script for your shell that completes the commands, their flags, and the servers that are known.
 
   bash        source <(mysql-secret-store-rds completion bash)
   zsh         source <(mysql-secret-store-rds completion zsh)
@@ -65,7 +66,7 @@ func completionScript(root *cobra.Command, shell string) (string, error) {
 	return b.String(), err
 }
 
-// completeServers completes a Server URL from what discover found, for commands that want its user.
+// completeServers completes a Server URL from the servers that are known, for commands that want its user.
 func completeServers(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 	return completeServer(cmd, args, typed, true)
 }
@@ -83,14 +84,13 @@ func completeServer(cmd *cobra.Command, args []string, typed string, wantsUser b
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	servers, err := knownServers()
+	cfg, err := readConfig()
 	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
+		cfg = &config.Config{}
 	}
-	user := func(server.URL) string { return userName() }
-	if cfg, err := readConfig(); err == nil {
-		user = func(u server.URL) string { return loginName(u, cfg) }
-	}
+	servers, _ := allServers(cfg) // as far as there are any
+	uses := readUses()
+	user := func(u server.URL) string { return usualUser(u, cfg, uses) }
 	return matchServers(servers, typed, wantsUser, user), cobra.ShellCompDirectiveNoFileComp
 }
 
@@ -119,6 +119,8 @@ func matchServers(servers []inventory.Server, typed string, wantsUser bool, user
 				matches = append(matches, whole)
 			}
 		case fits && strings.Contains(rest, ":"):
+			matches = append(matches, address)
+		case fits && s.Kind >= server.Tunnel: // several may share a host
 			matches = append(matches, address)
 		case fits:
 			matches = append(matches, s.Host)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -20,24 +21,27 @@ import (
 	"mysql-secret-store-rds/internal/resolve"
 	"mysql-secret-store-rds/internal/server"
 	"mysql-secret-store-rds/internal/setup"
+	"mysql-secret-store-rds/internal/stamp"
 	"mysql-secret-store-rds/internal/term"
 )
 
 func (c *console) connectCommand() *cobra.Command {
-	var onlyPrint, asURI bool
-	var user string
+	var f connectFlags
 	cmd := &cobra.Command{
 		Use:   "connect [filter…|user@host:port] [-- mysqlsh arguments]",
 		Short: "open a connection with MySQL Shell: pick a server, the rest is known",
 		Long: `Becomes mysqlsh with everything that IAM needs: user, host and port, the token sent in clear over verified TLS, Amazon's certificate
 authorities, an SSH tunnel if the configuration has one. Without MySQL Shell it becomes mariadb or mysql, with the token in the environment.
 
-The server is the one that is named, or the only one that matches the filter, or the one that you pick on the terminal, those used most first. The
-user is the one that is named, else --user, "db_user" in the configuration, or your own name. What follows "--" goes to the client.
+The server is the one that is named: user@host:port, a connection string (mysql://user@host:port/schema), the name of an instance or cluster, or the
+beginning of a host; or the only one that matches the words of a filter; or the one that you pick on the terminal, those used most first. The user is
+the one that is named, else --user, "db_user" in the configuration, the one of the last time, or the one that you type; without a terminal your own
+name. What follows "--" goes to the client.
 
 Exit codes: 1 when there is no connection to open, else the client's.`,
 		Example: `  mysql-secret-store-rds connect
   mysql-secret-store-rds connect prod orders
+  mysql-secret-store-rds connect dba@orders
   mysql-secret-store-rds connect dba@orders.cluster-abcdefghijkl.eu-west-1.rds.amazonaws.com -- --sql -e 'select 1'`,
 		ValidArgsFunction: completeHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -45,26 +49,43 @@ Exit codes: 1 when there is no connection to open, else the client's.`,
 			if dash := cmd.ArgsLenAtDash(); dash >= 0 {
 				args, extra = args[:dash], args[dash:]
 			}
-			if asURI && !onlyPrint {
+			if f.asURI && !f.onlyPrint {
 				return advice.Problemf("--uri goes with --print").With(advice.Run(cmd.CommandPath() + " --print --uri"))
 			}
-			return c.connect(cmd.Context(), args, user, extra, onlyPrint, asURI)
+			if err := useProfile(cmd, f.profile); err != nil {
+				return err
+			}
+			return c.connect(cmd.Context(), args, extra, f)
 		},
 	}
-	cmd.Flags().BoolVar(&onlyPrint, "print", false, "print the command instead")
-	cmd.Flags().BoolVar(&asURI, "uri", false, "with --print: the URI for MySQL Shell's \\connect")
-	cmd.Flags().StringVarP(&user, "user", "u", "", "the database user")
+	cmd.Flags().BoolVar(&f.onlyPrint, "print", false, "print the command instead")
+	cmd.Flags().BoolVar(&f.asURI, "uri", false, "with --print: the URI for MySQL Shell's \\connect")
+	cmd.Flags().StringVarP(&f.user, "user", "u", "", "the database user")
+	addProfileFlag(cmd, &f.profile)
 	return cmd
 }
 
-func (c *console) connect(ctx context.Context, words []string, user string, extra []string, onlyPrint, asURI bool) error {
+// connectFlags are what connect was told.
+type connectFlags struct {
+	onlyPrint, asURI bool
+	user, profile    string
+}
+
+func (c *console) connect(ctx context.Context, words, extra []string, f connectFlags) error {
 	cfg, err := readConfig()
 	if err != nil {
 		return err
 	}
-	u, err := c.chooseServer(ctx, words, user, cfg)
+	ch, err := chooser{c, "connect", cfg, f.user}.choose(ctx, words)
 	if err != nil {
 		return err
+	}
+	u := ch.URL
+	if u.Kind != server.TCP {
+		return advice.Problemf("a %s is not connected to by this command", u.Kind).With(advice.Run("mysqlsh " + advice.Word(ch.id)))
+	}
+	if len(ch.options) > 0 {
+		warn(c.stderr, "left out, as IAM says how to connect: "+strings.Join(ch.options, ", "))
 	}
 	clients, err := connect.Find()
 	if err != nil {
@@ -78,8 +99,8 @@ func (c *console) connect(ctx context.Context, words []string, user string, extr
 	if err != nil {
 		return err
 	}
-	s.Extra = extra
-	if asURI {
+	s.Schema, s.Extra = cmp.Or(ch.schema, s.Schema), extra
+	if f.asURI {
 		fmt.Fprintln(c.stdout, s.URI())
 		return nil
 	}
@@ -95,19 +116,24 @@ func (c *console) connect(ctx context.Context, words []string, user string, extr
 	if client.Kind == connect.Shell && s.IAM {
 		env = c.cleartext(ctx, client.Path)
 	}
-	if onlyPrint {
-		c.printCommand(env, args, secretly, u)
+	if f.onlyPrint {
+		if f.profile != "" && !secretly {
+			env = append(env, stamp.EnvProfile+"="+f.profile)
+		}
+		c.printCommand(env, args, secretly, u, f.profile)
 		return nil
 	}
-	return c.become(ctx, env, args, secretly, u, s.Host)
+	address := strings.TrimPrefix(server.URL{Host: s.Host, Port: s.Port}.String(), "@")
+	fmt.Fprintf(c.stderr, "Connecting as %s to %s%s\n", term.Visible(s.User), term.Visible(address), ch.userIs())
+	return c.become(ctx, env, args, secretly, u)
 }
 
 // become counts the connection and becomes the client. A token for u that is not MySQL Shell's to
 // ask for goes into the environment.
-func (c *console) become(ctx context.Context, more, args []string, secretly bool, u server.URL, host string) error {
+func (c *console) become(ctx context.Context, more, args []string, secretly bool, u server.URL) error {
 	env := append(os.Environ(), more...)
 	if secretly {
-		e, err := c.token(ctx, "connect", u.String())
+		e, err := c.token(ctx, "connect", u.String(), u)
 		if err != nil {
 			return err
 		}
@@ -115,7 +141,7 @@ func (c *console) become(ctx context.Context, more, args []string, secretly bool
 		env = append(env, "MYSQL_PWD="+e.Token.Reveal())
 	}
 	if path, err := connect.UsesPath(); err == nil {
-		if err := connect.Count(ctx, path, host); err != nil {
+		if err := connect.Count(ctx, path, useKey(u.Host, u.Port), u.User, time.Now()); err != nil {
 			c.log.Warn("connection not counted", "reason", err)
 		}
 	}
@@ -134,6 +160,9 @@ func (c *console) connection(
 	ctx context.Context, u server.URL, res resolve.Resolution, cfg *config.Config,
 ) (s connect.Server, err error) {
 	s = connect.Server{User: u.User, Host: u.Host, Port: u.Port}
+	entry, _ := cfg.Server(u.Host, u.PortOrDefault())
+	_, ours := server.ParseEndpoint(u.Host)
+	s.Classic = ours || entry.Endpoint.Port != 0
 	if res.Outcome != resolve.ToToken {
 		return s, nil
 	}
@@ -219,10 +248,19 @@ func (c *console) cleartext(ctx context.Context, shell string) []string {
 	return []string{setup.EnvCleartext + "=1"}
 }
 
-func (c *console) printCommand(env, args []string, secretly bool, u server.URL) {
-	line := advice.Words(append(env, args...)...)
+func (c *console) printCommand(env, args []string, secretly bool, u server.URL, profile string) {
+	line := ""
+	for _, v := range env { // quoted as a whole it would be no assignment
+		name, value, _ := strings.Cut(v, "=")
+		line += name + "=" + advice.Word(value) + " "
+	}
+	line += advice.Words(args...)
 	if secretly {
-		line = fmt.Sprintf(`MYSQL_PWD="$(%s token %s)" %s`, advice.Word(self()), advice.Word(u.String()), line)
+		token := []string{self(), "token", u.String()}
+		if profile != "" {
+			token = append(token, "--profile", profile)
+		}
+		line = fmt.Sprintf(`MYSQL_PWD="$(%s)" %s`, advice.Words(token...), line)
 	}
 	fmt.Fprintln(c.stdout, line)
 }
@@ -237,110 +275,15 @@ func self() string {
 	return binary
 }
 
-// chooseServer returns the Server URL to connect to.
-func (c *console) chooseServer(ctx context.Context, words []string, user string, cfg *config.Config) (server.URL, error) {
-	if len(words) == 1 && strings.Contains(words[0], "@") {
-		return namedServer(words[0], user)
-	}
-	if len(words) == 1 {
-		if u, err := server.Parse("x@" + words[0]); err == nil && u.Kind == server.TCP {
-			_, configured := cfg.Server(u.Host, u.PortOrDefault())
-			if _, ours := server.ParseEndpoint(u.Host); ours || configured {
-				return withUser(ctx, u, user, cfg)
-			}
-		}
-	}
-	servers, err := knownServers()
-	if err != nil {
-		return server.URL{}, err
-	}
-	s, err := pickServer(ctx, servers, words)
-	if err != nil {
-		return server.URL{}, err
-	}
-	return withUser(ctx, server.URL{Kind: server.TCP, Host: s.Host, Port: s.Port}, user, cfg)
-}
-
-// namedServer reads a Server URL that was typed, beside which --user may stand.
-func namedServer(typed, user string) (server.URL, error) {
-	u, err := parseServer("connect", typed)
-	switch {
-	case err != nil:
-		return u, err
-	case user != "" && user != u.User:
-		return u, advice.Problemf("two users: %s in %s, and --user %s", u.User, typed, user).With(advice.Ours("connect", typed))
-	case u.Kind != server.TCP:
-		return u, advice.Problemf("a %s is not connected to by this command", u.Kind).With(advice.Run("mysqlsh " + advice.Word(typed)))
-	}
-	return u, nil
-}
-
-// pickServer returns the one known server that matches all words, or the one of several that a
-// person picks.
-func pickServer(ctx context.Context, servers []inventory.Server, words []string) (inventory.Server, error) {
-	found := byUse(inventory.Filter(servers, words))
-	switch len(found) {
-	case 0:
-		if len(servers) == 0 {
-			return inventory.Server{}, noServers()
-		}
-		return inventory.Server{}, advice.Problemf("none of %s matches", count(len(servers), "server")).
-			With(advice.Ours("list-servers"), advice.Ours("discover"))
-	case 1:
-		return found[0], nil
-	}
-	t, err := term.Open()
-	if err != nil {
-		return inventory.Server{}, advice.Problemf("%s match, and there is no terminal to pick one on", count(len(found), "server")).
-			With(advice.Ours(append([]string{"list-servers"}, words...)...), advice.Ours("connect", exampleServer))
-	}
-	defer t.Close()
-	at, err := t.Pick(ctx, "Server?", pickerRows(found), inventory.NewIndex(found).Find)
-	if errors.Is(err, term.ErrNothingPicked) {
-		return inventory.Server{}, errSaid
-	} else if err != nil {
-		return inventory.Server{}, fmt.Errorf("the terminal can't be used to pick a server: %w", err)
-	}
-	return found[at], nil
-}
-
-// withUser returns a Server URL with its user: the one that was named, else whom the configuration
-// says, else the person at the keyboard.
-func withUser(ctx context.Context, u server.URL, user string, cfg *config.Config) (server.URL, error) {
-	if u.User = user; user != "" {
-		return u, nil
-	}
-	res, err := password.Resolve(ctx, u, cfg, resolve.LookupCNAME)
-	if inConfig, ok := errors.AsType[*config.Error](err); ok {
-		return u, inConfig
-	}
-	u.User = cmp.Or(res.Login, userName())
-	return u, nil
-}
-
-// loginName is withUser without a look into DNS, for many servers at once.
-func loginName(u server.URL, cfg *config.Config) string {
-	noAlias := func(context.Context, string) (string, error) { return "", nil }
-	res, _ := resolve.URL(context.Background(), u, cfg, nil, noAlias) // whoever connects is told
-	return cmp.Or(res.Login, userName())
-}
-
-// byUse puts the servers that were connected to most first.
-func byUse(servers []inventory.Server) []inventory.Server {
-	path, err := connect.UsesPath()
-	if err != nil {
-		return servers
-	}
-	uses := connect.ReadUses(path)
-	slices.SortStableFunc(servers, func(a, b inventory.Server) int { return uses[b.Host] - uses[a.Host] })
-	return servers
-}
-
 // pickerRows are the servers as the picker shows them.
 func pickerRows(servers []inventory.Server) []term.Row {
 	rows := make([]term.Row, len(servers))
 	for i, s := range servers {
-		rows[i] = term.Row{Host: s.Host, Details: []string{dash(s.Profile), s.Region, kindOf(s), s.Engine}}
+		name := s.Host
+		if s.Kind >= server.Tunnel {
+			name = s.Name // with the port, as several may share a host
+		}
+		rows[i] = term.Row{Host: name, Details: []string{dash(s.Profile), dash(s.Region), kindOf(s), dash(s.Engine)}}
 	}
 	return rows
 }

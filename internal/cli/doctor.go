@@ -34,12 +34,14 @@ import (
 func (c *console) doctorCommand() *cobra.Command {
 	var asJSON, online bool
 	var shells []string
+	var profile string
 	cmd := &cobra.Command{
 		Use:   "doctor [user@host:port]",
 		Short: "find out what is wrong with the installation, or with a server",
 		Long: `Says what there is to sign with, and how long it lasts: each AWS session, each set of credentials that is kept, what discover knows. Then it
 checks the installation: MySQL Shell, this helper beside it, the Shell's option, the other helper, the configuration, the cache, the clock.
-With a Server URL it also goes the whole way to that server: its name, the AWS credentials and whose they are, the permission rds-db:connect, IAM
+With a server (a Server URL, the name of an instance or cluster, or the beginning of a host) it also goes the whole way to that server: its
+name, the AWS credentials and whose they are, the permission rds-db:connect, IAM
 authentication, TCP, TLS, and a login with a token; where that is refused, it says which of the known causes it is.
 
 With --online it also asks AWS whose credentials each profile gives, as far as nobody has to log in for that.
@@ -62,6 +64,9 @@ Exit codes: 0 when nothing failed, 1 when something did.`,
 			if len(args) == 1 && args[0] == "" {
 				return advice.Problemf("the server's name is empty").With(advice.Run(cmd.CommandPath() + " " + exampleServer))
 			}
+			if err := useProfile(cmd, profile); err != nil {
+				return err
+			}
 			err := c.doctor(cmd.Context(), shells, strings.Join(args, ""), online, found)
 			if found.bar.Clear(); err != nil {
 				return err
@@ -72,6 +77,7 @@ Exit codes: 0 when nothing failed, 1 when something did.`,
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
 	cmd.Flags().BoolVar(&online, "online", false, "ask AWS whose credentials each profile gives")
 	cmd.Flags().StringArrayVar(&shells, "shell", nil, shellFlag)
+	addProfileFlag(cmd, &profile)
 	return cmd
 }
 
@@ -172,18 +178,17 @@ func (f *findings) end(interrupted bool) error {
 }
 
 func (c *console) doctor(ctx context.Context, shells []string, typed string, online bool, found *findings) error {
-	var u server.URL
-	if typed != "" {
-		var err error
-		if u, err = parseServer("doctor", typed); err != nil {
-			return err
-		}
-	}
 	sys, err := here(shells)
 	if err != nil {
 		return err
 	}
 	file, cfg, err := readConfigFile()
+	var ch chosen
+	if typed != "" && err == nil {
+		if ch, err = (chooser{c, "doctor", cfg, ""}).choose(ctx, []string{typed}); err != nil {
+			return err
+		}
+	}
 	found.heading("AWS")
 	aws := readAWS(time.Now())
 	doctor.CheckAWS(aws, found.add)
@@ -201,13 +206,14 @@ func (c *console) doctor(ctx context.Context, shells []string, typed string, onl
 	if typed == "" || ctx.Err() != nil {
 		return nil
 	}
-	found.heading("Server " + typed)
 	if err != nil {
+		found.heading("Server")
 		const text = "not checked: the configuration can't be read"
 		found.add(doctor.Finding{Name: "target", Status: doctor.Warn, Text: text})
 		return nil
 	}
-	if err := c.checkServer(ctx, u, cfg, found); err != nil && ctx.Err() == nil {
+	found.heading("Server " + ch.id)
+	if err := c.checkServer(ctx, ch.URL, cfg, found); err != nil && ctx.Err() == nil {
 		p := advice.Of(err)
 		found.add(doctor.Finding{Name: "target", Status: doctor.Fail, Text: p.Text, Do: p.Actions()})
 	}

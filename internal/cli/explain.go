@@ -26,6 +26,7 @@ import (
 
 func (c *console) explainCommand() *cobra.Command {
 	var asJSON, online bool
+	var profile string
 	cmd := &cobra.Command{
 		Use:   "explain <user@host:port>",
 		Short: "show, step by step, where the password for a server comes from; signs nothing",
@@ -33,12 +34,15 @@ func (c *console) explainCommand() *cobra.Command {
 the configuration, or what discover learned, decided what; whose credentials would sign; what the cache holds, and who
 is asked about servers that aren't ours. Signs nothing, and asks AWS nothing but with --online.
 
-The argument is the Server URL as MySQL Shell writes it: no scheme, no password, no schema.
+The argument is a Server URL, as MySQL Shell writes it, or what stands for one: the name of an instance or cluster, or the beginning of a host.
 Exit codes: 0 when the Server URL leads somewhere, 1 when something is wrong.`,
 		Args:              oneArgument,
 		ValidArgsFunction: completeServers,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			e, err := c.explain(cmd.Context(), args[0], online)
+			e, err := &explanation{Steps: []resolve.Step{}}, useProfile(cmd, profile)
+			if err == nil {
+				err = c.explain(cmd.Context(), args[0], online, e)
+			}
 			if asJSON {
 				if err != nil {
 					p := advice.Of(err)
@@ -56,16 +60,8 @@ Exit codes: 0 when the Server URL leads somewhere, 1 when something is wrong.`,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
 	cmd.Flags().BoolVar(&online, "online", false, "ask AWS whose credentials these are")
+	addProfileFlag(cmd, &profile)
 	return cmd
-}
-
-// parseServer reads a Server URL that a person typed.
-func parseServer(command, text string) (server.URL, error) {
-	u, err := server.Parse(text)
-	if err != nil {
-		return u, advice.Problemf("this is not a Server URL: %v", err).With(advice.Ours(command, exampleServer))
-	}
-	return u, nil
 }
 
 // explanation is what explain says, in the order in which it says it.
@@ -109,29 +105,32 @@ type keptToken struct {
 	Source     string    `json:"credentials_source"`
 }
 
-// explain finds out where a server's password comes from. What was found until an error comes with
-// it.
-func (c *console) explain(ctx context.Context, typed string, online bool) (*explanation, error) {
-	e := &explanation{Steps: []resolve.Step{}}
-	u, err := parseServer("explain", typed)
-	if err != nil {
-		return e, err
-	}
+// explain finds out where a server's password comes from, and keeps in e what it has found until an
+// error.
+func (c *console) explain(ctx context.Context, typed string, online bool, e *explanation) error {
 	file, cfg, err := readConfigFile()
 	e.Configuration.File, e.Configuration.Present = file.Path, file.Data != nil
 	if err != nil {
-		return e, err
+		return err
+	}
+	ch, err := chooser{c, "explain", cfg, ""}.choose(ctx, []string{typed})
+	if err != nil {
+		return err
+	}
+	if ch.id != typed {
+		e.Steps = append(e.Steps,
+			resolve.Step{What: "server", Value: ch.id, By: "what was typed stands for it" + ch.userIs()})
 	}
 	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
 	defer cancel()
-	res, err := password.Resolve(ctx, u, cfg, resolve.LookupCNAME)
+	res, err := password.Resolve(ctx, ch.URL, cfg, resolve.LookupCNAME)
 	e.Steps = append(e.Steps, res.Steps...)
 	if err != nil {
-		return e, err
+		return err
 	}
 	d, noHelperHint, err := e.others(c, cfg)
 	if err != nil {
-		return e, err
+		return err
 	}
 	e.Reason = res.Reason
 	switch res.Outcome {
@@ -140,20 +139,20 @@ func (c *console) explain(ctx context.Context, typed string, online bool) (*expl
 	case resolve.ToDelegate:
 		e.Answer, e.Hint = "delegate", noHelperHint
 	case resolve.ToToken:
-		t := res.Target
-		e.Answer, e.Target, e.Kind, e.Name, e.ID = "token", &t, res.Endpoint.Kind.String(), res.Endpoint.Name, res.Endpoint.HostID
-		if e.Saved = e.Delegate != "" && !res.OnlyIAM && hasSaved(ctx, d, typed); e.Saved {
+		e.Answer, e.Target = "token", &res.Target
+		e.Kind, e.Name, e.ID = res.Endpoint.Kind.String(), res.Endpoint.Name, res.Endpoint.HostID
+		if e.Saved = e.Delegate != "" && !res.OnlyIAM && hasSaved(ctx, d, ch.id); e.Saved {
 			e.Answer = "saved"
-			return e, nil
+			return nil
 		}
 		if err := password.Off(res); err != nil {
 			e.Answer = "none"
-			return e, err
+			return err
 		}
-		e.Cache, e.Token = cacheState(typed, file, cfg, res)
+		e.Cache, e.Token = cacheState(ch.id, file, cfg, res)
 		err = e.signer(ctx, cfg, res, online)
 	}
-	return e, err
+	return err
 }
 
 // others finds the helper for everybody else; hint is worth saying where it isn't found.

@@ -157,6 +157,7 @@ Environment:
                                     folder mysql-secret-store-rds of the user's configuration)
   MYSQL_SECRET_STORE_RDS_CACHE_DIR  the folder for tokens and credentials (default: the folder
                                     mysql-secret-store-rds of the user's cache)
+  MYSQL_SECRET_STORE_RDS_PROFILE    the AWS profile that signs, as --profile has it (default: none)
   MYSQL_SECRET_STORE_RDS_LOG        a file to log each decision to (default: none)
 
 Exit codes: 0 success, 1 failure, or that of the helper a call was passed on to.

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -21,15 +20,19 @@ func (c *console) listServersCommand() *cobra.Command {
 	var asJSON, wide bool
 	cmd := &cobra.Command{
 		Use:   "list-servers [filter…]",
-		Short: "show the servers that discover found",
-		Long: `Shows the servers that discover found, those seen last first. Each word of the filter has to match: a part of the
-host, name, cluster, engine and version, kind, account, region, profile, status or a tag (key=value), or a pattern (prod-*) of the whole of one.
+		Short: "show the servers that discover found, and those of the configuration",
+		Long: `Shows the servers that discover found, those seen last first, and those that only the configuration has. Each word of
+the filter has to match: a part of the host, name, cluster, engine and version, kind, account, region, profile, status or a tag (key=value), or a pattern (prod-*) of the whole of one.
 
 On a terminal it shows name, kind, engine, profile, region and IAM authentication, as wide as the terminal is; everything with --wide, and where it
 doesn't go to a terminal.`,
 		Example: "  mysql-secret-store-rds list-servers\n  mysql-secret-store-rds list-servers prod eu-west-1\n  mysql-secret-store-rds list-servers --json team=orders",
 		RunE: func(_ *cobra.Command, args []string) error {
-			servers, err := knownServers()
+			cfg, err := readConfig()
+			if err != nil {
+				return err
+			}
+			servers, err := c.servers(cfg)
 			if err != nil {
 				return err
 			}
@@ -59,18 +62,23 @@ doesn't go to a terminal.`,
 	return cmd
 }
 
-// knownServers reads the inventory's servers.
-func knownServers() ([]inventory.Server, error) {
+// inventoryServers reads the inventory's servers.
+func inventoryServers() ([]inventory.Server, error) {
 	known := &inventory.User{}
 	defer known.Close()
 	_, servers, err := known.All()
-	if err == inventory.ErrAbsent {
-		return nil, advice.Problemf("no servers are known yet").With(advice.Ours("discover"))
-	}
-	if errors.Is(err, inventory.ErrAbsent) {
-		return nil, advice.Problemf("what discover found can't be used: %v", err).With(advice.Ours("discover"))
-	}
 	return servers, err
+}
+
+// unusable words the error of an inventory that isn't there, or can't be used.
+func unusable(err error) error {
+	switch {
+	case err == inventory.ErrAbsent:
+		return advice.Problemf("no servers are known yet").With(advice.Ours("discover"))
+	case errors.Is(err, inventory.ErrAbsent):
+		return advice.Problemf("what discover found can't be used: %v", err).With(advice.Ours("discover"))
+	}
+	return err
 }
 
 // noServers is an inventory that is there, and empty.
@@ -86,10 +94,23 @@ func (c *console) printServers(servers []inventory.Server) {
 		if s.Port == 0 {
 			port = "-"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Host, port, s.Kind, term.Visible(s.Engine+" "+s.EngineVersion),
-			term.Visible(cmp.Or(s.Status, "-")), iamOf(s), s.Account, s.Region, term.Visible(cmp.Or(s.Profile, "-")), ago(time.Since(s.Seen)))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Host, port, s.Kind, engineOf(s),
+			term.Visible(dash(s.Status)), iamOf(s), dash(s.Account), dash(s.Region), term.Visible(dash(s.Profile)), seen(s))
 	}
 	_ = table.Flush()
+}
+
+// engineOf is a server's engine with its version, as far as they are known.
+func engineOf(s inventory.Server) string {
+	return term.Visible(dash(strings.TrimSpace(s.Engine + " " + s.EngineVersion)))
+}
+
+// seen says when discover saw a server.
+func seen(s inventory.Server) string {
+	if s.Unseen {
+		return "-"
+	}
+	return ago(time.Since(s.Seen))
 }
 
 // iamOf says whether a server has IAM authentication: on, off, or - where that isn't known.
@@ -109,11 +130,13 @@ func fitServers(servers []inventory.Server, width int) string {
 	table := func(host func(string) string, versions bool) [][]string {
 		rows := [][]string{{"NAME", "KIND", "ENGINE", "PROFILE", "REGION", "IAM"}}
 		for _, s := range servers {
-			engine := s.Engine
+			engine := term.Visible(dash(s.Engine))
 			if versions {
-				engine = strings.TrimSpace(engine + " " + s.EngineVersion)
+				engine = engineOf(s)
 			}
-			rows = append(rows, []string{host(s.Host), kindOf(s), term.Visible(engine), term.Visible(dash(s.Profile)), s.Region, iamOf(s)})
+			rows = append(rows, []string{
+				host(s.Host), kindOf(s), engine, term.Visible(dash(s.Profile)), dash(s.Region), iamOf(s),
+			})
 		}
 		return rows
 	}

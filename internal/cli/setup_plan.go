@@ -94,7 +94,7 @@ func (r *setupRun) after() {
 		return
 	}
 	fmt.Fprintln(r.stdout, "\nMySQL Shell asks this helper from its next start on.")
-	if _, err := knownServers(); err != nil {
+	if _, err := inventoryServers(); err != nil {
 		fmt.Fprintf(r.stdout, "Next, find your servers: %s discover\n", about.Name)
 	}
 }

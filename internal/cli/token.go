@@ -19,11 +19,14 @@ import (
 
 func (c *console) tokenCommand() *cobra.Command {
 	var asJSON bool
+	var profile string
 	cmd := &cobra.Command{
 		Use:   "token <user@host:port>",
 		Short: "print a token, for any other client",
 		Long: `Prints the token that MySQL Shell would get for a server, from the same cache: the password for any client that can send it in clear
 over TLS. docs/clients.md shows how, for mysql, mariadb, mysqldump and programs.
+
+The server is a Server URL, or what stands for one: the name of an instance or cluster, or the beginning of a host.
 
 It is a password: keep it out of argument lists, which others can read; pass it in the environment or on stdin.
 Exit codes: 0 success, 1 failure, also for a server that has no tokens.`,
@@ -31,7 +34,18 @@ Exit codes: 0 success, 1 failure, also for a server that has no tokens.`,
 		Args:              oneArgument,
 		ValidArgsFunction: completeServers,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			e, err := c.token(cmd.Context(), "token", args[0])
+			if err := useProfile(cmd, profile); err != nil {
+				return err
+			}
+			cfg, err := readConfig()
+			if err != nil {
+				return err
+			}
+			ch, err := chooser{c, "token", cfg, ""}.choose(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			e, err := c.token(cmd.Context(), "token", ch.id, ch.URL)
 			if err != nil {
 				return err
 			}
@@ -45,6 +59,7 @@ Exit codes: 0 success, 1 failure, also for a server that has no tokens.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object with the token, until when it is good, and what it is for")
+	addProfileFlag(cmd, &profile)
 	return cmd
 }
 
@@ -58,12 +73,8 @@ type tokenJSON struct {
 	Profile    string        `json:"aws_profile,omitempty"`
 }
 
-// token returns the token for a Server URL that a person typed, as get would.
-func (c *console) token(ctx context.Context, command, typed string) (cache.Entry, error) {
-	u, err := parseServer(command, typed)
-	if err != nil {
-		return cache.Entry{}, err
-	}
+// token returns the token for a Server URL, as get would.
+func (c *console) token(ctx context.Context, command, id string, u server.URL) (cache.Entry, error) {
 	if u.Kind != server.TCP {
 		return cache.Entry{}, advice.Problemf("a %s has no tokens", u.Kind).With(advice.Ours(command, exampleServer))
 	}
@@ -71,19 +82,19 @@ func (c *console) token(ctx context.Context, command, typed string) (cache.Entry
 	if err != nil {
 		return cache.Entry{}, err
 	}
-	log := c.log.With("command", command, "url", typed)
+	log := c.log.With("command", command, "url", id)
 	store, err := cache.Open()
 	if err != nil {
 		log.Warn("no cache", "reason", err)
 	}
 	options := password.Options{Log: log, Cache: store, Code: credentials.AskCode, Catch: c.catchStderr}
 	if cfg, err := config.Parse(file.Path, file.Data); err == nil { // else the engine says what is wrong
-		options.Saved = c.askSaved(cfg, typed)
+		options.Saved = c.askSaved(cfg, id)
 	}
 	engine := password.New(file, options)
 	// The ID is the Server URL that MySQL Shell would send, so that both share the token.
-	a, err := engine.Get(ctx, password.Request{ID: typed, URL: u})
-	explain := advice.Ours("explain", typed)
+	a, err := engine.Get(ctx, password.Request{ID: id, URL: u})
+	explain := advice.Ours("explain", id)
 	switch {
 	case err != nil:
 		log.Error("failed", "error", advice.Of(password.ForLog(err)).OneLine())

@@ -177,7 +177,8 @@ func (c *Config) Servers() []Listed {
 		list = append(list, Listed{host, n, e})
 	}
 	slices.SortFunc(list, func(a, b Listed) int {
-		return cmp.Or(cmp.Compare(a.Entry.Where.Line, b.Entry.Where.Line), strings.Compare(a.Host, b.Host), cmp.Compare(a.Port, b.Port))
+		return cmp.Or(cmp.Compare(a.Entry.Where.Line, b.Entry.Where.Line), strings.Compare(a.Host, b.Host),
+			cmp.Compare(a.Port, b.Port))
 	})
 	return list
 }

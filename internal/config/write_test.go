@@ -100,3 +100,17 @@ func TestFlatMap(t *testing.T) {
 		}
 	}
 }
+
+// TestQuote: a profile's name is read as it is, whatever YAML makes of such a word.
+func TestQuote(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"prod-dba", "123456789012", "012", "true", "No", "null", "~", "a: b", "- x", "a #b", "team/dba", `q"uote`, "*x", "é"} {
+		c := mustParse(t, "accounts:\n  abc: "+Quote(name)+"\n")
+		if got := c.Accounts["abc"].Profile; got != name {
+			t.Errorf("%s is read as %q", Quote(name), got)
+		}
+	}
+	if got := Quote("prod-dba"); got != "prod-dba" {
+		t.Errorf("plain text is quoted: %s", got)
+	}
+}

@@ -69,7 +69,8 @@ func (k knownProfiles) of(a inventory.Account) (profiles []string, why string) {
 		account, reached := k.account[name]
 		return reached && account != a.Number || k.configured != nil && !slices.Contains(k.configured, name)
 	})
-	return preferred(cmp.Or(k.assigned[a.HostID], k.assigned[a.Number]), k.callers[a.Number], before, k.refused, k.interrupted)
+	assigned := cmp.Or(k.assigned[a.HostID], k.assigned[a.Number])
+	return preferred(assigned, k.callers[a.Number], before, k.refused, k.interrupted)
 }
 
 // Assigned is the reason for a profile that the user's configuration assigns to an account.

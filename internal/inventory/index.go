@@ -28,7 +28,7 @@ func NewIndex(servers []Server) *Index {
 		s := &servers[i]
 		plain := [...]string{
 			s.Name, s.Cluster, s.Engine, s.Engine + " " + s.EngineVersion, s.Kind.String(), s.Account, s.Region,
-			s.Profile, s.Status,
+			s.Profile, s.Status, s.Endpoint,
 		}
 		fields := make([]int32, 0, len(plain)+len(s.Tags))
 		for _, text := range plain {

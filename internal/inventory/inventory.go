@@ -38,9 +38,11 @@ type Server struct {
 	Account         string              `json:"account,omitempty"` // its number
 	Region          string              `json:"region,omitempty"`  // for a global writer, its writer's
 	Partition       string              `json:"partition,omitempty"`
-	HostID          string              `json:"id,omitempty"`      // of its account and region; "" where none is known
-	Profile         string              `json:"profile,omitempty"` // the account's preferred one
-	Seen            time.Time           `json:"seen,omitzero"`     // when RDS last listed it
+	HostID          string              `json:"id,omitempty"`       // of its account and region; "" where none is known
+	Profile         string              `json:"profile,omitempty"`  // the account's preferred one
+	Seen            time.Time           `json:"seen,omitzero"`      // when RDS last listed it
+	Endpoint        string              `json:"endpoint,omitempty"` // of a tunnel or alias in the configuration: the host behind it
+	Unseen          bool                `json:"-"`                  // it stands in the configuration, and discover has not seen it
 }
 
 // Account is one account in one region.
@@ -60,7 +62,7 @@ type Account struct {
 var kinds = [...]string{
 	server.Instance: "instance", server.Writer: "writer", server.Reader: "reader", server.Custom: "custom",
 	server.Proxy: "proxy", server.ProxyEndpoint: "proxy-endpoint", server.ShardGroup: "shard-group",
-	server.GlobalWriter: "global-writer",
+	server.GlobalWriter: "global-writer", server.Tunnel: "tunnel", server.Alias: "alias", server.Elsewhere: "elsewhere",
 }
 
 type (
@@ -84,8 +86,11 @@ func (s *Server) encoded() (encoded, error) {
 }
 
 // Partial is a global writer of whose cluster nothing is known, as the cluster's region hasn't been
-// read: neither its port nor whether it takes tokens.
-func (s Server) Partial() bool { return s.Kind == server.GlobalWriter && s.ResourceID == "" }
+// read: neither its port nor whether it takes tokens. So is a server that only the configuration
+// has.
+func (s Server) Partial() bool {
+	return s.Unseen || s.Kind == server.GlobalWriter && s.ResourceID == ""
+}
 
 // MarshalJSON writes the kind as a word.
 func (s Server) MarshalJSON() ([]byte, error) {

@@ -555,3 +555,24 @@ func BenchmarkLoad(b *testing.B) {
 		s.Definition("p1999")
 	}
 }
+
+// TestBase: the profile whose credentials a chain of roles begins with.
+func TestBase(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "config")
+	text := "[profile keys]\naws_access_key_id = a\naws_secret_access_key = b\n[profile one]\nrole_arn = x\nsource_profile = keys\n" +
+		"[profile two]\nrole_arn = y\nsource_profile = one\n[profile own]\nrole_arn = z\nsource_profile = own\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Load(Files{Config: file, Credentials: filepath.Join(dir, "none")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"keys": "", "one": "keys", "two": "keys", "own": "", "nobody": ""} {
+		if got := s.Base(name); got != want {
+			t.Errorf("the base of %s is %q, want %q", name, got, want)
+		}
+	}
+}

@@ -17,6 +17,11 @@ const (
 	ProxyEndpoint                     // name.endpoint.proxy-id…
 	ShardGroup                        // name.shardgrp-id…
 	GlobalWriter                      // name.global-id.global.rds…
+
+	// Servers of the configuration whose host is none of RDS.
+	Tunnel    // ends at this machine
+	Alias     // a name of somebody's own
+	Elsewhere // not ours: its password is the other helper's, or nobody's
 )
 
 // String names the kind in the words of the RDS user guide.
@@ -38,6 +43,12 @@ func (k EndpointKind) String() string {
 		return "shard group"
 	case GlobalWriter:
 		return "global writer"
+	case Tunnel:
+		return "tunnel"
+	case Alias:
+		return "alias"
+	case Elsewhere:
+		return "elsewhere"
 	}
 	return "unknown"
 }

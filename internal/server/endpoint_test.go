@@ -197,13 +197,13 @@ func TestPartition(t *testing.T) {
 func TestEndpointKindString(t *testing.T) {
 	t.Parallel()
 	seen := map[string]EndpointKind{"unknown": -1}
-	for k := Instance; k <= GlobalWriter; k++ {
+	for k := Instance; k <= Elsewhere; k++ {
 		if first, dup := seen[k.String()]; dup {
 			t.Errorf("kinds %d and %d are both called %q", first, k, k)
 		}
 		seen[k.String()] = k
 	}
-	if got := (GlobalWriter + 1).String(); got != "unknown" {
+	if got := (Elsewhere + 1).String(); got != "unknown" {
 		t.Errorf("a kind that doesn't exist is called %q", got)
 	}
 }

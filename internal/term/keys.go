@@ -42,8 +42,15 @@ func readKeys(in io.Reader, done <-chan struct{}) <-chan stroke {
 			case <-done:
 				return
 			}
-			if k.key == keyLeave {
+			switch k.key {
+			case keyLeave:
 				return
+			case keyEnter: // what is typed next may be the answer to another question
+				select {
+				case keys <- stroke{}: // which does nothing, taken by a picker that goes on
+				case <-done:
+					return
+				}
 			}
 		}
 	}()
