@@ -121,7 +121,7 @@ func (c chooser) one(ctx context.Context, t server.Typed, typed string, whole bo
 // knows.
 func (c chooser) known(ctx context.Context, u server.URL, whole bool) (s inventory.Server, found bool, err error) {
 	// What has a dot may be a host of somebody else's, and explain and doctor are for what is wrong.
-	stranger := whole && (strings.Contains(u.Host, ".") || c.command == "explain" || c.command == "doctor")
+	stranger := whole && (strings.Contains(u.Host, ".") && !isBeginning(u.Host) || c.command == "explain" || c.command == "doctor")
 	servers, err := c.servers(c.cfg)
 	if err != nil {
 		if stranger {
@@ -141,6 +141,17 @@ func (c chooser) known(ctx context.Context, u server.URL, whole bool) (s invento
 	}
 	p := advice.Problemf("none of %s is called %s, and no host name begins so", count(len(servers), "server"), u.Host)
 	return s, false, p.With(advice.Ours("list-servers", u.Host), advice.Ours("discover"))
+}
+
+// isBeginning reports whether a host is as an RDS endpoint begins: name and id, or more.
+func isBeginning(host string) bool {
+	for _, rest := range []string{".eu-west-1.rds.amazonaws.com", ".rds.amazonaws.com", ".amazonaws.com", ".com"} {
+		ep, ok := server.ParseEndpoint(host + rest)
+		if ok && (ep.Kind != server.Instance || len(ep.HostID) == 12) {
+			return true
+		}
+	}
+	return false
 }
 
 // isHost reports whether a Server URL has a host, and not a name that stands for a server.
