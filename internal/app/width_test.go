@@ -205,3 +205,25 @@ func TestDoctorSaysWhatItWaitsFor(t *testing.T) {
 		t.Errorf("after Ctrl-C:\n%s", server)
 	}
 }
+
+// TestErrorsFit: errors and hints wrap, paths in them begin with ~, and what is to be pasted is one
+// line, with the path that a shell takes.
+func TestErrorsFit(t *testing.T) {
+	t.Parallel()
+	b := startBed(t)
+	if err := os.Remove(filepath.Join(b.home, ".aws", "credentials")); err != nil {
+		t.Fatal(err)
+	}
+	for _, columns := range widths {
+		s := newScreenOf(t, columns, b.env(), b.helper+" explain dba@"+orders+"; "+b.helper+" token dba@"+orders+"; "+b.helper+" discver --profile prod")
+		s.wait("exit code 1")
+		printed := s.printed()
+		save(t, printed, fmt.Sprintf("errors-%d", columns))
+		checkWrapped(t, printed, columns, regexp.MustCompile(`^hint: |^  accounts: \{abcdefghijkl: PROFILE\}$`))
+		for _, want := range []string{"hint: mysql-secret-store-rds discover", "accounts: {abcdefghijkl: PROFILE}", "~/.config/mysql-secret-store-rds/config.yaml"} {
+			if !strings.Contains(printed, want) {
+				t.Errorf("%d columns: no %q:\n%s", columns, want, printed)
+			}
+		}
+	}
+}

@@ -230,15 +230,7 @@ func (e *explanation) print(w io.Writer) {
 	} else {
 		fmt.Fprintln(w, s.text("Configuration: ", fmt.Sprintf("none (%s would be read)", e.Configuration.File)))
 	}
-	var steps strings.Builder
-	table := tabwriter.NewWriter(&steps, 0, 0, 2, ' ', 0)
-	for _, s := range e.Steps {
-		fmt.Fprintf(table, "  %s\t%s\t%s\n", s.What, term.Visible(s.Value), term.Visible(s.By))
-	}
-	_ = table.Flush()
-	for line := range strings.Lines(steps.String()) {
-		fmt.Fprintln(w, term.Wrap(strings.TrimSuffix(line, "\n"), s.width, "      "))
-	}
+	e.printSteps(s)
 	fmt.Fprintln(w)
 	answer := func(format string, args ...any) {
 		fmt.Fprintln(w, s.text("Answer: ", fmt.Sprintf(format, args...)))
@@ -274,6 +266,27 @@ func (e *explanation) print(w io.Writer) {
 		if line.text != "" {
 			fmt.Fprintln(w, s.text(fmt.Sprintf("%-7s ", line.what), line.text))
 		}
+	}
+}
+
+// printSteps prints the steps as a table or, where there is no room for one, who decided a step below
+// it.
+func (e *explanation) printSteps(s screen) {
+	rows := [][]string{}
+	for _, step := range e.Steps {
+		rows = append(rows, []string{"  " + step.What, term.Visible(step.Value), term.Visible(step.By)})
+	}
+	if len(rows) == 0 || s.width == 0 || fits(rows, s.width) {
+		table := tabwriter.NewWriter(s, 0, 0, 2, ' ', 0)
+		for _, row := range rows {
+			fmt.Fprintln(table, strings.Join(row, "\t"))
+		}
+		_ = table.Flush()
+		return
+	}
+	for _, row := range rows {
+		fmt.Fprintln(s, s.text(term.Pad(row[0], 12), row[1]))
+		fmt.Fprintln(s, s.text("              ", row[2]))
 	}
 }
 

@@ -37,8 +37,13 @@ func screenOf(w io.Writer) screen {
 	return s
 }
 
-// text returns a text that follows a prefix, wrapped, each further line indented as much.
+// text returns a text that follows a prefix, wrapped, each further line indented as much. A command
+// at its end ("run: …") is not broken.
 func (s screen) text(prefix, text string) string {
+	const run = ": run: "
+	if before, command, ok := strings.Cut(text, run); ok && s.width > 0 && utf8.RuneCountInString(prefix+text) > s.width {
+		return s.text(prefix, before+strings.TrimRight(run, " ")) + "\n  " + term.Visible(command)
+	}
 	indent := min(utf8.RuneCountInString(prefix), s.width/2)
 	return term.Wrap(prefix+term.Visible(s.tilde(text)), s.width, strings.Repeat(" ", indent))
 }
