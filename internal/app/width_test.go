@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -224,6 +225,50 @@ func TestErrorsFit(t *testing.T) {
 			if !strings.Contains(printed, want) {
 				t.Errorf("%d columns: no %q:\n%s", columns, want, printed)
 			}
+		}
+	}
+}
+
+// TestDoctorsPastesAreWhole: SQL and policies are lines as they are to be pasted, at any width.
+func TestDoctorsPastesAreWhole(t *testing.T) {
+	t.Parallel()
+	b := startBed(t)
+	b.aws.SetServers("123456789012", "eu-west-1", someServers("123456789012", "eu-west-1", "abcdefghijkl"))
+	b.rds.SetUsers("dba")
+	folder := filepath.Join(b.home, ".config", "mysql-secret-store-rds")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	text := fmt.Sprintf("servers:\n  127.0.0.1:%d:\n    endpoint: %s:3306\n    ssl_ca: %s/ca.pem\n", b.rds.Port(), orders, folder)
+	for file, text := range map[string]string{"config.yaml": text, "ca.pem": string(b.rds.CAPEM)} {
+		if err := os.WriteFile(filepath.Join(folder, file), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	begin := regexp.MustCompile(`(?m)^( +)\{\n`)
+	for _, columns := range widths {
+		command := fmt.Sprintf("%s doctor --shell %s nobody@127.0.0.1:%d", b.helper, filepath.Join(b.folder, "mysqlsh"), b.rds.Port())
+		s := newScreenOf(t, columns, b.env(), command)
+		s.wait("exit code 1")
+		printed := s.printed()
+		save(t, printed, fmt.Sprintf("doctor-server-%d", columns))
+		found := begin.FindStringSubmatch(printed)
+		if found == nil {
+			t.Errorf("%d columns: no policy:\n%s", columns, printed)
+			continue
+		}
+		_, policy, _ := strings.Cut(printed, found[0])
+		policy, _, _ = strings.Cut(policy, "\n"+found[1]+"}\n")
+		for line := range strings.Lines(policy) {
+			if !strings.HasPrefix(line, found[1]+" ") {
+				t.Errorf("%d columns: %q has another indent", columns, line)
+			}
+		}
+		if policy = "{" + policy + "}"; !json.Valid([]byte(policy)) {
+			t.Errorf("%d columns: no JSON: %s", columns, policy)
+		}
+		if !regexp.MustCompile(`(?m)^ +CREATE USER 'nobody'@'%' IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL;$`).MatchString(printed) {
+			t.Errorf("%d columns: no statement:\n%s", columns, printed)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -124,24 +125,33 @@ func (f *findings) add(one doctor.Finding) {
 	text := s.text(fmt.Sprintf(status, one.Status, one.Name), one.Text)
 	word := one.Status.String()
 	fmt.Fprintln(f.w, strings.Replace(text, word, term.Paint(word, colour, f.colour), 1))
-	for _, do := range one.Do {
-		f.do(s, do)
-	}
+	f.printDo(s, one.Do)
 }
 
-// do prints what to type or to paste, which isn't broken: below its finding, where it fits.
-func (f *findings) do(s screen, do string) {
-	indent := strings.Repeat(" ", 23)
-	if where, paste, ok := strings.Cut(do, ":  "); ok && s.width > 0 && len(indent+do) > s.width {
-		fmt.Fprintln(f.w, s.text(indent, where+":"))
-		do = paste
-	}
-	for line := range strings.Lines(do) {
-		line = term.Visible(strings.TrimSuffix(line, "\n"))
-		if s.width > 0 && utf8.RuneCountInString(indent+line) > s.width {
-			indent = "    "
+// printDo prints what to type or to paste, which isn't broken: below its finding where all of it fits
+// there, else further to the left.
+func (f *findings) printDo(s screen, list []string) {
+	beside, indent := strings.Repeat(" ", 23), strings.Repeat(" ", 23)
+	fits := func(text string) bool { return s.width == 0 || utf8.RuneCountInString(beside+text) <= s.width }
+	wheres := make([]string, len(list)) // that are said in a line of their own
+	pastes := slices.Clone(list)
+	for i, do := range list {
+		if where, paste, ok := strings.Cut(do, ":  "); ok && !fits(do) {
+			wheres[i], pastes[i] = where+":", paste
 		}
-		fmt.Fprintln(f.w, indent+line)
+		for line := range strings.Lines(pastes[i]) {
+			if !fits(strings.TrimSuffix(line, "\n")) {
+				indent = "    "
+			}
+		}
+	}
+	for i, paste := range pastes {
+		if wheres[i] != "" {
+			fmt.Fprintln(f.w, s.text(beside, wheres[i]))
+		}
+		for line := range strings.Lines(paste) {
+			fmt.Fprintln(f.w, indent+term.Visible(strings.TrimSuffix(line, "\n")))
+		}
 	}
 }
 
