@@ -63,7 +63,7 @@ func (a AWS) checkProfiles() Finding {
 	}
 	text := count(len(a.Profiles.Names()), "AWS profile")
 	if who, known := unnamed.Signer(); known {
-		text += "; where nothing names one, " + who + " signs"
+		text += "; where nothing names one: " + who
 	}
 	return Finding{name, OK, text, nil}
 }
