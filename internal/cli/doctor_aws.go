@@ -76,12 +76,15 @@ func (c *console) askAWS(ctx context.Context, set *profiles.Set, cfg *config.Con
 func ofProfile(name string, who credentials.Caller, err error) doctor.Finding {
 	const check = "online"
 	if err == nil {
-		return doctor.Finding{Name: check, Status: doctor.OK, Text: fmt.Sprintf("profile %s: %s", name, cmp.Or(who.ARN, who.Account))}
+		whose := cmp.Or(who.ARN, who.Account)
+		return doctor.Finding{Name: check, Status: doctor.OK, Text: fmt.Sprintf("profile %s: %s", name, whose)}
 	}
 	text, do := advice.Of(err).Split()
 	status := doctor.Fail
-	if errors.Is(err, credentials.ErrNoTerminal) || errors.Is(err, credentials.ErrSSOLogin) || errors.Is(err, credentials.ErrTimeout) {
-		status = doctor.Warn // nothing is broken
+	for _, passing := range []error{credentials.ErrNoTerminal, credentials.ErrSSOLogin, credentials.ErrTimeout} {
+		if errors.Is(err, passing) {
+			status = doctor.Warn // nothing is broken
+		}
 	}
 	return doctor.Finding{Name: check, Status: status, Text: fmt.Sprintf("profile %s: %s", name, text), Do: do}
 }

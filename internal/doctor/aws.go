@@ -51,7 +51,8 @@ func (a AWS) checkProfiles() Finding {
 		text, do := described(a.ProfilesErr)
 		return Finding{name, Fail, text, do}
 	case len(a.Profiles.Names()) == 0:
-		text := fmt.Sprintf("none in %s and %s: the environment's keys sign, or this machine's role", a.Files.Config, a.Files.Credentials)
+		text := fmt.Sprintf("none in %s and %s: the environment's keys sign, or this machine's role",
+			a.Files.Config, a.Files.Credentials)
 		return Finding{name, Warn, text, []string{"aws configure sso"}}
 	}
 	unnamed := credentials.New(credentials.Source{}, credentials.Options{
