@@ -34,9 +34,10 @@ func Main(args []string, stdin, stdout, stderr *os.File) int {
 		fmt.Fprintln(stdout, about.Version())
 		return 0
 	}
+	ask := &credentials.Dialogue{}
 	h := &shell.Helper{
 		Argv0: args[0], Stdin: stdin, Stdout: stdout, Stderr: stderr, Log: openLog(),
-		Options: password.Options{Code: credentials.AskCode, Catch: catchStderr},
+		Options: password.Options{Code: ask.Code, Login: ask.Login, Catch: catchStderr},
 	}
 	code, err := h.Run(context.Background(), command)
 	if err != nil {

@@ -83,7 +83,7 @@ func TestDependencies(t *testing.T) {
 		{"github.com/gofrs/flock", "disk", "it alone locks"},
 		{"github.com/spf13/", "cli", "it alone knows what a person types"},
 		{"golang.org/x/net", "resolve", "it alone asks DNS"},
-		{"golang.org/x/sys", "setup", "it alone asks what it may write before it does"},
+		{"golang.org/x/sys", "setup term", "they ask what they may do before they do it"},
 		{"golang.org/x/term", "term", "it alone knows terminals"},
 	}
 	for _, p := range packages {

@@ -310,6 +310,11 @@ func (s Store) TryLock(key string) (unlock func(), err error) {
 	return disk.TryMutex(s.path(key, lockExt))
 }
 
+// Locked reports whether another process has the lock of a Server URL or of a key.
+func (s Store) Locked(key string) bool {
+	return s.dir != "" && disk.Locked(s.path(key, lockExt))
+}
+
 func (s Store) makeDir() error {
 	if s.dir == "" {
 		return errors.New("no place for the cache")

@@ -144,6 +144,21 @@ func completeProfiles(_ *cobra.Command, args []string, typed string) ([]string, 
 	return matches, cobra.ShellCompDirectiveNoFileComp
 }
 
+// completeLogins completes the names of profiles and of SSO sessions.
+func completeLogins(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	matches, directive := completeProfiles(cmd, args, typed)
+	set, err := loadProfiles()
+	if err != nil {
+		return matches, directive
+	}
+	for _, name := range set.Sessions() {
+		if strings.HasPrefix(name, typed) && !slices.Contains(args, name) && !slices.Contains(matches, name) {
+			matches = append(matches, name)
+		}
+	}
+	return matches, directive
+}
+
 // noFiles makes commands and flags that say nothing about it complete no file names, but for those
 // that name a program.
 func noFiles(root *cobra.Command) {

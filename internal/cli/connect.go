@@ -16,11 +16,13 @@ import (
 	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/connect"
+	"mysql-secret-store-rds/internal/credentials"
 	"mysql-secret-store-rds/internal/inventory"
 	"mysql-secret-store-rds/internal/password"
 	"mysql-secret-store-rds/internal/resolve"
 	"mysql-secret-store-rds/internal/server"
 	"mysql-secret-store-rds/internal/setup"
+	"mysql-secret-store-rds/internal/sso"
 	"mysql-secret-store-rds/internal/stamp"
 	"mysql-secret-store-rds/internal/term"
 )
@@ -32,6 +34,8 @@ func (c *console) connectCommand() *cobra.Command {
 		Short: "open a connection with MySQL Shell: pick a server, the rest is known",
 		Long: `Becomes mysqlsh with everything that IAM needs: user, host and port, the token sent in clear over verified TLS, Amazon's certificate
 authorities, an SSH tunnel if the configuration has one. Without MySQL Shell it becomes mariadb or mysql, with the token in the environment.
+
+An SSO session that is over is asked for first, on the terminal: log in, and it goes on.
 
 The server is the one that is named: user@host:port, a connection string (mysql://user@host:port/schema), the name of an instance or cluster, or the
 beginning of a host; or the only one that matches the words of a filter; or the one that you pick on the terminal, those used most first. The user is
@@ -123,9 +127,37 @@ func (c *console) connect(ctx context.Context, words, extra []string, f connectF
 		c.printCommand(env, args, secretly, u, f.profile)
 		return nil
 	}
+	if err := c.logInFirst(ctx, u, res, cfg, s.IAM); err != nil {
+		return err
+	}
 	address := strings.TrimPrefix(server.URL{Host: s.Host, Port: s.Port}.String(), "@")
 	fmt.Fprintf(c.stderr, "Connecting as %s to %s%s\n", term.Visible(s.User), term.Visible(address), ch.userIs())
 	return c.become(ctx, env, args, secretly, u)
+}
+
+// logInFirst asks whether to log in to the SSO session that a token for u needs, if that is known to
+// be over: better now than when MySQL Shell asks for the token. Whatever else is wrong the Shell
+// tells.
+func (c *console) logInFirst(
+	ctx context.Context, u server.URL, res resolve.Resolution, cfg *config.Config, iam bool,
+) error {
+	if !iam {
+		return nil
+	}
+	store, err := openStore(cfg)
+	if err != nil || !credentials.New(password.Source(res.Target), credentials.Options{Store: store}).SessionOver() {
+		return nil
+	}
+	t, err := term.Open()
+	if err != nil {
+		return nil
+	}
+	t.Close()
+	_, err = c.token(ctx, "connect", u.String(), u)
+	if errors.Is(err, credentials.ErrSSOLogin) || errors.Is(err, sso.ErrDenied) || errors.Is(err, sso.ErrCodeExpired) {
+		return err
+	}
+	return ctx.Err()
 }
 
 // become counts the connection and becomes the client. A token for u that is not MySQL Shell's to

@@ -18,6 +18,7 @@ import (
 	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/cache"
 	"mysql-secret-store-rds/internal/config"
+	"mysql-secret-store-rds/internal/credentials"
 	"mysql-secret-store-rds/internal/stamp"
 	"mysql-secret-store-rds/internal/term"
 )
@@ -66,11 +67,13 @@ type console struct {
 	stdout        *output
 	log           *slog.Logger
 	catchStderr   func() func() string
+	ask           *credentials.Dialogue // what AWS wants of the person at the terminal
 }
 
 func newConsole(s Streams) *console {
 	return &console{
 		args: s.Args, stdin: s.Stdin, stdout: &output{File: s.Stdout}, stderr: s.Stderr, log: s.Log, catchStderr: s.CatchStderr,
+		ask: &credentials.Dialogue{},
 	}
 }
 

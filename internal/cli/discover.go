@@ -29,6 +29,7 @@ import (
 	"mysql-secret-store-rds/internal/inventory"
 	"mysql-secret-store-rds/internal/profiles"
 	"mysql-secret-store-rds/internal/server"
+	"mysql-secret-store-rds/internal/sso"
 	"mysql-secret-store-rds/internal/term"
 )
 
@@ -53,6 +54,7 @@ Every account and region is asked once, however many profiles reach it. Of sever
 (iam:SimulatePrincipalPolicy), else one that assumes a role rather than the profile that it is built on, else the first in the AWS configuration;
 "accounts:" in the configuration settles it, and the lines to paste for that are printed.
 A profile that can't be used is a line at the end, and doesn't stop the others. Ctrl-C keeps what was found.
+Where an SSO session is over it asks on the terminal, once, whether to log in.
 
 Exit codes: 0 when anything was found, 1 when nothing was.`,
 		Example: `  mysql-secret-store-rds discover
@@ -131,9 +133,10 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 	if !f.json {
 		bar = term.NewProgress(c.stderr)
 	}
+	c.ask.Aside = bar.Aside
 	client := discoverClient(f.parallel)
 	access := &awsAccess{
-		cfg: cfg, set: set, store: store, code: aside(bar, (&logins{console: c}).code),
+		cfg: cfg, set: set, store: store, ask: c.ask,
 		client: client, shared: client.Freeze(), providers: map[string]*credentials.Provider{},
 	}
 	in := discover.Input{
@@ -199,7 +202,7 @@ type awsAccess struct {
 	cfg   *config.Config
 	set   *profiles.Set
 	store cache.Store
-	code  func(ctx context.Context, profile, serial string) (string, error)
+	ask   *credentials.Dialogue
 
 	client *awshttp.BuildableClient // which the SDK copies for each service's client, without its connections
 	shared aws.HTTPClient           // the same, frozen: nothing copies it
@@ -220,7 +223,8 @@ func discoverClient(parallel int) *awshttp.BuildableClient {
 
 func (a *awsAccess) config(ctx context.Context, profile, region string) (aws.Config, error) {
 	p := credentials.New(credentials.Source{Profile: profile, Region: region, User: userName()}, credentials.Options{
-		Store: a.store, Files: func() (*profiles.Set, error) { return a.set, nil }, Code: a.code, HTTP: a.client,
+		Store: a.store, Files: func() (*profiles.Set, error) { return a.set, nil },
+		Code: a.ask.Code, Login: a.ask.Login, HTTP: a.client,
 	})
 	a.mu.Lock()
 	a.providers[profile] = p
@@ -263,11 +267,25 @@ func (a *awsAccess) describe(profile string, err error) discover.Description {
 		}
 		d.Text += "; " + do.String()
 	}
+	if session, ok := a.set.SSO(profile); ok && errors.Is(err, credentials.ErrSSOLogin) {
+		d.Session = &discover.Session{
+			Key: sso.File(session), Text: fmt.Sprintf("the AWS login of SSO session %s has expired or was never made", session.Title()),
+			Run: advice.Ours("login", a.loginName(session, profile)).Text,
+		}
+	}
 	_, missing := errors.AsType[*profiles.MissingError](err)
 	api, answered := errors.AsType[*credentials.APIError](err)
 	d.Refused = missing || errors.Is(err, credentials.ErrNoCredentials) ||
 		answered && !api.Throttled && (api.Refused() || api.Denied)
 	return d
+}
+
+// loginName is what to give to login for a session: its name, unless that is a profile's, too.
+func (a *awsAccess) loginName(s profiles.SSOSession, profile string) string {
+	if _, taken := a.set.Profile(s.Name); taken || s.Name == "" {
+		return profile
+	}
+	return s.Name
 }
 
 // printReport prints what was found, for a person.
@@ -380,6 +398,9 @@ func (c *console) printNothingFound(r discover.Report, f discoverFlags) {
 // problemLine returns what couldn't be read, where, and what to run.
 func problemLine(p discover.Problem) string {
 	line := p.Text
+	if len(p.Profiles) > 0 {
+		line += fmt.Sprintf(" (%s)", count(len(p.Profiles), "profile"))
+	}
 	if where := placeOf(p); where != "" {
 		line = where + ": " + line
 	}
@@ -394,13 +415,4 @@ func printJSON(w io.Writer, v any) error {
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
 	return e.Encode(v)
-}
-
-// aside takes the bar away while a person is asked for an MFA code.
-func aside(bar *term.Progress, code func(context.Context, string, string) (string, error)) func(context.Context, string, string) (string, error) {
-	return func(ctx context.Context, profile, serial string) (string, error) {
-		bar.Pause()
-		defer bar.Resume()
-		return code(ctx, profile, serial)
-	}
 }

@@ -48,7 +48,8 @@ authentication, TCP, TLS, and a login with a token; where that is refused, it sa
 With --online it also asks AWS whose credentials each profile gives, as far as nobody has to log in for that.
 
 Each line is ok, warn (something to know, or that can't be told) or fail; below it stands what to type, or to paste, to mend it. A login that
-the server accepted is the proof that it is allowed. It changes nothing.
+the server accepted is the proof that it is allowed. It changes nothing. Where an SSO session is over, or an MFA code is wanted, it asks you
+on the terminal.
 Exit codes: 0 when nothing failed, 1 when something did.`,
 		Example: "  mysql-secret-store-rds doctor\n" +
 			"  mysql-secret-store-rds doctor dba@orders.cluster-abcdefghijkl.eu-west-1.rds.amazonaws.com:3306",
@@ -58,6 +59,7 @@ Exit codes: 0 when nothing failed, 1 when something did.`,
 			if !asJSON {
 				found.bar = term.NewProgress(c.stderr)
 				defer found.bar.Clear()
+				c.ask.Aside = found.bar.Aside
 			}
 			if len(args) > 1 {
 				return advice.Problemf("doctor takes one server at most").With(advice.Run(cmd.CommandPath() + " " + exampleServer))
@@ -327,7 +329,7 @@ func (c *console) checkServer(ctx context.Context, u server.URL, cfg *config.Con
 	s := doctor.Server{
 		URL: u, Resolution: res, Config: cfg, Tunnel: res.Client.SSH, Waiting: found.waiting,
 		Provider: credentials.New(password.Source(res.Target),
-			credentials.Options{Code: aside(found.bar, credentials.AskCode), Store: store, Timeout: cfg.Timeout}),
+			credentials.Options{Code: c.ask.Code, Login: c.ask.Login, Store: store, Timeout: cfg.Timeout}),
 	}
 	s.Saved = res.Outcome == resolve.ToToken && c.isSaved(ctx, res, cfg, u.String())
 	if res.Outcome == resolve.ToToken {

@@ -121,7 +121,7 @@ func (c *console) explain(ctx context.Context, typed string, online bool, e *exp
 		e.Steps = append(e.Steps,
 			resolve.Step{What: "server", Value: ch.id, By: "what was typed stands for it" + ch.userIs()})
 	}
-	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
+	ctx, cancel := credentials.WithTimeout(ctx, cfg.Timeout)
 	defer cancel()
 	res, err := password.Resolve(ctx, ch.URL, cfg, resolve.LookupCNAME)
 	e.Steps = append(e.Steps, res.Steps...)
@@ -150,7 +150,7 @@ func (c *console) explain(ctx context.Context, typed string, online bool, e *exp
 			return err
 		}
 		e.Cache, e.Token = cacheState(ch.id, file, cfg, res)
-		err = e.signer(ctx, cfg, res, online)
+		err = e.signer(ctx, c, cfg, res, online)
 	}
 	return err
 }
@@ -177,13 +177,14 @@ func (e *explanation) others(c *console, cfg *config.Config) (d delegate.Helper,
 }
 
 // signer finds out whose credentials sign, and what is kept of them.
-func (e *explanation) signer(ctx context.Context, cfg *config.Config, res resolve.Resolution, online bool) error {
+func (e *explanation) signer(ctx context.Context, c *console, cfg *config.Config, res resolve.Resolution, online bool) error {
 	store, err := openStore(cfg)
 	if err != nil {
 		return err
 	}
 	t := res.Target
-	provider := credentials.New(password.Source(t), credentials.Options{Code: credentials.AskCode, Store: store, Timeout: cfg.Timeout})
+	provider := credentials.New(password.Source(t),
+		credentials.Options{Code: c.ask.Code, Login: c.ask.Login, Store: store, Timeout: cfg.Timeout})
 	signer, known := provider.Signer()
 	if e.Signer = signer; t.RoleARN != "" {
 		e.Signer += " in role " + t.RoleARN

@@ -28,32 +28,34 @@ const (
 	loginLife = 30 * time.Minute
 	// loginsAtOnce is how many profiles are logged in at once.
 	loginsAtOnce = 8
-	// answerTime is how long login waits for AWS, or for a code to be typed.
+	// answerTime is how long login waits for AWS.
 	answerTime = 5 * time.Minute
 )
 
 func (c *console) loginCommand() *cobra.Command {
 	var all, force, noBrowser bool
 	cmd := &cobra.Command{
-		Use:   "login [profile…|--all]",
+		Use:   "login [profile…|session…|--all]",
 		Short: "get AWS credentials ahead of time: SSO sessions, MFA codes, roles",
 		Long: `Gets the AWS credentials of profiles and keeps them, so that MySQL Shell need not wait for them: it logs in to
 SSO sessions in the browser (the AWS CLI and other tools are logged in by that, too), and asks for MFA codes
-on the terminal. Without a profile it takes the one that AWS_PROFILE names, else default. Profiles may be patterns.
+on the terminal. Without a profile it takes the one that AWS_PROFILE names, else default. Profiles may be patterns;
+the name of an sso-session, which is no profile's, logs in to that session alone.
 
 Exit codes: 0 when all of them are good, 1 when one isn't.`,
-		Example:           "  mysql-secret-store-rds login prod-dba\n  mysql-secret-store-rds login 'prod-*'\n  mysql-secret-store-rds login --all",
-		ValidArgsFunction: completeProfiles,
+		Example: "  mysql-secret-store-rds login prod-dba\n  mysql-secret-store-rds login corp\n" +
+			"  mysql-secret-store-rds login 'prod-*'\n  mysql-secret-store-rds login --all",
+		ValidArgsFunction: completeLogins,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			set, err := loadProfiles()
 			if err != nil {
 				return err
 			}
-			names, err := chosenProfiles(set, args, all, "login")
+			l := &logins{console: c, set: set, all: all, force: force, browser: !noBrowser}
+			names, err := l.choose(args)
 			if err != nil {
 				return err
 			}
-			l := &logins{console: c, set: set, named: !all, force: force, browser: !noBrowser}
 			return l.run(cmd.Context(), names)
 		},
 	}
@@ -117,12 +119,43 @@ func userName() string {
 type logins struct {
 	*console
 	set            *profiles.Set
-	named          bool // the profiles were, one by one
+	store          cache.Store
+	all            bool
 	force, browser bool
+	sessions       []*sessionLogin // in the order of their names with --all, else of what was named
 
-	asking   sync.Mutex // one question at a time
 	printing sync.Mutex
-	failed   bool
+	tally    struct{ good, failed int } // profiles
+}
+
+// sessionLogin is an SSO session to log in to.
+type sessionLogin struct {
+	profiles.SSOSession
+	profiles []string // of those to log in
+	named    bool     // itself
+	err      error
+	again    sync.Once // for one that AWS has ended before its time
+}
+
+// choose notes the sessions that were named, and returns the profiles that were.
+func (l *logins) choose(args []string) ([]string, error) {
+	var others []string
+	for _, arg := range args {
+		session, ok := l.set.Session(arg)
+		if _, unmatched := l.set.Match([]string{arg}); ok && len(unmatched) > 0 {
+			l.sessions = append(l.sessions, &sessionLogin{SSOSession: session, named: true})
+		} else {
+			others = append(others, arg)
+		}
+	}
+	if len(others) == 0 && len(l.sessions) > 0 && !l.all {
+		return nil, nil
+	}
+	names, err := chosenProfiles(l.set, others, l.all, "login")
+	if l.all {
+		slices.Sort(names)
+	}
+	return names, err
 }
 
 func (l *logins) run(ctx context.Context, names []string) error {
@@ -130,68 +163,146 @@ func (l *logins) run(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
-	store, err := openStore(cfg)
-	if err != nil {
+	if l.store, err = openStore(cfg); err != nil {
 		return err
 	}
 	if !cfg.Cache {
 		warn(l.stderr, "cache: false in the configuration: SSO sessions are kept where AWS keeps them, credentials are not")
 	}
-	files := func() (*profiles.Set, error) { return l.set, nil }
-	providers := make([]*credentials.Provider, len(names))
-	sessions := map[string]error{} // by the token's file
-	for i, name := range names {
-		providers[i] = credentials.New(credentials.Source{Profile: name, Region: "us-east-1", User: userName()},
-			credentials.Options{Store: store, Files: files, Code: l.code, Left: loginLife, Timeout: answerTime})
-		if s, ok := l.set.SSO(name); ok && ctx.Err() == nil {
-			if _, done := sessions[sso.File(s)]; !done {
-				sessions[sso.File(s)] = l.session(ctx, name, s, providers[i])
-			}
-		}
+	l.ask.Aside = func() func() { // the line that asks is the answer's
+		l.printing.Lock()
+		return l.printing.Unlock
 	}
-	var group errgroup.Group
-	group.SetLimit(loginsAtOnce)
-	for i, name := range names {
-		if s, ok := l.set.SSO(name); ok && sessions[sso.File(s)] != nil {
-			if ctx.Err() == nil {
-				l.fail(name, sessions[sso.File(s)])
-			}
-			continue
-		}
-		if !providers[i].Temporary() && !l.named {
-			continue
-		}
-		group.Go(func() error {
-			asking, cancel := context.WithTimeout(ctx, answerTime)
-			defer cancel()
-			creds, err := l.retrieve(asking, providers[i])
-			switch {
-			case ctx.Err() != nil && (errors.Is(err, credentials.ErrTimeout) || errors.Is(err, credentials.ErrNoCode)):
-				// Interrupted, which is said once.
-			case err != nil:
-				l.fail(name, err)
-			case !providers[i].Temporary() && l.set.Kind(name) == profiles.SessionKeys:
-				l.say("%s: nothing to log in to: it has session keys, and whoever made them makes new ones", name)
-			case !providers[i].Temporary():
-				l.say("%s: nothing to log in to: its credentials are no temporary ones", name)
-			case creds.CanExpire:
-				l.say("%s: good until %s", name, clockTime(creds.Expires))
-			default:
-				l.say("%s: good", name)
-			}
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
+	l.logInToSessions(ctx, names)
+	l.logInProfiles(ctx, names)
 	if ctx.Err() != nil {
 		return advice.Problemf("interrupted")
 	}
-	if l.failed {
+	if l.tally.good+l.tally.failed > 1 {
+		l.say("%s: %d good, %d failed", count(l.tally.good+l.tally.failed, "profile"), l.tally.good, l.tally.failed)
+	}
+	if l.tally.failed > 0 || slices.ContainsFunc(l.sessions, func(s *sessionLogin) bool { return s.err != nil }) {
 		return errSaid
 	}
 	return nil
+}
+
+// provider returns the credentials of a profile; "" is that of the environment.
+func (l *logins) provider(profile string) *credentials.Provider {
+	return credentials.New(credentials.Source{Profile: profile, Region: "us-east-1", User: userName()}, credentials.Options{
+		Store: l.store, Files: func() (*profiles.Set, error) { return l.set, nil },
+		Code: l.ask.Code, Login: l.logInAgain, Left: loginLife, Timeout: answerTime,
+	})
+}
+
+// logInAgain logs in to a session that should have been good for a while, and isn't.
+func (l *logins) logInAgain(ctx context.Context, cfg aws.Config, session profiles.SSOSession) error {
+	at := slices.IndexFunc(l.sessions, func(s *sessionLogin) bool { return sso.File(s.SSOSession) == sso.File(session) })
+	if at < 0 {
+		return credentials.ErrSSOLogin
+	}
+	s := l.sessions[at]
+	s.again.Do(func() { s.err = l.begin(ctx, cfg, s) })
+	return s.err
+}
+
+// sessionOf returns the session of a profile to log in, or nil.
+func (l *logins) sessionOf(profile string) *sessionLogin {
+	session, ok := l.set.SSO(profile)
+	at := slices.IndexFunc(l.sessions, func(s *sessionLogin) bool { return ok && sso.File(s.SSOSession) == sso.File(session) })
+	if at < 0 {
+		return nil
+	}
+	return l.sessions[at]
+}
+
+// logInToSessions logs in to each session of the profiles, or that was named, and says so in a line
+// for each.
+func (l *logins) logInToSessions(ctx context.Context, names []string) {
+	for _, name := range names {
+		session, ok := l.set.SSO(name)
+		s := l.sessionOf(name)
+		if ok && s == nil {
+			s = &sessionLogin{SSOSession: session}
+			l.sessions = append(l.sessions, s)
+		}
+		if ok {
+			s.profiles = append(s.profiles, name)
+		}
+	}
+	if l.all {
+		slices.SortFunc(l.sessions, func(a, b *sessionLogin) int { return cmp.Compare(a.Title(), b.Title()) })
+	}
+	for _, s := range l.sessions {
+		if ctx.Err() != nil {
+			return
+		}
+		if s.err = l.session(ctx, s); s.err == nil || ctx.Err() != nil {
+			continue
+		}
+		l.tally.failed += len(s.profiles)
+		who := "SSO session " + s.Title()
+		if len(s.profiles) == 1 && !s.named {
+			who = s.profiles[0]
+		}
+		l.fail(who, s.err)
+	}
+}
+
+// logInProfiles gets the credentials of profiles whose session is good, and says how it went in
+// their order.
+func (l *logins) logInProfiles(ctx context.Context, names []string) {
+	names = slices.DeleteFunc(names, func(name string) bool {
+		s := l.sessionOf(name)
+		return s != nil && s.err != nil || l.all && !l.provider(name).Temporary()
+	})
+	said := make([]chan func(), len(names)) // what is to be said of each
+	for i := range said {
+		said[i] = make(chan func(), 1)
+	}
+	var group errgroup.Group
+	group.SetLimit(loginsAtOnce)
+	go func() {
+		for i, name := range names {
+			group.Go(func() error {
+				said[i] <- l.profile(ctx, name)
+				return nil
+			})
+		}
+	}()
+	for i := range said {
+		(<-said[i])()
+	}
+}
+
+// profile gets the credentials of a profile, and returns what says how it went.
+func (l *logins) profile(ctx context.Context, name string) (say func()) {
+	provider := l.provider(name)
+	asking, cancel := credentials.WithTimeout(ctx, answerTime)
+	defer cancel()
+	creds, err := l.retrieve(asking, provider)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return func() {} // interrupted, which is said once
+	case err != nil:
+		return func() {
+			l.tally.failed++
+			l.fail(name, err)
+		}
+	}
+	text := name + ": good"
+	switch {
+	case !provider.Temporary() && l.set.Kind(name) == profiles.SessionKeys:
+		text = name + ": nothing to log in to: it has session keys, and whoever made them makes new ones"
+	case !provider.Temporary():
+		text = name + ": nothing to log in to: its credentials are no temporary ones"
+	case creds.CanExpire:
+		text += " until " + clockTime(creds.Expires)
+	}
+	return func() {
+		l.tally.good++
+		l.say("%s", text)
+	}
 }
 
 // retrieve returns credentials, and drops kept ones that AWS doesn't take any more first.
@@ -220,52 +331,57 @@ func (l *logins) say(format string, args ...any) {
 	fmt.Fprintln(l.stdout, term.Visible(fmt.Sprintf(format, args...)))
 }
 
-func (l *logins) fail(profile string, err error) {
+func (l *logins) fail(who string, err error) {
 	l.printing.Lock()
 	defer l.printing.Unlock()
-	l.failed = true
 	p := advice.Of(err)
-	p.Text = profile + ": " + p.Text
+	p.Text = who + ": " + p.Text
 	printError(l.stderr, p)
 }
 
-// code asks for one MFA code at a time.
-func (l *logins) code(ctx context.Context, profile, serial string) (string, error) {
-	l.asking.Lock()
-	defer l.asking.Unlock()
-	l.printing.Lock() // the line that asks is the answer's
-	defer l.printing.Unlock()
-	return credentials.AskCode(ctx, profile, serial)
-}
-
-// session logs in to the SSO session of a profile, unless it is good for a while.
-func (l *logins) session(ctx context.Context, profile string, s profiles.SSOSession, provider *credentials.Provider) error {
-	if until := sso.Until(sso.File(s)); !l.force && time.Until(until) > loginLife {
+// session logs in to a session, unless it is good for a while.
+func (l *logins) session(ctx context.Context, s *sessionLogin) error {
+	if until := sso.Until(sso.File(s.SSOSession)); !l.force && time.Until(until) > loginLife {
+		if s.named || len(s.profiles) > 1 || l.all {
+			l.say("SSO session %s: good until %s", s.Title(), clockTime(until))
+		}
 		return nil
 	}
-	what := cmp.Or(s.Name, s.StartURL)
+	profile := ""
+	if len(s.profiles) > 0 {
+		profile = s.profiles[0]
+	}
+	provider := l.provider(profile)
 	cfg, err := provider.Config(ctx)
 	if err != nil {
 		return err
 	}
-	until, err := sso.Login(ctx, cfg, s, func(v sso.Verification) error {
-		l.say("SSO session %s: confirm the code %s at", what, v.Code)
-		l.say("  %s", cmp.Or(v.CompleteURL, v.URL))
-		if l.browser && term.Is(l.stdin) && sso.Browse(cmp.Or(v.CompleteURL, v.URL)) == nil {
-			l.say("  (it should open in your browser)")
-		}
-		l.say("waiting …")
-		return nil
-	})
+	err = l.begin(ctx, cfg, s)
 	switch {
 	case errors.Is(err, sso.ErrDenied), errors.Is(err, sso.ErrCodeExpired):
-		return advice.Problemf("%v", err).With(advice.Ours("login", profile))
+		return advice.Problemf("%v", err).With(advice.Ours("login", cmp.Or(profile, s.Name)))
 	case ctx.Err() != nil:
 		return provider.TimedOut()
 	case err != nil:
 		return provider.Explain(ctx, err)
 	}
-	l.say("SSO session %s: logged in until %s", what, clockTime(until))
+	return nil
+}
+
+// begin begins a session.
+func (l *logins) begin(ctx context.Context, cfg aws.Config, s *sessionLogin) error {
+	defer credentials.Pause(ctx)()
+	if sso.Confirming(sso.File(s.SSOSession)) {
+		l.say("SSO session %s: another process is logging in; waiting for that …", s.Title())
+	}
+	until, err := sso.Login(ctx, cfg, s.SSOSession, func(v sso.Verification) error {
+		credentials.ShowVerification(l.say, s.SSOSession, v, l.browser && term.Is(l.stdin))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	l.say("SSO session %s: logged in until %s", s.Title(), clockTime(until))
 	return nil
 }
 

@@ -10,7 +10,6 @@ import (
 	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/cache"
 	"mysql-secret-store-rds/internal/config"
-	"mysql-secret-store-rds/internal/credentials"
 	"mysql-secret-store-rds/internal/password"
 	"mysql-secret-store-rds/internal/resolve"
 	"mysql-secret-store-rds/internal/server"
@@ -24,7 +23,8 @@ func (c *console) tokenCommand() *cobra.Command {
 		Use:   "token <user@host:port>",
 		Short: "print a token, for any other client",
 		Long: `Prints the token that MySQL Shell would get for a server, from the same cache: the password for any client that can send it in clear
-over TLS. docs/clients.md shows how, for mysql, mariadb, mysqldump and programs.
+over TLS. docs/clients.md shows how, for mysql, mariadb, mysqldump and programs. What AWS wants of you, a login to SSO or an MFA code, is asked for on the
+terminal itself, never on stdin or stdout.
 
 The server is a Server URL, or what stands for one: the name of an instance or cluster, or the beginning of a host.
 
@@ -87,7 +87,7 @@ func (c *console) token(ctx context.Context, command, id string, u server.URL) (
 	if err != nil {
 		log.Warn("no cache", "reason", err)
 	}
-	options := password.Options{Log: log, Cache: store, Code: credentials.AskCode, Catch: c.catchStderr}
+	options := password.Options{Log: log, Cache: store, Code: c.ask.Code, Login: c.ask.Login, Catch: c.catchStderr}
 	if cfg, err := config.Parse(file.Path, file.Data); err == nil { // else the engine says what is wrong
 		options.Saved = c.askSaved(cfg, id)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"mysql-secret-store-rds/internal/about"
 	"mysql-secret-store-rds/internal/advice"
+	"mysql-secret-store-rds/internal/sso"
 )
 
 // Error is a failure to get a source's credentials, or to use them, with what is needed to say what
@@ -72,6 +73,8 @@ func (e *Error) ofSignIn() (p advice.Problem, ok bool) {
 	case errors.Is(e.Err, ErrSSOLogin):
 		p = advice.Problemf("the AWS login of profile %q has expired or was never made", e.Whose.Profile).
 			With(login, advice.Run("aws sso login --profile "+profile))
+	case errors.Is(e.Err, sso.ErrDenied), errors.Is(e.Err, sso.ErrCodeExpired):
+		p = advice.Problemf("%v", e.Err).With(login)
 	case errors.Is(e.Err, ErrConsoleLogin):
 		p = advice.Problemf("the AWS login of profile %q has expired or was never made", e.Whose.Profile).
 			With(advice.Run("aws login --profile " + profile))
@@ -83,7 +86,13 @@ func (e *Error) ofSignIn() (p advice.Problem, ok bool) {
 		p = advice.Problemf("the AWS profile %q wants an MFA code, and another process is asking for it: answer there", e.Whose.Profile).
 			With(login)
 	default:
-		return p, false
+		key, is := errors.AsType[*SecurityKeyError](e.Err)
+		if !is {
+			return p, false
+		}
+		p = advice.Problemf("%v (AWS profile %q)", key, e.Whose.Profile).
+			With(advice.Say("write mfa_serial of a device that does into the profile: an authenticator app or a hardware token"),
+				advice.Run("aws iam list-mfa-devices"))
 	}
 	return p, true
 }

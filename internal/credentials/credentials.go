@@ -35,9 +35,12 @@ type Source struct {
 // Options are what a [Provider] needs of the world.
 type Options struct {
 	Store cache.Store // keeps what expires; the zero Store keeps nothing
-	// Code asks a person for the code of a profile's MFA device. Without it, and when it says
-	// [ErrNoTerminal], a profile that wants one is an error.
-	Code  func(ctx context.Context, profile, serial string) (string, error)
+	// Code asks a person for the code of a profile's MFA device; see [Dialogue.Code]. Without it,
+	// and when it says [ErrNoTerminal], a profile that wants one is an error.
+	Code func(ctx context.Context, profile, serial string) (string, error)
+	// Login has a person log in to a session that is over; see [Dialogue.Login]. Without it that is
+	// an [ErrSSOLogin].
+	Login func(ctx context.Context, cfg aws.Config, s profiles.SSOSession) error
 	Files func() (*profiles.Set, error) // the AWS configuration; nil reads it when it is needed
 	Log   *slog.Logger                  // nil logs nothing
 	Left  time.Duration                 // how long kept credentials must be good; 0: [cache.RenewBefore]
@@ -62,12 +65,10 @@ type Provider struct {
 	only  *Provider // of the one profile that there is, for when there is nothing else
 	using *Provider // only, once it was needed
 
-	loaded atomic.Pointer[loaded]          // by Config, for the next time that AWS is asked
-	asker  atomic.Pointer[context.Context] // of the call that asks
+	loaded atomic.Pointer[loaded] // by Config, for the next time that AWS is asked
 
-	codes  map[string]string // MFA codes that were typed, by serial number
-	asking atomic.Bool       // for one, just now, or in vain
-	clock  clock
+	codes sync.Map // MFA codes that were typed, by serial number
+	clock clock
 }
 
 // New returns the provider for a source. It reads nothing yet.
@@ -81,7 +82,7 @@ func New(s Source, o Options) *Provider {
 	if o.Left == 0 {
 		o.Left = cache.RenewBefore
 	}
-	return &Provider{source: s, Options: o, codes: map[string]string{}}
+	return &Provider{source: s, Options: o}
 }
 
 // prepare reads the AWS configuration, once, and works out what may be kept and where.
@@ -274,8 +275,29 @@ func (p *Provider) kept() (cache.Credentials, bool) {
 	return c, err == nil
 }
 
-// renew obtains credentials, one process at a time for those that can be kept.
+// renew obtains credentials. Where that fails it returns the kept ones, which may be old, and good
+// for a while, or what another process has just got.
 func (p *Provider) renew(ctx context.Context) (aws.Credentials, error) {
+	creds, err := p.withPerson(ctx)
+	if err == nil {
+		return creds, nil
+	}
+	old, have := p.lasting()
+	if !have {
+		return aws.Credentials{}, err
+	}
+	p.Log.Warn("kept credentials used, as there are no new ones", "expires", old.Expires, "reason", err)
+	return toAWS(old), nil
+}
+
+// lasting returns kept credentials that are good for another token.
+func (p *Provider) lasting() (cache.Credentials, bool) {
+	c, ok := p.kept()
+	return c, ok && c.Usable(time.Now().Add(cache.Margin))
+}
+
+// obtainOnce obtains credentials, one process at a time for those that can be kept.
+func (p *Provider) obtainOnce(ctx context.Context) (aws.Credentials, error) {
 	if !p.keeps {
 		return p.obtain(ctx)
 	}
@@ -289,12 +311,7 @@ func (p *Provider) renew(ctx context.Context) (aws.Credentials, error) {
 		if c, ok := p.fresh(); ok { // at the last moment
 			return c, nil
 		}
-		if p.asksForCode() {
-			return aws.Credentials{}, ErrAskedElsewhere
-		}
 		return aws.Credentials{}, ErrTimeout
-	case err != nil && p.asksForCode() && patience(ctx) < typing:
-		return aws.Credentials{}, ErrAskedElsewhere
 	case err != nil:
 		p.Log.Warn("asking AWS without the lock", "reason", err)
 	case unlock == nil:
@@ -307,27 +324,12 @@ func (p *Provider) renew(ctx context.Context) (aws.Credentials, error) {
 	}
 	creds, err := p.obtain(ctx)
 	if err != nil {
-		// What is kept may be old, and good for a while, or what another process has just got.
-		old, have := p.kept()
-		if have && old.Usable(time.Now().Add(cache.Margin)) {
-			p.Log.Warn("kept credentials used, as there are no new ones", "expires", old.Expires, "reason", err)
-			return toAWS(old), nil
-		}
 		return aws.Credentials{}, err
 	}
 	if creds.CanExpire && creds.SessionToken != "" {
 		p.keep(creds, unlock != nil)
 	}
 	return creds, nil
-}
-
-// typing is the least time that it takes a person to give a code.
-const typing = 3 * time.Second
-
-// asksForCode reports whether a person may be asked for an MFA code.
-func (p *Provider) asksForCode() bool {
-	kind, profile := p.source.effective()
-	return kind == ofProfile && p.set != nil && p.set.AsksForCode(profile)
 }
 
 // patience is how long another process may take to obtain the same credentials: as long as this

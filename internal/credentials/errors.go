@@ -21,6 +21,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"mysql-secret-store-rds/internal/profiles"
+	"mysql-secret-store-rds/internal/sso"
 )
 
 // Conditions that a person can do something about.
@@ -235,6 +236,7 @@ func (p *Provider) circle() string {
 func known(err error) error {
 	for _, sentinel := range []error{
 		ErrNoCredentials, ErrSSOLogin, ErrConsoleLogin, ErrInstanceRole, ErrNoTerminal, ErrNoCode, ErrAskedElsewhere, ErrTimeout,
+		sso.ErrDenied, sso.ErrCodeExpired,
 	} {
 		if errors.Is(err, sentinel) {
 			return sentinel
@@ -242,7 +244,7 @@ func known(err error) error {
 	}
 	for ; err != nil; err = errors.Unwrap(err) {
 		switch err.(type) {
-		case *profiles.MissingError, *profiles.FileError, *ExpiredError, *SessionKeysError, *ProcessError, *ContainerError, *ClockError, *NetworkError, *APIError, *SettingsError, *lineError:
+		case *profiles.MissingError, *profiles.FileError, *ExpiredError, *SessionKeysError, *ProcessError, *ContainerError, *ClockError, *NetworkError, *APIError, *SettingsError, *SecurityKeyError, *wantsCode, *lineError:
 			return err
 		}
 	}

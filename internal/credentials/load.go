@@ -58,9 +58,6 @@ func (p *Provider) obtain(ctx context.Context) (aws.Credentials, error) {
 	case <-ctx.Done():
 		r.error = ctx.Err()
 	}
-	if r.error != nil && ctx.Err() != nil && p.asking.Load() {
-		r.error = ErrNoCode // the SDK, too, stops waiting for it
-	}
 	// RDS refuses what a wrong clock has signed, so that credentials are of no use then.
 	if err := p.clock.wrong(); err != nil {
 		return aws.Credentials{}, err
@@ -107,7 +104,6 @@ func (p *Provider) retrieve(ctx context.Context) (aws.Credentials, error) {
 				return aws.Credentials{}, err
 			}
 		}
-		p.asker.Store(&ctx)
 		creds, err := l.provider.Retrieve(ctx)
 		switch {
 		case err == nil:
@@ -200,7 +196,7 @@ func (p *Provider) setRoleOptions(o *stscreds.AssumeRoleOptions, limit time.Dura
 	if o.RoleSessionName == "" {
 		o.RoleSessionName = sessionName(p.source.User)
 	}
-	if o.SerialNumber != nil && p.Code != nil {
+	if o.SerialNumber != nil {
 		o.TokenProvider = func() (string, error) { return p.code(aws.ToString(o.SerialNumber)) }
 	}
 	if o.Duration == 0 {
@@ -255,22 +251,6 @@ func loadSDK(ctx context.Context, options ...func(*config.LoadOptions) error) (c
 		}
 	}()
 	return config.LoadDefaultConfig(ctx, options...)
-}
-
-// code asks for an MFA code, and remembers it for when the same call has to be made in another way.
-func (p *Provider) code(serial string) (string, error) {
-	ctx := *p.asker.Load()
-	if code, ok := p.codes[serial]; ok {
-		return code, nil
-	}
-	p.asking.Store(true)
-	code, err := p.Code(ctx, p.Profile(), serial)
-	// Whoever waits may see the end of ctx only after this: that there was none stays known.
-	p.asking.Store(errors.Is(err, ErrNoCode))
-	if err == nil {
-		p.codes[serial] = code
-	}
-	return code, err
 }
 
 // sessionName names the role session in CloudTrail after a user; STS allows 2 to 64 letters, digits

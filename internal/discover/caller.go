@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"mysql-secret-store-rds/internal/advice"
+	"mysql-secret-store-rds/internal/credentials"
 	"mysql-secret-store-rds/internal/server"
 )
 
@@ -123,7 +124,7 @@ func (r *run) callerIdentity(
 }
 
 func (r *run) askSTS(ctx context.Context, config aws.Config) (*sts.GetCallerIdentityOutput, error) {
-	ctx, cancel := context.WithTimeout(ctx, r.in.Timeout)
+	ctx, cancel := credentials.WithTimeout(ctx, r.in.Timeout)
 	defer cancel()
 	client := sts.NewFromConfig(config, func(o *sts.Options) { o.Retryer = newRetryer() })
 	return client.GetCallerIdentity(ctx, nil)

@@ -54,10 +54,15 @@ type Deps struct {
 type Description struct {
 	Text string
 	Run  string // a command that mends it, or ""
+	// Session is the SSO session that is over, or nil: it is one problem for all of its profiles.
+	Session *Session
 	// Refused: AWS won't take the profile until somebody changes something. No network, or a login
 	// that is over, is none of that.
 	Refused bool
 }
+
+// Session is an SSO session that is over, in words.
+type Session struct{ Key, Text, Run string }
 
 // DefaultTimeout is how long one call to AWS may take with all its attempts.
 const DefaultTimeout = 2 * time.Minute
@@ -98,10 +103,12 @@ type Preference struct {
 	Why      string   `json:"why"`
 }
 
-// Problem is something that couldn't be read, once for each profile, account and cause.
+// Problem is something that couldn't be read, once for each profile, account and cause, or once for
+// an SSO session that is over.
 type Problem struct {
 	Profile    string   `json:"profile,omitempty"`
-	Account    string   `json:"account,omitempty"` // "" when not even that is known
+	Profiles   []string `json:"profiles,omitempty"` // several, of one SSO session, instead
+	Account    string   `json:"account,omitempty"`  // "" when not even that is known
 	Regions    []string `json:"regions,omitempty"`
 	Operations []string `json:"operations,omitempty"` // of RDS, that were not permitted
 	Text       string   `json:"text"`

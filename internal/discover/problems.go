@@ -18,6 +18,8 @@ type problems struct {
 	mu    sync.Mutex
 	list  []Problem
 	index map[problemKey]int // in list
+
+	sessions map[string]Session // that are over, by profile
 }
 
 // problemKey is what makes two problems one, of several regions or operations.
@@ -62,7 +64,46 @@ func (p *problems) sorted(in Input) []Problem {
 		return cmp.Or(cmp.Compare(order[a.Profile], order[b.Profile]), cmp.Compare(a.Account, b.Account),
 			cmp.Compare(a.Text, b.Text))
 	})
-	return p.list
+	return p.joinSessions()
+}
+
+// setSession notes that a profile's problem is its session's.
+func (p *problems) setSession(profile string, s Session) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.sessions == nil {
+		p.sessions = map[string]Session{}
+	}
+	p.sessions[profile] = s
+}
+
+// joinSessions returns the problems with those of several profiles of a session as one.
+func (p *problems) joinSessions() []Problem {
+	joined := make([]Problem, 0, len(p.list))
+	first := map[string]int{} // in joined, by session
+	for _, one := range p.list {
+		s, of := p.sessions[one.Profile]
+		at, known := first[s.Key]
+		if of && known {
+			joined[at].join(one.Profile, p.sessions[joined[at].Profile])
+			continue
+		}
+		if of {
+			first[s.Key] = len(joined)
+		}
+		joined = append(joined, one)
+	}
+	return joined
+}
+
+// join makes a problem of one profile that of its session s, which another profile has, too.
+func (p *Problem) join(profile string, s Session) {
+	if p.Profiles == nil {
+		*p = Problem{Profiles: []string{p.Profile}, Text: s.Text, Run: s.Run}
+	}
+	if !slices.Contains(p.Profiles, profile) {
+		p.Profiles = append(p.Profiles, profile)
+	}
 }
 
 // addError notes an error of AWS as a problem, with its words, unless it comes of the interruption.
@@ -72,6 +113,9 @@ func (r *run) addError(ctx context.Context, problem Problem, err error) {
 	}
 	d := r.deps.Describe(problem.Profile, err)
 	problem.Text, problem.Run = d.Text, d.Run
+	if d.Session != nil {
+		r.problems.setSession(problem.Profile, *d.Session)
+	}
 	r.problems.add(problem, code(err))
 	if problem.Account == "" && d.Refused {
 		r.mu.Lock()

@@ -47,6 +47,18 @@ func TryMutex(path string) (unlock func(), err error) {
 	return unlock, err
 }
 
+// Locked reports whether another process has the lock at path.
+func Locked(path string) bool {
+	if _, err := os.Stat(path); err != nil {
+		return false // the file is there only while somebody has the lock
+	}
+	unlock, err := TryMutex(path)
+	if unlock != nil {
+		unlock()
+	}
+	return err == nil && unlock == nil
+}
+
 // Flight is for work that one process does for all. Whoever comes first gets the lock at path until
 // unlock is called. The others wait until ready, which is called now and then, reports that the
 // result is there: then they need no lock, and unlock is nil. The error is [ErrLetGo] when there

@@ -16,6 +16,7 @@ import (
 
 	"mysql-secret-store-rds/internal/about"
 	"mysql-secret-store-rds/internal/advice"
+	"mysql-secret-store-rds/internal/credentials"
 	"mysql-secret-store-rds/internal/password"
 	"mysql-secret-store-rds/internal/secret"
 	"mysql-secret-store-rds/internal/server"
@@ -128,7 +129,7 @@ func (v *visit) sign(ctx context.Context) (*secret.Text, error) {
 	if v.config == nil {
 		return nil, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, v.Patience)
+	ctx, cancel := credentials.WithTimeout(ctx, v.Patience)
 	defer cancel()
 	tok, err := password.Sign(ctx, v.t, v.Provider)
 	if err != nil {

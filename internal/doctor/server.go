@@ -305,7 +305,7 @@ func (v *visit) checkCredentials(ctx context.Context) {
 		text, do := v.described(err)
 		v.fail(name, text, do...)
 	}
-	inTime, cancel := context.WithTimeout(ctx, v.Patience)
+	inTime, cancel := credentials.WithTimeout(ctx, v.Patience)
 	defer cancel()
 	v.Waiting("the AWS credentials of " + v.Provider.Whose().Words)
 	creds, err := v.Provider.Retrieve(inTime)

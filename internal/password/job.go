@@ -69,9 +69,13 @@ func (j *job) signOnce(ctx context.Context) (Answer, error) {
 
 func (j *job) signLocked(ctx context.Context) (Answer, error) {
 	var hit cache.Entry
+	enough := j.enough(ctx)
+	leave := false // the lock to who has it
 	unlock, err := j.Cache.Lock(ctx, j.req.ID, func() (ok bool) {
-		hit, ok = j.hit()
-		return ok
+		if hit, ok = j.hit(); !ok {
+			leave = enough()
+		}
+		return ok || leave
 	})
 	switch {
 	case ctx.Err() != nil:
@@ -79,6 +83,7 @@ func (j *job) signLocked(ctx context.Context) (Answer, error) {
 		return Answer{}, Failed(j.res, j.cfg, provider.TimedOut())
 	case err != nil:
 		j.Log.Warn("signing without the lock", "reason", err)
+	case unlock == nil && leave:
 	case unlock == nil:
 		return j.answer(hit, "cached token"), nil
 	default:
@@ -96,6 +101,22 @@ func (j *job) signLocked(ctx context.Context) (Answer, error) {
 		j.ifFree(func() { j.keep(a.Token) })
 	}
 	return a, err
+}
+
+// enough returns what reports whether the process that signs for the same server has been waited for
+// long enough: it is asking a person for what this one needs, too, and who waits for that waits
+// better without the lock; or half of the time is gone. The AWS configuration is read only when it
+// takes longer than a signing does.
+func (j *job) enough(ctx context.Context) func() bool {
+	began := time.Now()
+	half := began.Add(time.Hour)
+	if end, ok := ctx.Deadline(); ok {
+		half = began.Add(time.Until(end) / 2)
+	}
+	provider := credentials.New(Source(j.res.Target), credentials.Options{Store: j.Cache})
+	return func() bool {
+		return time.Now().After(half) || time.Since(began) > 500*time.Millisecond && provider.Asked()
+	}
 }
 
 // cleanUp is how long a signature that isn't wanted any more may take to end.
@@ -146,7 +167,7 @@ func (j *job) saved(reply []byte) Answer {
 	return Answer{Outcome: resolve.ToToken, Saved: reply}
 }
 
-// sign makes a new token. Nobody is asked for an MFA code before it is clear that one is needed, nor
+// sign makes a new token. Nobody is asked for an MFA code or a login before it is clear that one is needed, nor
 // while an older token is good.
 func (j *job) sign(ctx context.Context, saved *question) (Answer, error) {
 	said := func() string { return "" }
@@ -155,7 +176,7 @@ func (j *job) sign(ctx context.Context, saved *question) (Answer, error) {
 	}
 	options := credentials.Options{Log: j.Log, Timeout: j.cfg.Timeout}
 	if !j.haveOld {
-		options.Code = saved.first(j.Code)
+		options.Code, options.Login = saved.first(j.Code), saved.firstLogin(j.Login)
 	}
 	if j.cfg.Cache {
 		options.Store = j.Cache

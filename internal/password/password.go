@@ -7,10 +7,13 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"mysql-secret-store-rds/internal/cache"
 	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/credentials"
 	"mysql-secret-store-rds/internal/inventory"
+	"mysql-secret-store-rds/internal/profiles"
 	"mysql-secret-store-rds/internal/resolve"
 	"mysql-secret-store-rds/internal/server"
 	"mysql-secret-store-rds/internal/stamp"
@@ -20,8 +23,9 @@ import (
 type Options struct {
 	Log   *slog.Logger
 	Cache cache.Store // the zero Store keeps nothing
-	// Code asks a person for an MFA code; see [credentials.Options].
-	Code func(ctx context.Context, profile, serial string) (string, error)
+	// Code and Login ask a person for an MFA code, and for a login; see [credentials.Options].
+	Code  func(ctx context.Context, profile, serial string) (string, error)
+	Login func(ctx context.Context, cfg aws.Config, s profiles.SSOSession) error
 	// Catch keeps what programs write to stderr out of ours from now on; its result returns their
 	// last line. nil catches nothing.
 	Catch func() (last func() string)
@@ -84,7 +88,7 @@ func (e *Engine) Get(ctx context.Context, req Request) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
+	ctx, cancel := credentials.WithTimeout(ctx, cfg.Timeout)
 	defer cancel()
 	res, err := e.resolve(ctx, req, freshHops(kept, have))
 	if err != nil {

@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/delegate"
 	"mysql-secret-store-rds/internal/inventory"
+	"mysql-secret-store-rds/internal/profiles"
 	"mysql-secret-store-rds/internal/protocol"
 	"mysql-secret-store-rds/internal/resolve"
 )
@@ -78,6 +81,22 @@ func (q *question) first(ask askCode) askCode {
 			return "", context.Canceled // what it would be for isn't wanted any more
 		}
 		return ask(ctx, profile, serial)
+	}
+}
+
+// askLogin is the type of [Options].Login.
+type askLogin = func(ctx context.Context, cfg aws.Config, s profiles.SSOSession) error
+
+// firstLogin is [question.first] for a login.
+func (q *question) firstLogin(ask askLogin) askLogin {
+	if ask == nil {
+		return nil
+	}
+	return func(ctx context.Context, cfg aws.Config, s profiles.SSOSession) error {
+		if _, found := q.wait(); found {
+			return context.Canceled
+		}
+		return ask(ctx, cfg, s)
 	}
 }
 

@@ -38,6 +38,7 @@ func Default() Files {
 type Set struct {
 	names    []string
 	profiles map[string]Profile
+	sessions map[string]map[string]string // of sso-session sections
 	services map[string]map[string]string
 }
 
@@ -65,6 +66,7 @@ func Load(f Files) (*Set, error) {
 		return nil, err
 	}
 	sessions := map[string]map[string]string{}
+	s.sessions = sessions
 	sections := parse(text)
 	prefixed := map[string]bool{}
 	for _, sec := range sections {
@@ -375,6 +377,14 @@ type SSOSession struct {
 	Scopes   []string // that the session asks for; none means the default
 }
 
+// Title is what a person calls the session.
+func (s SSOSession) Title() string {
+	if s.Name == "" {
+		return s.StartURL
+	}
+	return s.Name
+}
+
 // SSO returns the session that a profile's credentials come from; false when they come from none.
 func (s *Set) SSO(name string) (session SSOSession, ok bool) {
 	kind := s.Kind(name)
@@ -385,15 +395,26 @@ func (s *Set) SSO(name string) (session SSOSession, ok bool) {
 	if kind == LegacySSO {
 		return SSOSession{StartURL: last.Get("sso_start_url"), Region: last.Get("sso_region")}, true
 	}
-	session = SSOSession{
-		Name: last.Get("sso_session"), StartURL: last.Session["sso_start_url"], Region: last.Session["sso_region"],
-	}
-	for scope := range strings.SplitSeq(last.Session["sso_registration_scopes"], ",") {
+	return newSession(last.Get("sso_session"), last.Session), true
+}
+
+// Session returns an sso-session section by its name.
+func (s *Set) Session(name string) (session SSOSession, ok bool) {
+	settings, ok := s.sessions[name]
+	return newSession(name, settings), ok
+}
+
+// Sessions returns the names of all sso-session sections, in alphabetical order.
+func (s *Set) Sessions() []string { return slices.Sorted(maps.Keys(s.sessions)) }
+
+func newSession(name string, settings map[string]string) SSOSession {
+	session := SSOSession{Name: name, StartURL: settings["sso_start_url"], Region: settings["sso_region"]}
+	for scope := range strings.SplitSeq(settings["sso_registration_scopes"], ",") {
 		if scope = strings.TrimSpace(scope); scope != "" {
 			session.Scopes = append(session.Scopes, scope)
 		}
 	}
-	return session, true
+	return session
 }
 
 // Setting returns a setting of the last profile of a chain, whose own credentials are used; "" when

@@ -5,13 +5,16 @@ import (
 	"crypto/sha1"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"mysql-secret-store-rds/internal/disk"
 	"mysql-secret-store-rds/internal/profiles"
+	"mysql-secret-store-rds/internal/stamp"
 )
 
 // File returns the path of a session's token, as the AWS CLI and the SDKs have it: it is named
@@ -70,6 +73,50 @@ func lockFile(path string) string { return disk.LockFile(path) }
 func LockRefresh(ctx context.Context, path string) (unlock func(), err error) {
 	return disk.Flight(ctx, lockFile(path), patience(ctx), func() bool { return !NeedsRefresh(path) })
 }
+
+// questionFile stands for the question whether to log in, deviceFile for a login that waits for a
+// browser.
+func questionFile(path string) string {
+	return strings.TrimSuffix(path, filepath.Ext(path)) + "-question"
+}
+func deviceFile(path string) string { return strings.TrimSuffix(path, filepath.Ext(path)) + "-device" }
+
+// LockQuestion makes the caller the only process that asks a person whether to log in to the session
+// whose token is in a file. The others wait until there is a new token, for so long at most: then
+// they need no lock, and unlock is nil. [ErrNoLogin] says that the other one got none.
+func LockQuestion(ctx context.Context, path string, patience time.Duration) (unlock func(), err error) {
+	return flight(ctx, questionFile(path), path, patience)
+}
+
+// flight is [disk.Flight] for a new token in the file at path.
+func flight(ctx context.Context, of, path string, patience time.Duration) (unlock func(), err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	renewed := Renewed(path)
+	unlock, err = disk.Flight(ctx, lockFile(of), patience, renewed)
+	if unlock != nil && renewed() { // just before
+		unlock()
+		return nil, nil
+	}
+	if errors.Is(err, disk.ErrLetGo) {
+		err = ErrNoLogin
+	}
+	return unlock, err
+}
+
+// Renewed returns what reports whether the token in a file has been replaced by a good one since.
+func Renewed(path string) func() bool {
+	before := stamp.Files(path)
+	return func() bool { return !stamp.Unchanged(before) && time.Now().Before(Until(path)) }
+}
+
+// Asked reports whether another process is asking a person whether to log in to the session whose
+// token is in a file, or waits for the browser.
+func Asked(path string) bool { return disk.Locked(lockFile(questionFile(path))) || Confirming(path) }
+
+// Confirming reports whether another process waits for the browser.
+func Confirming(path string) bool { return disk.Locked(lockFile(deviceFile(path))) }
 
 func patience(ctx context.Context) time.Duration {
 	if end, ok := ctx.Deadline(); ok {

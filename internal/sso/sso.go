@@ -33,6 +33,8 @@ const (
 	defaultInterval = 5 * time.Second
 	// answer is how long AWS may take for an answer.
 	answer = 30 * time.Second
+	// deviceLife is how long AWS lets a person confirm a login.
+	deviceLife = 10 * time.Minute
 )
 
 // ErrDenied is a person who said no in the browser, ErrCodeExpired one who said nothing.
@@ -41,10 +43,32 @@ var (
 	ErrCodeExpired = errors.New("the code was not confirmed in time")
 )
 
+// ErrNoLogin is another process that has asked for the login, and got none.
+var ErrNoLogin = errors.New("another process asked for the login, and got none")
+
 // Login begins a session: it asks show to bring the verification before a person, waits until that
-// is allowed, and writes the token's file. It returns the time at which the token ends. It ends
-// when ctx does; other errors are [ErrDenied], [ErrCodeExpired] and the SDK's.
+// is allowed, and writes the token's file. While another process is at that, it waits for that one's
+// result instead. It returns the time at which the token ends. It ends when ctx does; other errors
+// are [ErrDenied], [ErrCodeExpired] and the SDK's.
 func Login(
+	ctx context.Context, cfg aws.Config, s profiles.SSOSession, show func(Verification) error,
+) (expires time.Time, err error) {
+	unlock, err := flight(ctx, deviceFile(File(s)), File(s), deviceLife)
+	switch {
+	case ctx.Err() != nil:
+		if unlock != nil {
+			unlock()
+		}
+		return time.Time{}, ctx.Err()
+	case unlock != nil:
+		defer unlock()
+	case err == nil:
+		return Until(File(s)), nil
+	}
+	return login(ctx, cfg, s, show)
+}
+
+func login(
 	ctx context.Context, cfg aws.Config, s profiles.SSOSession, show func(Verification) error,
 ) (expires time.Time, err error) {
 	client := ssooidc.NewFromConfig(cfg, func(o *ssooidc.Options) { o.Region = s.Region })

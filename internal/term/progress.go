@@ -87,6 +87,12 @@ func (p *Progress) Resume() {
 	p.asking--
 }
 
+// Aside is [Progress.Pause]; its result is [Progress.Resume].
+func (p *Progress) Aside() (back func()) {
+	p.Pause()
+	return p.Resume
+}
+
 // Clear takes the line away.
 func (p *Progress) Clear() {
 	p.mu.Lock()

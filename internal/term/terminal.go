@@ -4,13 +4,18 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
+	"time"
 )
 
 // ErrNoAnswer is returned for a question that was answered with an empty line, or not in time.
 var ErrNoAnswer = errors.New("no answer")
+
+// errBackground is what [Open] says in a process that would be stopped if it asked.
+var errBackground = errors.New("this process is in the background")
 
 // Terminal is the user's terminal itself. stdin and stdout belong to MySQL Shell, or to a script.
 type Terminal struct {
@@ -18,7 +23,8 @@ type Terminal struct {
 	out *os.File
 }
 
-// Open opens the terminal; an error means that there is none to ask on.
+// Open opens the terminal; an error means that there is none to ask on, or that the process is in
+// the background, so that what is typed there isn't for it.
 func Open() (*Terminal, error) {
 	in, out, err := openConsole()
 	if err != nil {
@@ -27,8 +33,12 @@ func Open() (*Terminal, error) {
 	return &Terminal{in, out}, nil
 }
 
+// New returns a terminal of two files, which Close closes.
+func New(in, out *os.File) *Terminal { return &Terminal{in, out} }
+
 // Close closes the terminal.
 func (t *Terminal) Close() {
+	defer heedStops()
 	_ = t.in.Close()
 	if t.out != t.in {
 		_ = t.out.Close()
@@ -38,10 +48,23 @@ func (t *Terminal) Close() {
 // Files returns the terminal as a program's input and output.
 func (t *Terminal) Files() (in, out *os.File) { return t.in, t.out }
 
+// Say prints a line.
+func (t *Terminal) Say(format string, args ...any) {
+	_, _ = io.WriteString(t.out, Visible(fmt.Sprintf(format, args...))+"\n")
+}
+
 // Ask prints a question and returns the line that is typed, trimmed, or [ErrNoAnswer]. It waits
-// until ctx ends; the reading goes on in the background then, which no more than the process's end
-// can stop. Any other error means that the terminal can't be used.
+// until ctx ends. Any other error means that the terminal can't be used.
 func (t *Terminal) Ask(ctx context.Context, question string) (string, error) {
+	line, err := t.Line(ctx, question)
+	if err == nil && line == "" {
+		return "", ErrNoAnswer
+	}
+	return line, err
+}
+
+// Line is [Terminal.Ask] for which an empty line is an answer, too.
+func (t *Terminal) Line(ctx context.Context, question string) (string, error) {
 	if _, err := io.WriteString(t.out, question); err != nil {
 		return "", err
 	}
@@ -56,16 +79,27 @@ func (t *Terminal) Ask(ctx context.Context, question string) (string, error) {
 	}()
 	select {
 	case <-ctx.Done():
-		_, _ = io.WriteString(t.out, "\n") // the error that follows begins on a line of its own
+		_, _ = io.WriteString(t.out, "\n") // what follows begins on a line of its own
+		t.stopReading(func() { <-read })
 		return "", ErrNoAnswer
 	case a := <-read:
 		line := strings.TrimSpace(a.line)
-		if line == "" && a.err != nil && a.err != io.EOF {
-			return "", a.err
-		}
-		if line == "" {
+		switch {
+		case line == "" && errors.Is(a.err, io.EOF):
 			return "", ErrNoAnswer
+		case line == "" && a.err != nil:
+			return "", a.err
 		}
 		return line, nil
 	}
+}
+
+// stopReading ends a reading that goes on in the background, where the system can do that, and
+// waits for its end: else it would take the answer to the next question.
+func (t *Terminal) stopReading(wait func()) {
+	if t.in.SetReadDeadline(time.Now()) != nil {
+		return
+	}
+	wait()
+	_ = t.in.SetReadDeadline(time.Time{})
 }

@@ -18,5 +18,8 @@ func openConsole() (in, out *os.File, err error) {
 	return in, out, nil
 }
 
+// heedStops does nothing: Windows stops nobody.
+func heedStops() {}
+
 // resizes tells nothing: Windows has no such signal.
 func resizes() (resized <-chan os.Signal, stop func()) { return nil, func() {} }
