@@ -55,16 +55,14 @@ func askUser(ctx context.Context, u server.URL, suggested string) (user, by stri
 		return userName(), "your own name", nil
 	}
 	defer t.Close()
-	user, err = t.Ask(ctx, term.Visible(fmt.Sprintf("Database user for %s [%s]: ", u.Host, suggested)))
+	user, err = t.Line(ctx, term.Visible(fmt.Sprintf("Database user for %s [%s]: ", u.Host, suggested)))
 	switch {
-	case ctx.Err() != nil:
+	case ctx.Err() != nil || errors.Is(err, term.ErrNoAnswer): // Ctrl-C, Ctrl-D
 		return "", "", errSaid
-	case errors.Is(err, term.ErrNoAnswer):
-		return suggested, "", nil
 	case err != nil:
 		return "", "", fmt.Errorf("the terminal can't be used to ask for the database user: %w", err)
 	}
-	return user, "", nil
+	return cmp.Or(user, suggested), "", nil
 }
 
 // usualUser returns whom to log in as, without a look into DNS and without a question: for many

@@ -100,7 +100,11 @@ func (a AWS) checkSessions() (list []Finding) {
 func (a AWS) checkSession(file string, s profiles.SSOSession, names []string) Finding {
 	const name = "session"
 	what := fmt.Sprintf("AWS session %s (%s)", cmp.Or(s.Name, s.StartURL), count(len(names), "profile"))
-	login := []string{about.Name + " login " + advice.Word(names[0])}
+	who := s.Name
+	if _, taken := a.Profiles.Profile(who); taken || who == "" {
+		who = names[0]
+	}
+	login := []string{about.Name + " login " + advice.Word(who)}
 	switch until := sso.Until(file); {
 	case until.IsZero():
 		return Finding{name, Warn, what + ": nobody is logged in", login}
