@@ -4,11 +4,13 @@ import (
 	"log/slog"
 	"os"
 
+	"mysql-secret-store-rds/internal/disk"
 	"mysql-secret-store-rds/internal/early"
 )
 
 // openLog returns the log, which goes nowhere unless [early.EnvLog] names a file. Only a regular
-// file will do: /dev/stderr would end up in the reply, and a pipe could block. A log that can't be
+// file of the user's own will do, and no link to one: /dev/stderr would end up in the reply, a pipe
+// could block, and whoever plants a link would have another file changed. A log that can't be
 // written is no reason to fail, and there is nobody to tell.
 func openLog() *slog.Logger {
 	off := slog.New(slog.DiscardHandler)
@@ -16,14 +18,8 @@ func openLog() *slog.Logger {
 	if name == "" {
 		return off
 	}
-	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-		return off
-	}
-	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	f, err := disk.OpenLog(name)
 	if err != nil {
-		return off
-	}
-	if err := f.Chmod(0o600); err != nil { // somebody else's: others might read it
 		return off
 	}
 	return slog.New(slog.NewTextHandler(f, nil)).With("pid", os.Getpid())

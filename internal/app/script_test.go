@@ -19,6 +19,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"mysql-secret-store-rds/internal/cache"
 	"mysql-secret-store-rds/internal/stamp"
 	"mysql-secret-store-rds/internal/testbed"
 )
@@ -86,7 +87,9 @@ func setUpScript(e *testscript.Env) error {
 //	                         opt/shell/bin, with a link to it in bin, which is in front of PATH
 //	code-shell FOLDER        the one of MySQL Shell for VS Code, in its extension's folder
 //	fake NAME [FOLDER]       a helper to delegate to, beside MySQL Shell or in a folder
-//	edit-cache KEY VALUE     another value in the only cached token; +30s or -14m is a time from now
+//	edit-cache [-credentials] KEY VALUE
+//	                         another value in the only cached token, or the only kept credentials;
+//	                         +30s or -14m is a time from now
 //	authority FILE           the certificate of the RDS server's authority
 //	subst FILE               the file with ${VARIABLES} expanded
 //
@@ -326,7 +329,11 @@ func cmdFake(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func cmdEditCache(ts *testscript.TestScript, _ bool, args []string) {
-	files, err := filepath.Glob(filepath.Join(ts.Getenv("CACHE"), "*.json"))
+	pattern := "*.json"
+	if args[0] == "-credentials" {
+		pattern, args = "*.creds", args[1:]
+	}
+	files, err := filepath.Glob(filepath.Join(ts.Getenv("CACHE"), pattern))
 	ts.Check(err)
 	if len(files) != 1 {
 		ts.Fatalf("%d cache entries, not 1", len(files))
@@ -342,9 +349,10 @@ func cmdEditCache(ts *testscript.TestScript, _ bool, args []string) {
 	} else {
 		entry[args[0]] = args[1]
 	}
+	delete(entry, "checksum")
 	b, err = json.Marshal(entry)
 	ts.Check(err)
-	ts.Check(os.WriteFile(files[0], b, 0o600))
+	ts.Check(os.WriteFile(files[0], cache.Seal(b), 0o600))
 }
 
 func cmdAuthority(ts *testscript.TestScript, _ bool, args []string) {

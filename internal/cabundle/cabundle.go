@@ -87,9 +87,7 @@ func write(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), lockWait)
-	defer cancel()
-	unlock, err := disk.Mutex(ctx, disk.LockFile(path))
+	unlock, err := disk.Patient(context.Background(), disk.LockFile(path), lockWait)
 	if err != nil {
 		return err
 	}
@@ -109,6 +107,6 @@ func holds(path string) bool {
 	if info.Mode().Perm()&0o022 != 0 && runtime.GOOS != "windows" { // what others may write is theirs
 		return false
 	}
-	data, err := os.ReadFile(path)
+	data, err := disk.ReadForeign(path, int64(len(bundle)))
 	return err == nil && string(data) == bundle
 }

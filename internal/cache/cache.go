@@ -3,12 +3,14 @@
 package cache
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -35,8 +37,8 @@ const (
 	version  = 1
 	maxBytes = 64 << 10 // a token has at most 5,400 characters
 	// maxWait is how long a process waits for another one to sign. That one may be stopped, or
-	// ask a person something; half of the call's own time is left then, as a rule.
-	maxWait = 10 * time.Second
+	// ask a person something; most of the call's own time is left then, as a rule.
+	maxWait = 5 * time.Second
 
 	tokenExt, credentialsExt, checkedExt, lockExt = ".json", ".creds", ".checked", ".lock"
 )
@@ -102,7 +104,7 @@ type file struct {
 	SignedAt  time.Time     `json:"signed_at"`
 	Expires   time.Time     `json:"credentials_expire,omitzero"`
 	Source    string        `json:"credentials_source,omitempty"`
-	// Not in entries of release 0.1.0.
+
 	Credentials string `json:"credentials,omitempty"`
 	Profile     string `json:"profile,omitempty"`
 	Token       string `json:"token"`
@@ -136,6 +138,9 @@ func (s Store) Get(serverURL string) (Entry, error) {
 	if s.dir == "" {
 		return Entry{}, ErrAbsent
 	}
+	if err := disk.OurDir(s.dir); err != nil {
+		return Entry{}, err
+	}
 	e, err := read(s.path(serverURL, tokenExt))
 	if err == nil && e.ServerURL != serverURL {
 		return Entry{}, &disk.UntrustedError{File: s.path(serverURL, tokenExt), Reason: "holds another Server URL"}
@@ -143,13 +148,34 @@ func (s Store) Get(serverURL string) (Entry, error) {
 	return e, err
 }
 
-// readJSON reads a file of the cache into v.
+// Seal returns a JSON object with a first member that is the checksum of all the rest, as every file
+// of the cache has it. It finds what a failing disk does; nobody forges the owner's own file.
+func Seal(object []byte) []byte {
+	rest := object[1:]
+	return append(fmt.Appendf(nil, `{"checksum":"%08x",`, crc32.ChecksumIEEE(rest)), rest...)
+}
+
+// sealed reports whether data is what Seal returned.
+func sealed(data []byte) bool {
+	_, rest, ok := bytes.Cut(data, []byte(","))
+	return ok && bytes.Equal(data, Seal(append([]byte("{"), rest...)))
+}
+
+// readJSON reads a file of the cache into v, as writeJSON wrote it.
 func readJSON(path string, v any) error {
 	data, err := disk.Read(path, maxBytes)
-	if err == nil && json.Unmarshal(data, v) != nil {
+	if err == nil && (!sealed(data) || json.Unmarshal(data, v) != nil) {
 		return &disk.UntrustedError{File: path, Reason: "damaged"}
 	}
 	return err
+}
+
+func writeJSON(path string, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return disk.Write(path, Seal(data))
 }
 
 func read(path string) (Entry, error) {
@@ -176,15 +202,11 @@ func read(path string) (Entry, error) {
 // Put keeps an entry in place of the one for the same Server URL. The caller holds its
 // [Store.Lock].
 func (s Store) Put(e Entry) error {
-	data, err := json.Marshal(file{
+	return writeJSON(s.path(e.ServerURL, tokenExt), file{
 		Version: version, ServerURL: e.ServerURL, Target: e.Target, Stamp: e.Stamp, Hops: e.Hops,
 		SignedAt: e.SignedAt, Expires: e.Expires, Source: e.Source,
 		Credentials: e.Credentials, Profile: e.Profile, Token: e.Token.Reveal(),
 	})
-	if err != nil {
-		return err
-	}
-	return disk.Write(s.path(e.ServerURL, tokenExt), data)
 }
 
 // Delete drops what is kept for a Server URL; found is false when that was nothing to be trusted.
@@ -264,6 +286,9 @@ func (s Store) each(ext string, do func(path string) error) (problems []error) {
 	if s.dir == "" {
 		return nil
 	}
+	if err := disk.OurDir(s.dir); err != nil {
+		return []error{err}
+	}
 	files, err := os.ReadDir(s.dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		problems = append(problems, err)
@@ -281,7 +306,11 @@ func (s Store) each(ext string, do func(path string) error) (problems []error) {
 
 // Lock makes the caller the only process that signs for a Server URL; see [disk.Flight].
 func (s Store) Lock(ctx context.Context, serverURL string, ready func() bool) (unlock func(), err error) {
-	return s.flight(ctx, serverURL, maxWait, ready)
+	wait := maxWait
+	if end, ok := ctx.Deadline(); ok && time.Until(end) > time.Second { // with less there is no time for more
+		wait = min(wait, time.Until(end)/3)
+	}
+	return s.flight(ctx, serverURL, wait, ready)
 }
 
 // LockCredentials makes the caller the only process that obtains the credentials of a key; see

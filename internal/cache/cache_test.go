@@ -332,16 +332,18 @@ func edit(t *testing.T, valid []byte, changes map[string]any) []byte {
 			delete(members, name)
 		}
 	}
+	delete(members, "checksum")
 	b, err := json.Marshal(members)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return b
+	return Seal(b)
 }
 
-// pad makes a JSON text n bytes long.
+// pad makes an entry n bytes long.
 func pad(b []byte, n int) []byte {
-	return append(bytes.Repeat([]byte{' '}, n-len(b)), b...)
+	_, rest, _ := bytes.Cut(b, []byte(","))
+	return Seal(slices.Concat([]byte("{"), bytes.Repeat([]byte{' '}, n-len(b)), rest))
 }
 
 // untrusted is a file in the place of an entry. spoil gets the entry's path and its content.
@@ -412,7 +414,7 @@ func TestUntrusted(t *testing.T) {
 		{"too large", "damaged", content(func(_ *testing.T, v []byte) []byte { return pad(v, maxBytes+1) })},
 		{"a wrong type", "damaged", changed("token", 5)},
 		{"no time", "damaged", changed("signed_at", "X-Amz-Date")},
-		{"null", "version 0", content(func(*testing.T, []byte) []byte { return []byte("null") })},
+		{"null", "damaged", content(func(*testing.T, []byte) []byte { return []byte("null") })},
 		{"an older version", "version 0, not 1", changed("version", nil)},
 		{"a later version", "version 2, not 1", changed("version", 2)},
 		{"another Server URL", "another Server URL", changed("server_url", "DBA"+ordersURL[3:])},

@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"slices"
@@ -59,6 +58,9 @@ func (s Store) Credentials(key string) (Credentials, error) {
 	if s.dir == "" {
 		return Credentials{}, ErrAbsent
 	}
+	if err := disk.OurDir(s.dir); err != nil {
+		return Credentials{}, err
+	}
 	path := s.path(key, credentialsExt)
 	c, err := readCredentials(path)
 	if err == nil && c.Key != key {
@@ -89,15 +91,11 @@ func (s Store) PutCredentials(c Credentials) error {
 	if c.SessionToken.Reveal() == "" || c.Expires.IsZero() {
 		return errors.New("only credentials that expire are kept")
 	}
-	data, err := json.Marshal(credentialsFile{
+	return writeJSON(s.path(c.Key, credentialsExt), credentialsFile{
 		Version: version, Key: c.Key, Profile: c.Profile, Who: c.Who, AccessKeyID: c.AccessKeyID, Secret: c.Secret.Reveal(),
 		SessionToken: c.SessionToken.Reveal(), ObtainedAt: c.ObtainedAt, Expires: c.Expires, Source: c.Source, AccountID: c.AccountID,
 		SignIns: c.SignIns,
 	})
-	if err != nil {
-		return err
-	}
-	return disk.Write(s.path(c.Key, credentialsExt), data)
 }
 
 // DeleteCredentials drops what is kept under a key. An error is credentials that are there and
@@ -114,29 +112,31 @@ func (s Store) DeleteCredentials(key string) error {
 	return nil
 }
 
+// checkedFile says when keys were found to be good.
+type checkedFile struct {
+	Key string    `json:"key"`
+	At  time.Time `json:"at"`
+}
+
 // Checked returns the time at which AWS last said that the keys that a key stands for are good; the
 // zero time when that isn't known.
 func (s Store) Checked(key string) time.Time {
-	var at time.Time
-	if s.dir == "" || readJSON(s.path(key, checkedExt), &at) != nil {
+	var file checkedFile
+	if s.dir == "" || disk.OurDir(s.dir) != nil || readJSON(s.path(key, checkedExt), &file) != nil || file.Key != key {
 		return time.Time{}
 	}
-	return at
+	return file.At
 }
 
 // SetChecked notes that AWS said so at a time, unless another process is at work on what the key
 // stands for.
 func (s Store) SetChecked(key string, at time.Time) error {
-	data, err := json.Marshal(at)
-	if err != nil {
-		return err
-	}
 	unlock, err := s.TryLock(key)
 	if err != nil || unlock == nil {
 		return err
 	}
 	defer unlock()
-	return disk.Write(s.path(key, checkedExt), data)
+	return writeJSON(s.path(key, checkedExt), checkedFile{key, at})
 }
 
 // AllCredentials returns everything that is kept, fresh or not, ordered by profile. Files that are

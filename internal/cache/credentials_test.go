@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -119,21 +118,14 @@ func TestCredentialsUntrusted(t *testing.T) {
 			}
 		},
 		"without a key": func(t *testing.T, s Store, path string) {
-			var f map[string]any
 			data, err := os.ReadFile(path)
-			if err := errors.Join(err, json.Unmarshal(data, &f)); err != nil {
-				t.Fatal(err)
-			}
-			delete(f, "secret_access_key")
-			data, err = json.Marshal(f)
-			if err := errors.Join(err, os.WriteFile(path, data, 0o600)); err != nil {
+			if err := errors.Join(err, os.WriteFile(path, edit(t, data, map[string]any{"secret_access_key": nil}), 0o600)); err != nil {
 				t.Fatal(err)
 			}
 		},
 		"of another version": func(t *testing.T, s Store, path string) {
 			data, err := os.ReadFile(path)
-			data = []byte(strings.Replace(string(data), `"version":1`, `"version":2`, 1))
-			if err := errors.Join(err, os.WriteFile(path, data, 0o600)); err != nil {
+			if err := errors.Join(err, os.WriteFile(path, edit(t, data, map[string]any{"version": 2}), 0o600)); err != nil {
 				t.Fatal(err)
 			}
 		},

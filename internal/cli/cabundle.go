@@ -13,6 +13,7 @@ import (
 	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/cabundle"
 	"mysql-secret-store-rds/internal/config"
+	"mysql-secret-store-rds/internal/disk"
 	"mysql-secret-store-rds/internal/password"
 	"mysql-secret-store-rds/internal/resolve"
 	"mysql-secret-store-rds/internal/server"
@@ -116,9 +117,12 @@ func authorities(res resolve.Resolution, cfg *config.Config) (string, error) {
 	return bundleFile()
 }
 
+// maxAuthorities is ten times all that Amazon's bundle has, in bytes.
+const maxAuthorities = 4 << 20
+
 // readAuthorities reads a file with certificate authorities, of which there has to be one.
 func readAuthorities(file string) (*x509.CertPool, error) {
-	text, err := os.ReadFile(file)
+	text, err := disk.ReadForeign(file, maxAuthorities)
 	pool := x509.NewCertPool()
 	if err == nil && !pool.AppendCertsFromPEM(text) {
 		err = fmt.Errorf("%s: no certificate in it", file)

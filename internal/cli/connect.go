@@ -17,6 +17,7 @@ import (
 	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/connect"
 	"mysql-secret-store-rds/internal/credentials"
+	"mysql-secret-store-rds/internal/disk"
 	"mysql-secret-store-rds/internal/inventory"
 	"mysql-secret-store-rds/internal/password"
 	"mysql-secret-store-rds/internal/resolve"
@@ -216,7 +217,9 @@ func (c *console) connection(
 	if s.CA, err = authorities(res, cfg); err != nil {
 		return s, err
 	}
-	if _, err := readAuthorities(s.CA); err != nil { // a client would only say that the handshake failed
+	if _, err := readAuthorities(s.CA); disk.Unfit(err) { // a client would wait for ever, or fill the memory
+		return s, fmt.Errorf("ssl_ca: %w", err)
+	} else if err != nil { // a client would only say that the handshake failed
 		warn(c.stderr, "no server can be verified: ssl_ca: "+err.Error())
 	}
 	return s, nil

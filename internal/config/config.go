@@ -102,10 +102,15 @@ type Error struct {
 func (e *Error) Advice() advice.Problem { return advice.Problemf("%s", e.Error()).With(e.Do...) }
 
 func (e *Error) Error() string {
-	if e.Line == 0 {
-		return e.File + ": " + e.Msg
+	const enough = 1 << 10 // what stands in the file may be quoted, and be of any length
+	msg := e.Msg
+	if len(msg) > enough {
+		msg = strings.ToValidUTF8(msg[:enough], "") + "…"
 	}
-	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Msg)
+	if e.Line == 0 {
+		return e.File + ": " + msg
+	}
+	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, msg)
 }
 
 // DefaultTimeout is how long a get may take: MySQL Shell itself would wait for ever.
@@ -113,7 +118,9 @@ const DefaultTimeout = 20 * time.Second
 
 // Parse checks the content of a file, nil when there is none, and returns the configuration; the
 // error is an [*Error]. No content means: default delegate, cache on, [DefaultTimeout].
-func Parse(file string, content []byte) (*Config, error) { return parse(file, content) }
+func Parse(file string, content []byte) (*Config, error) {
+	return within(maxParse, file, func() (*Config, error) { return parse(file, content) })
+}
 
 // Server returns the exact entry for a host and port. An entry for host:port is preferred to one
 // for the host alone, wherever they stand in the file.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 
 	"mysql-secret-store-rds/internal/advice"
@@ -50,6 +51,8 @@ func (f rawField) texts() []string {
 type reader struct {
 	file    string
 	anchors map[string]ast.Node
+	steps   int // of the regular expressions so far
+	merged  int // keys that merges brought in so far
 }
 
 func parse(file string, data []byte) (*Config, error) {
@@ -58,7 +61,11 @@ func parse(file string, data []byte) (*Config, error) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return c, nil
 	}
-	tree, err := parser.ParseBytes(data, 0)
+	tokens := lexer.Tokenize(string(data))
+	if err := nesting(file, tokens); err != nil {
+		return nil, err
+	}
+	tree, err := parser.Parse(tokens, 0)
 	if err != nil {
 		return nil, syntaxError(file, data, err)
 	}
@@ -194,6 +201,9 @@ func (r *reader) pairs(n ast.Node, what string, depth int) ([]pair, error) {
 				if err != nil {
 					return nil, err
 				}
+				if r.merged += len(m); r.merged > maxMerged {
+					return nil, r.errorf(outer, "merges (<<) of more than %d keys", maxMerged)
+				}
 				merged = append(merged, m...)
 			}
 			continue
@@ -227,7 +237,7 @@ func (r *reader) known(p pair, where string, allowed []string) error {
 		return nil
 	}
 	msg := fmt.Sprintf("unknown key %q%s; allowed: %s", p.key, where, strings.Join(allowed, ", "))
-	if near := advice.Nearest(p.key, allowed); near != "" {
+	if near := advice.Nearest(p.key[:min(len(p.key), 64)], allowed); near != "" {
 		msg += fmt.Sprintf(" (did you mean %s?)", near)
 	}
 	return r.errorAt(p.line, "%s", msg)
@@ -464,7 +474,10 @@ func (r *reader) rule(item ast.Node, name string) (rule, error) {
 		delete(raw, p.key)
 		// Compiled alone first, so that "a)(b" can't escape the anchors. What compiles alone may
 		// still fail between them: `\Qa` does, whose quoting has no end.
-		_, err := regexp.Compile(f.text)
+		err := r.pattern(f.text)
+		if err == nil {
+			_, err = regexp.Compile(f.text)
+		}
 		if err == nil {
 			*p.re, err = regexp.Compile(p.prefix + `^(?:` + f.text + `)$`)
 		}

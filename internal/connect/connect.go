@@ -70,8 +70,10 @@ func isMariaDB(path string) bool {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, "--no-defaults", "--version")
 	cmd.WaitDelay = time.Second
-	out, err := cmd.Output()
-	return err == nil && strings.Contains(string(out), "MariaDB")
+	out := &disk.Limited{Limit: 64 << 10, OnFull: cancel} // it is a line
+	cmd.Stdout = out
+	err := cmd.Run()
+	return err == nil && strings.Contains(string(out.Bytes()), "MariaDB")
 }
 
 // Server is where to connect to, and how.

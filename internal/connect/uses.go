@@ -65,16 +65,14 @@ func ReadUses(path string) Uses {
 }
 
 // countWait is how long a connection may be held up by others that are counted.
-const countWait = 5 * time.Second
+const countWait = 2 * time.Second
 
 // Count counts a connection to host as user.
 func Count(ctx context.Context, path, host, user string, now time.Time) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, countWait)
-	defer cancel()
-	unlock, err := disk.Mutex(ctx, disk.LockFile(path))
+	unlock, err := disk.Patient(ctx, disk.LockFile(path), countWait)
 	if err != nil {
 		return err
 	}

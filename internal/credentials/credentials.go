@@ -69,6 +69,8 @@ type Provider struct {
 
 	codes sync.Map // MFA codes that were typed, by serial number
 	clock clock
+
+	tooMuch atomic.Bool // credential_process said more than maxProcess
 }
 
 // New returns the provider for a source. It reads nothing yet.
@@ -302,7 +304,7 @@ func (p *Provider) obtainOnce(ctx context.Context) (aws.Credentials, error) {
 		return p.obtain(ctx)
 	}
 	var given aws.Credentials
-	unlock, err := p.Store.LockCredentials(ctx, p.key, patience(ctx), func() (ok bool) {
+	unlock, err := p.Store.LockCredentials(ctx, p.key, p.wait(ctx), func() (ok bool) {
 		given, ok = p.fresh()
 		return ok
 	})
@@ -340,6 +342,13 @@ func patience(ctx context.Context) time.Duration {
 	}
 	return time.Minute
 }
+
+// wait is how long this call waits for another process that obtains the same credentials, which may
+// have been stopped. Nobody holds that lock while a person is asked.
+func (p *Provider) wait(ctx context.Context) time.Duration { return min(askAgain, patience(ctx)/2) }
+
+// askAgain is longer than AWS takes to answer, as a rule.
+const askAgain = 4 * time.Second
 
 func (p *Provider) keep(c aws.Credentials, locked bool) {
 	if !locked {

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"mysql-secret-store-rds/internal/disk"
 	"mysql-secret-store-rds/internal/profiles"
 	"mysql-secret-store-rds/internal/sso"
 )
@@ -158,6 +159,9 @@ func (p *Provider) explain(ctx context.Context, err error) error {
 	if ours := known(err); ours != nil {
 		return ours
 	}
+	if large, ok := errors.AsType[*disk.TooLargeError](err); ok {
+		return fmt.Errorf("AWS: %w", large)
+	}
 	switch {
 	case errors.As(err, &missing):
 		e := &profiles.MissingError{Profile: missing.Profile}
@@ -174,6 +178,8 @@ func (p *Provider) explain(ctx context.Context, err error) error {
 		return fmt.Errorf("the AWS profile %q, with whose credentials role %s is assumed, has none", assume.Profile, assume.RoleARN)
 	case errors.As(err, &mfa):
 		return ErrNoTerminal
+	case errors.As(err, &process) && p.tooMuch.Load():
+		return &ProcessError{fmt.Sprintf("its output is more than %d MB", maxProcess>>20)}
 	case errors.As(err, &process) && strings.HasPrefix(process.Err.Error(), "credential process timed out"):
 		return ErrTimeout
 	case errors.As(err, &process):

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
 
+	"mysql-secret-store-rds/internal/disk"
 	"mysql-secret-store-rds/internal/profiles"
 	"mysql-secret-store-rds/internal/sso"
 	"mysql-secret-store-rds/internal/stamp"
@@ -153,8 +154,8 @@ func (p *Provider) Config(ctx context.Context) (aws.Config, error) {
 // load returns what the SDK makes of the source. Roles are asked for roleLife, unless the profile
 // says how long, and for limit at most, if there is one.
 func (p *Provider) load(ctx context.Context, limit time.Duration) (*loaded, error) {
-	if errors.Is(p.err, profiles.ErrPipe) {
-		return nil, p.err
+	if err := p.unfit(); err != nil {
+		return nil, err
 	}
 	if err := spreadEndpointURL(); err != nil {
 		return nil, err
@@ -164,18 +165,22 @@ func (p *Provider) load(ctx context.Context, limit time.Duration) (*loaded, erro
 		p.setRoleOptions(o, limit)
 		l.asked = max(l.asked, o.Duration)
 	}
-	options := append(p.sdkOptions(&l.cfg), config.WithAssumeRoleCredentialOptions(assume),
-		config.WithProcessCredentialOptions(func(o *processcreds.Options) {
-			l.process = true
-			if end, ok := ctx.Deadline(); ok {
-				// The SDK keeps ctx from the program; this way it is ended before we are, or, when
-				// it is more than one process, the shell that began it.
-				o.Timeout = time.Until(end) - endProcess
-			}
-		}))
+	runs := func(o *processcreds.Options) {
+		l.process = true
+		if end, ok := ctx.Deadline(); ok {
+			// The SDK keeps ctx from the program; this way it is ended before we are, or, when
+			// it is more than one process, the shell that began it.
+			o.Timeout = time.Until(end) - endProcess
+		}
+	}
+	options := append(p.sdkOptions(&l.cfg), config.WithAssumeRoleCredentialOptions(assume), config.WithProcessCredentialOptions(runs))
 	var err error
 	if l.cfg, err = loadSDK(ctx, options...); err != nil {
 		return nil, err
+	}
+	if command, ok := p.ownProcess(); ok {
+		builder := boundedProcess{processcreds.DefaultNewCommandBuilder{Args: []string{command}}, func() { p.tooMuch.Store(true) }}
+		l.cfg.Credentials = aws.NewCredentialsCache(processcreds.NewProviderCommand(builder, runs))
 	}
 	l.provider = l.cfg.Credentials
 	if p.source.RoleARN != "" {
@@ -189,6 +194,23 @@ func (p *Provider) load(ctx context.Context, limit time.Duration) (*loaded, erro
 		})
 	}
 	return l, nil
+}
+
+// unfit says which file the SDK must not read, as it would wait for ever or fill the memory: of the
+// AWS configuration, or one that this names.
+func (p *Provider) unfit() error {
+	switch {
+	case disk.Unfit(p.err):
+		return p.err
+	case p.set == nil:
+		return nil
+	}
+	for _, file := range append(p.source.signIns(p.set), p.source.authorities(p.set)...) {
+		if _, err := profiles.Read(file); disk.Unfit(err) {
+			return err
+		}
+	}
+	return nil
 }
 
 // setRoleOptions fills in what neither the profile nor the source says of a role's session.
@@ -216,7 +238,7 @@ func (p *Provider) sdkOptions(cfg *aws.Config) []func(*config.LoadOptions) error
 		// "auto" would ask the metadata service for a region before anything needs it.
 		config.WithDefaultsMode(aws.DefaultsModeStandard),
 		config.WithDefaultRegion(p.source.Region),
-		config.WithAPIOptions(p.clock.options()),
+		config.WithAPIOptions(append(p.clock.options(), limitAnswers)),
 		config.WithWebIdentityRoleCredentialOptions(func(o *stscreds.WebIdentityRoleOptions) {
 			if o.RoleSessionName == "" {
 				o.RoleSessionName = sessionName(p.source.User)
@@ -229,7 +251,7 @@ func (p *Provider) sdkOptions(cfg *aws.Config) []func(*config.LoadOptions) error
 		config.WithCredentialsCacheOptions(func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = 0 }),
 		config.WithEndpointCredentialOptions(func(o *endpointcreds.Options) {
 			// The endpoint is on this machine: a few quick tries tell whether it is there.
-			o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(containerAnswer)
+			o.HTTPClient = limited{awshttp.NewBuildableClient().WithTimeout(containerAnswer)}
 			o.Retryer = retry.NewStandard(func(s *retry.StandardOptions) { s.MaxBackoff = 100 * time.Millisecond })
 		}),
 	}

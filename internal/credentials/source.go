@@ -223,3 +223,15 @@ func (s Source) signIns(files *profiles.Set) []string {
 	}
 	return list
 }
+
+// authorities returns the files with the certificate authorities by which the SDK would know AWS.
+func (s Source) authorities(files *profiles.Set) []string {
+	list := []string{os.Getenv("AWS_CA_BUNDLE")}
+	if k, name := s.effective(); k == ofProfile {
+		chain, _ := files.Chain(name) // what is there of it
+		for _, p := range chain {
+			list = append(list, p.Get("ca_bundle"))
+		}
+	}
+	return slices.DeleteFunc(list, func(file string) bool { return file == "" })
+}

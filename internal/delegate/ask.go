@@ -1,10 +1,12 @@
 package delegate
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"time"
+
+	"mysql-secret-store-rds/internal/disk"
 )
 
 // Reply is a helper's answer to a call.
@@ -14,19 +16,29 @@ type Reply struct {
 	Signalled      bool // a signal to us, which it was passed on, asked it to end
 }
 
+// maxAnswer is much more than a helper has to say, in bytes.
+const maxAnswer = 4 << 20
+
 // Ask calls the helper with a command and its input, and keeps the answer. An error is a helper
-// that can't be run, or that took more than limit; 0 is no limit, as it may be asking a person
-// something. It doesn't repeat what the helper said.
+// that can't be run, that took more than limit, or that said more than [maxAnswer]; a limit of 0 is
+// none, as it may be asking a person something. It doesn't repeat what the helper said.
 func (h Helper) Ask(ctx context.Context, word string, input []byte, limit time.Duration) (Reply, error) {
 	if limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
-	cmd := h.command(ctx, word, input)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	running, kill := context.WithCancel(ctx)
+	defer kill()
+	cmd := h.command(running, word, input)
+	stdout := &disk.Limited{Limit: maxAnswer, OnFull: kill}
+	stderr := &disk.Limited{Limit: maxAnswer, OnFull: kill}
+	cmd.Stdout, cmd.Stderr = stdout, stderr
 	code, signalled, err := h.wait(cmd)
+	what := h.Path + " " + word + ": its answer"
+	if full := cmp.Or(stdout.Err(what), stderr.Err(what)); full != nil {
+		return Reply{}, full
+	}
 	if ctx.Err() != nil && limit > 0 {
 		return Reply{}, fmt.Errorf("%s %s: no answer within %v", h.Path, word, limit)
 	}

@@ -524,3 +524,17 @@ func TestNotFromTheWorkingFolder(t *testing.T) {
 		t.Errorf("found %q, %v", h.Path, err)
 	}
 }
+
+// TestEndlessAnswer: a helper that never stops talking is ended, on either stream.
+func TestEndlessAnswer(t *testing.T) {
+	t.Parallel()
+	d := newTree(t)
+	for _, script := range []string{"exec yes", "exec yes >&2", "trap '' PIPE; while :; do echo xxxxxxxxxxxxxxxxxxxxxxxx; done 2>/dev/null"} {
+		h := Helper{Path: d.script("endless", script, 0o755)}
+		start := time.Now()
+		_, err := h.Ask(t.Context(), "list", nil, 0)
+		if err == nil || err.Error() != h.Path+" list: its answer: more than 4 MB" || time.Since(start) > 30*time.Second {
+			t.Errorf("%s: %v, after %v", script, err, time.Since(start))
+		}
+	}
+}

@@ -79,11 +79,24 @@ func SameFile(a, b string) bool {
 	return err1 == nil && err2 == nil && os.SameFile(one, other)
 }
 
-// MakeDir makes a folder that only the user may enter. One that is there already is closed to
-// others if it is the caller's and holds nothing but files that ours knows; one that is used for
-// other things, too, is left as it is: the files that are put there are private by themselves.
+// OurDir says whether a folder is for the caller's files: an [*UntrustedError] when it is another
+// user's, who may put others in their place. One that isn't there is nobody's.
+func OurDir(dir string) error {
+	if reason := notOurs(dir); reason != "" {
+		return &UntrustedError{dir, reason}
+	}
+	return nil
+}
+
+// MakeDir makes a folder that only the user may enter, unless [OurDir] has something against it.
+// One that is there already is closed to others if it is the caller's and holds nothing but files
+// that ours knows; one that is used for other things, too, is left as it is: the files that are put
+// there are private by themselves.
 func MakeDir(dir string, ours func(name string) bool) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if err := OurDir(dir); err != nil {
 		return err
 	}
 	return closeDir(dir, func() bool {

@@ -18,6 +18,11 @@ func openNoFollow(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 }
 
+// openNoWait opens a file for reading, and never waits for the other end of a pipe.
+func openNoWait(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+}
+
 // lockFlags open a lock file the same way: neither a link nor a pipe in its place can do harm.
 const lockFlags = os.O_CREATE | os.O_RDONLY | syscall.O_NOFOLLOW | syscall.O_NONBLOCK
 
@@ -47,6 +52,31 @@ func noLocks(err error) bool {
 	return ok && (errno.Is(errors.ErrUnsupported) || errno == syscall.ENOLCK || errno == syscall.EINVAL)
 }
 
+// OpenLog opens a file to append to, and closes it to everybody else: one that is the caller's own
+// and has no other name, or a new one. Neither a link nor a file of another name may be changed by
+// whoever puts it there.
+func OpenLog(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil {
+		if st, ok := info.Sys().(*syscall.Stat_t); !info.Mode().IsRegular() {
+			err = fmt.Errorf("%s: %w", path, ErrNotFile)
+		} else if ok && (int(st.Uid) != os.Geteuid() || st.Nlink != 1) {
+			err = fmt.Errorf("%s: another user's, or another file by another name", path)
+		} else {
+			err = f.Chmod(0o600)
+		}
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
 // notPrivate says why a file isn't the caller's alone, or "".
 func notPrivate(info fs.FileInfo) string {
 	if perm := info.Mode().Perm(); perm&0o077 != 0 {
@@ -54,6 +84,19 @@ func notPrivate(info fs.FileInfo) string {
 	}
 	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) != os.Geteuid() {
 		return fmt.Sprintf("belongs to user %d", st.Uid)
+	}
+	return ""
+}
+
+// notOurs says why a folder isn't for the caller's files, or "": its owner may put others in their
+// place. Root may do so anyhow.
+func notOurs(dir string) string {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return ""
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) != os.Geteuid() && st.Uid != 0 {
+		return fmt.Sprintf("the folder belongs to user %d", st.Uid)
 	}
 	return ""
 }

@@ -2,6 +2,7 @@ package disk
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"syscall"
@@ -44,9 +45,24 @@ func noLocks(err error) bool {
 
 func openNoFollow(path string) (*os.File, error) { return os.Open(path) }
 
+func openNoWait(path string) (*os.File, error) { return os.Open(path) }
+
+// Guarded finds nothing: see notPrivate.
+func Guarded(string) error { return nil }
+
 // notPrivate finds nothing: on Windows the user's own %LocalAppData% is private by its access
 // control list, which files inherit, and mode bits say nothing. A folder that the environment
 // names is the user's to choose.
 func notPrivate(fs.FileInfo) string { return "" }
+
+func notOurs(string) string { return "" }
+
+// OpenLog opens a file to append to.
+func OpenLog(path string) (*os.File, error) {
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: %w", path, ErrNotFile)
+	}
+	return os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+}
 
 func closeDir(string, func() bool) error { return nil }

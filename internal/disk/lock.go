@@ -41,6 +41,19 @@ func Mutex(ctx context.Context, path string) (unlock func(), err error) {
 	}
 }
 
+// Patient is [Mutex] that waits for so long at the most, and then goes on without the lock: whoever
+// holds it for longer was stopped, and must not keep others out for good. What is written meanwhile
+// is whole all the same, as [Write] sees to that.
+func Patient(ctx context.Context, path string, wait time.Duration) (unlock func(), err error) {
+	waiting, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	unlock, err = Mutex(waiting, path)
+	if err != nil && ctx.Err() == nil && waiting.Err() != nil {
+		return func() {}, nil
+	}
+	return unlock, err
+}
+
 // TryMutex is [Mutex] without the waiting: unlock is nil when another process has the lock.
 func TryMutex(path string) (unlock func(), err error) {
 	unlock, _, err = try(path)

@@ -123,3 +123,31 @@ func TestFlight(t *testing.T) {
 		t.Errorf("the lock's file stays: %v", err)
 	}
 }
+
+// TestPatient: whoever holds a lock for too long was stopped, and keeps nobody out for good.
+func TestPatient(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "x.lock")
+	unlock, err := Mutex(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	without, err := Patient(t.Context(), path, 50*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	without()
+	if other, err := TryMutex(path); other != nil || err != nil {
+		t.Errorf("the lock was let go: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := Patient(ctx, path, time.Minute); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("at the caller's end: %v", err)
+	}
+	unlock()
+	if unlock, err = Patient(t.Context(), path, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	unlock()
+}

@@ -20,6 +20,7 @@ import (
 	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/credentials"
 	"mysql-secret-store-rds/internal/delegate"
+	"mysql-secret-store-rds/internal/disk"
 	"mysql-secret-store-rds/internal/setup"
 )
 
@@ -213,6 +214,9 @@ func (in Installation) checkCache() Finding {
 	}
 	if err == nil && !info.IsDir() {
 		err = fmt.Errorf("%s is no folder", dir)
+	}
+	if err == nil {
+		err = disk.OurDir(dir)
 	}
 	if err == nil {
 		err = tryFile(dir)

@@ -12,13 +12,13 @@ package early
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"sync"
 	"time"
 
 	"mysql-secret-store-rds/internal/about"
 	"mysql-secret-store-rds/internal/cache"
+	"mysql-secret-store-rds/internal/disk"
 	"mysql-secret-store-rds/internal/protocol"
 	"mysql-secret-store-rds/internal/stamp"
 )
@@ -29,9 +29,12 @@ const EnvLog = "MYSQL_SECRET_STORE_RDS_LOG"
 
 // Both are read once, by init or by whoever asks first.
 var (
-	Input  = sync.OnceValues(func() ([]byte, error) { return io.ReadAll(os.Stdin) })
+	Input  = sync.OnceValues(func() ([]byte, error) { return disk.ReadAtMost(os.Stdin, "the request", maxInput) })
 	Config = sync.OnceValues(stamp.ReadConfig)
 )
+
+// maxInput is much more than the Shell sends, in bytes: a secret, as a rule, and escaped.
+const maxInput = 4 << 20
 
 func init() {
 	switch {

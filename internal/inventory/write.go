@@ -10,22 +10,26 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"mysql-secret-store-rds/internal/disk"
 )
 
 // Lock makes the caller the only process that changes the inventory at path, until unlock is
-// called. It makes the folder if there is none. An error is ctx's, or says that the folder can't
-// be used.
+// called; see [disk.Patient]. It makes the folder if there is none. An error is ctx's, or says that
+// the folder can't be used.
 func Lock(ctx context.Context, path string) (unlock func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("lock inventory: %w", err)
 	}
-	if unlock, err = disk.Mutex(ctx, disk.LockFile(path)); err != nil {
+	if unlock, err = disk.Patient(ctx, disk.LockFile(path), lockWait); err != nil {
 		return nil, fmt.Errorf("lock inventory %s: %w", path, err)
 	}
 	return unlock, nil
 }
+
+// lockWait is much longer than it takes to merge and write 40,000 servers.
+const lockWait = 10 * time.Second
 
 // Write replaces the inventory at path, all of it or nothing. The servers are in the ascending
 // order of their hosts. The caller holds [Lock].

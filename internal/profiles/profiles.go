@@ -133,17 +133,25 @@ func (e *FileError) Advice() advice.Problem {
 	return advice.Problemf("%s", e.Error()).With(advice.Run("ls -l " + advice.Word(e.File)))
 }
 
-// ErrPipe is a pipe in a file's place: whoever reads it may wait for ever, and it gives its content
+// pipeError is a pipe in a file's place: whoever reads it may wait for ever, and it gives its content
 // once.
-var ErrPipe = errors.New("a pipe, and not a file")
+type pipeError struct{ file string }
+
+func (e *pipeError) Error() string { return e.file + ": a pipe, and not a file" }
+
+// Is makes it a [disk.ErrNotFile].
+func (e *pipeError) Is(target error) bool { return target == disk.ErrNotFile }
+
+// maxBytes is room for 40,000 profiles.
+const maxBytes = 16 << 20
 
 // Read returns the text of a file that the AWS configuration is in, or names; of one that isn't there
 // it is empty. The error is a [*FileError].
 func Read(file string) (string, error) {
 	if info, err := os.Stat(file); err == nil && info.Mode()&(fs.ModeNamedPipe|fs.ModeSocket) != 0 {
-		return "", &FileError{file, fmt.Errorf("%s: %w", file, ErrPipe)}
+		return "", &FileError{file, &pipeError{file}}
 	}
-	text, err := os.ReadFile(file)
+	text, err := disk.ReadForeign(file, maxBytes)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", &FileError{file, err}
 	}

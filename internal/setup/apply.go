@@ -59,7 +59,7 @@ func lock(file string) (unlock func(), err error) {
 	case err == nil:
 		return unlock, nil
 	case ctx.Err() != nil:
-		return nil, fmt.Errorf("another setup is at work, and holds %s", file)
+		return nil, fmt.Errorf("another setup is at work, and holds %s: let it go on, or end it", file)
 	}
 	return func() {}, nil // as no other can lock it, either
 }

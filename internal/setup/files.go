@@ -18,7 +18,7 @@ func (in Input) configuration(st state, delegate string) (steps []Step, inForce 
 	schema := st.fileStep(in.schemaFile(), in.Schema,
 		"write "+in.schemaFile()+", with which editors check the configuration")
 	s := Step{What: fmt.Sprintf("write a first %s, with delegate: %s", in.ConfigFile, delegate)}
-	text, err := os.ReadFile(in.ConfigFile)
+	text, err := readFile(in.ConfigFile)
 	write := st.fileStep(in.ConfigFile, in.Starter(delegate), s.What)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
@@ -29,6 +29,9 @@ func (in Input) configuration(st state, delegate string) (steps []Step, inForce 
 	inForce = delegate
 	s.What = "keep " + in.ConfigFile
 	now, err := in.Delegate(text)
+	if exposed := disk.Guarded(in.ConfigFile); exposed != nil {
+		err = exposed
+	}
 	switch {
 	case err != nil:
 		s.What += ", which can't be used"
@@ -79,7 +82,7 @@ func (in Input) completions(st state) []Step {
 // remove removes a file that setup wrote; with purge also one that somebody has changed since.
 func (s state) remove(path string, purge bool) Step {
 	step := Step{What: "remove " + path}
-	text, err := os.ReadFile(path)
+	text, err := readFile(path)
 	switch {
 	case absent(err):
 		step.Done = true
@@ -101,7 +104,7 @@ func (s state) fileStep(path string, text []byte, what string) Step {
 		What: what, file: path,
 		note: func(st *state) error {
 			// Somebody may have written it while the plan was read.
-			if have, err := os.ReadFile(path); err == nil && !st.wrote(path, have) {
+			if have, err := readFile(path); err == nil && !st.wrote(path, have) {
 				return fmt.Errorf("%s: somebody else has just written it", path)
 			}
 			st.folders(path)
@@ -116,7 +119,7 @@ func (s state) fileStep(path string, text []byte, what string) Step {
 			return nil
 		},
 	}
-	have, err := os.ReadFile(path)
+	have, err := readFile(path)
 	switch {
 	case err == nil && bytes.Equal(have, text):
 		step.Done = true
@@ -127,3 +130,12 @@ func (s state) fileStep(path string, text []byte, what string) Step {
 	}
 	return step
 }
+
+// A file of settings is never as large as maxSettings; a program may be.
+const maxSettings, maxProgram = 8 << 20, 256 << 20
+
+// readFile reads a file of settings that somebody else may have made.
+func readFile(path string) ([]byte, error) { return disk.ReadForeign(path, maxSettings) }
+
+// readProgram reads a program, or what is in its place.
+func readProgram(path string) ([]byte, error) { return disk.ReadForeign(path, maxProgram) }

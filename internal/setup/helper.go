@@ -140,8 +140,8 @@ func sameContent(a, b string) (bool, error) {
 	if err := errors.Join(errA, errB); err != nil || infoA.Size() != infoB.Size() {
 		return false, err
 	}
-	dataA, errA := os.ReadFile(a)
-	dataB, errB := os.ReadFile(b)
+	dataA, errA := readProgram(a)
+	dataB, errB := readProgram(b)
 	err := errors.Join(errA, errB)
 	return err == nil && bytes.Equal(dataA, dataB), err
 }

@@ -87,7 +87,7 @@ func (in Input) install(s Step, h Helper) Step {
 	entry := written{Path: h.Path, Program: true, Link: target}
 	s.note = func(st *state) error {
 		if sys.GOOS == "windows" || target == h.Path {
-			program, err := os.ReadFile(sys.Binary)
+			program, err := readProgram(sys.Binary)
 			if err != nil {
 				return err
 			}

@@ -41,11 +41,13 @@ func version(ctx context.Context, path string) string {
 	}
 	cmd := exec.CommandContext(ctx, path, word)
 	cmd.WaitDelay = time.Second
-	out, err := cmd.Output()
+	out := &disk.Limited{Limit: 64 << 10, OnFull: cancel} // it is a line
+	cmd.Stdout = out
+	err := cmd.Run()
 	if err != nil {
 		return ""
 	}
-	line, _, _ := strings.Cut(string(out), "\n")
+	line, _, _ := strings.Cut(string(out.Bytes()), "\n")
 	return strings.TrimSpace(line)
 }
 
@@ -65,7 +67,7 @@ func (s System) place(path, to string, copied bool) error {
 	var err error
 	if copied {
 		var program []byte
-		if program, err = os.ReadFile(to); err == nil {
+		if program, err = readProgram(to); err == nil {
 			err = errors.Join(os.WriteFile(tmp, program, 0o755), os.Chmod(tmp, 0o755)) // whatever the umask
 		}
 	} else {

@@ -49,7 +49,7 @@ func (w written) stands() bool {
 		to, err := os.Readlink(w.Path)
 		return err == nil && to == w.Link
 	}
-	text, err := os.ReadFile(w.Path)
+	text, err := readProgram(w.Path)
 	return err == nil && sum(text) == w.Sum
 }
 
@@ -135,11 +135,11 @@ func stateFile(config string) string { return filepath.Join(filepath.Dir(config)
 // readState reads what is noted in a file or, when there is none, in the one where
 // it was kept before.
 func readState(file, before string) (state, error) {
-	text, err := os.ReadFile(file)
+	text, err := readFile(file)
 	var s state
 	if absent(err) && before != file {
 		file, s.old = before, before
-		text, err = os.ReadFile(file)
+		text, err = readFile(file)
 	}
 	if absent(err) {
 		return state{}, nil

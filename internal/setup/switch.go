@@ -70,7 +70,7 @@ func (in Input) switchOn(g group, st state) (before json.RawMessage, s Step, err
 // readOptions returns the Shell's options, the value of the one that matters here, and whether
 // there is such a file.
 func readOptions(file string) (text []byte, value json.RawMessage, existed bool, err error) {
-	text, err = os.ReadFile(file)
+	text, err = readFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, false, nil
 	}

@@ -225,7 +225,7 @@ func (s System) completions() []completion {
 
 // names reports whether a shell's file speaks of a folder, be it by way of ~ or $HOME.
 func (s System) names(rc, dir string) bool {
-	text, _ := os.ReadFile(rc) // none says nothing
+	text, _ := readFile(rc) // none says nothing
 	if inside, ok := strings.CutPrefix(dir, s.Home+"/"); ok {
 		dir = "/" + inside
 	}

@@ -40,10 +40,13 @@ type tokenFile struct {
 	RefreshToken          string `json:"refreshToken,omitempty"`
 }
 
+// maxBytes is much more than a token and a registration take.
+const maxBytes = 1 << 20
+
 // read returns a session's token and when it ends; the zero time when there is none, or none that
 // can be read.
 func read(path string) (token tokenFile, ends time.Time) {
-	text, err := os.ReadFile(path)
+	text, err := disk.ReadForeign(path, maxBytes)
 	if err != nil || json.Unmarshal(text, &token) != nil {
 		return tokenFile{}, time.Time{}
 	}
@@ -118,16 +121,19 @@ func Asked(path string) bool { return disk.Locked(lockFile(questionFile(path))) 
 // Confirming reports whether another process waits for the browser.
 func Confirming(path string) bool { return disk.Locked(lockFile(deviceFile(path))) }
 
+// refreshWait is how long another process may take to refresh a token. It may have been stopped.
+const refreshWait = 5 * time.Second
+
 func patience(ctx context.Context) time.Duration {
 	if end, ok := ctx.Deadline(); ok {
-		return time.Until(end)
+		return min(refreshWait, time.Until(end)/2)
 	}
-	return time.Minute
+	return refreshWait
 }
 
 // lockWait is how long a new token waits for a refresh that is under way. A person has just allowed
 // it: after that it is written all the same, since whoever holds the lock may have been stopped.
-const lockWait = 30 * time.Second
+const lockWait = 10 * time.Second
 
 // write puts a new token in its place, for this user alone.
 func write(ctx context.Context, path string, token tokenFile) error {

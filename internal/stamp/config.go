@@ -4,12 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 
+	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/disk"
 )
 
@@ -64,20 +65,19 @@ func ReadConfig() (ConfigFile, error) {
 const rules = "2"
 
 func readConfig(path string) (ConfigFile, error) {
-	// A pipe would hold us up for ever, or give its content to the first of two readers.
-	info, err := os.Stat(path)
-	if err != nil {
-		return ConfigFile{}, err
-	}
-	if null, err := os.Stat(os.DevNull); !info.Mode().IsRegular() && (err != nil || !os.SameFile(info, null)) {
-		return ConfigFile{}, fmt.Errorf("%s: not a regular file", path)
-	}
-	f, err := os.Open(path)
+	f, info, err := disk.OpenForeign(path)
 	if err != nil {
 		return ConfigFile{}, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(f)
+	// It names programs to run and whose credentials are used.
+	if err := disk.Guarded(path); err != nil {
+		if exposed, ok := errors.AsType[*disk.ExposedError](err); ok {
+			return ConfigFile{}, &ExposedError{exposed}
+		}
+		return ConfigFile{}, err
+	}
+	data, err := disk.ReadAtMost(f, path, MaxConfig)
 	if err != nil {
 		return ConfigFile{}, err
 	}
@@ -86,4 +86,24 @@ func readConfig(path string) (ConfigFile, error) {
 	sum := crc32.ChecksumIEEE(data)
 	stamp := fmt.Sprintf("%s-%08x-%x-%x", rules, sum, len(data), info.ModTime().UnixNano())
 	return ConfigFile{Path: path, Data: data, Stamp: stamp}, nil
+}
+
+// MaxConfig is how large a configuration file may be, in bytes.
+const MaxConfig = 1 << 20
+
+// ExposedError is a configuration file that somebody else may change.
+type ExposedError struct{ *disk.ExposedError }
+
+func (e *ExposedError) Error() string {
+	return fmt.Sprintf("the configuration isn't obeyed: %s", e.ExposedError.Error())
+}
+
+// Advice implements [advice.Adviser].
+func (e *ExposedError) Advice() advice.Problem {
+	p := advice.Problemf("%s", e.Error())
+	if e.Foreign {
+		return p.With(advice.Run(advice.Words("ls", "-ld", e.Path)), advice.Say(
+			"when it says what you want, make it yours: %s", advice.Words("sudo", "chown", strconv.Itoa(os.Geteuid()), e.Path)))
+	}
+	return p.With(advice.Run(advice.Words("chmod", "go-w", e.Path)))
 }

@@ -1,0 +1,91 @@
+package credentials
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"os/exec"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"mysql-secret-store-rds/internal/disk"
+	"mysql-secret-store-rds/internal/profiles"
+)
+
+const (
+	// maxAnswer is much more than a page of a hundred servers has, in bytes.
+	maxAnswer = 8 << 20
+	// maxProcess is much more than credentials are.
+	maxProcess = 1 << 20
+)
+
+// limitAnswers makes an SDK client refuse answers of more than [maxAnswer], which it would read
+// whole.
+func limitAnswers(s *middleware.Stack) error {
+	limit := middleware.DeserializeMiddlewareFunc("LimitAnswer", func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (
+		middleware.DeserializeOutput, middleware.Metadata, error) {
+		out, metadata, err := next.HandleDeserialize(ctx, in)
+		if response, ok := out.RawResponse.(*smithyhttp.Response); ok && response != nil && response.Body != nil {
+			response.Body = &answer{ReadCloser: response.Body, left: maxAnswer}
+		}
+		return out, metadata, err
+	})
+	return s.Deserialize.Add(limit, middleware.After)
+}
+
+// answer is a body that may have so many bytes more.
+type answer struct {
+	io.ReadCloser
+	left int64
+}
+
+func (a *answer) Read(p []byte) (int, error) {
+	n, err := a.ReadCloser.Read(p)
+	if a.left -= int64(n); a.left < 0 {
+		return 0, &disk.TooLargeError{What: "the answer", Limit: maxAnswer}
+	}
+	return n, err
+}
+
+// limited is an HTTP client with that limit, for those of the SDK's clients that have no such stack.
+type limited struct{ aws.HTTPClient }
+
+func (l limited) Do(r *http.Request) (*http.Response, error) {
+	response, err := l.HTTPClient.Do(r)
+	if response != nil && response.Body != nil {
+		response.Body = &answer{ReadCloser: response.Body, left: maxAnswer}
+	}
+	return response, err
+}
+
+// boundedProcess runs a profile's own credential_process as the SDK does, but for what it says, which the SDK
+// would keep however much it is.
+type boundedProcess struct {
+	processcreds.NewCommandBuilder
+	full func() // called when it is too much
+}
+
+func (b boundedProcess) NewCommand(ctx context.Context) (*exec.Cmd, error) {
+	cmd, err := b.NewCommandBuilder.NewCommand(ctx)
+	if err == nil {
+		cmd.Stdout = &disk.Limited{Limit: maxProcess, OnFull: func() {
+			b.full()
+			_ = cmd.Process.Kill() // it may go on without a reader
+		}}
+	}
+	return cmd, err
+}
+
+// ownProcess returns the credential_process that a profile's credentials come from, if they come from
+// it without a role in between.
+func (p *Provider) ownProcess() (command string, ok bool) {
+	kind, name := p.source.effective()
+	if p.set == nil || kind != ofProfile || p.set.Kind(name) != profiles.Process {
+		return "", false
+	}
+	own, _ := p.set.Profile(name)
+	return own.Get("credential_process"), own.Get("role_arn") == "" && own.Get("source_profile") == ""
+}
