@@ -28,7 +28,7 @@ func Main(args []string, stdin, stdout, stderr *os.File) int {
 			Args: args, Stdin: stdin, Stdout: stdout, Stderr: stderr, Log: openLog(), CatchStderr: catchStderr,
 		})
 	case err != nil: // a program's mistake gets the protocol's own words
-		fmt.Fprintln(stderr, err)
+		fmt.Fprintln(stderr, term.Visible(err.Error()))
 		return 1
 	case command == "version": // package early has answered, as a rule
 		fmt.Fprintln(stdout, about.Version())

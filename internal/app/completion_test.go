@@ -66,3 +66,135 @@ func TestBashCompletion(t *testing.T) {
 		})
 	}
 }
+
+// completionShell is a shell in a terminal, in which mysql-secret-store-rds is completed.
+func completionShell(t *testing.T, name string, b *bed, env []string) *screen {
+	t.Helper()
+	path := peer(t, name)
+	rc := filepath.Join(b.home, "."+name+"rc")
+	source := "source <(" + b.helper + " completion " + name + ")\nPATH=" + b.folder + ":$PATH\n"
+	command := ""
+	switch name {
+	case "bash":
+		writeProgram(t, rc, source+"PS1='$ '\n")
+		command = path + " --noprofile --rcfile " + rc + " -i"
+	case "zsh":
+		writeProgram(t, rc, "autoload -Uz compinit; compinit -u -D\n"+source+"PS1='$ '\n"+
+			"bindkey '^I' complete-word\n") // zsh's own Tab runs a $(…) that stands there, for every command
+		command = "ZDOTDIR=" + b.home + " " + path + " -d -i"
+	case "fish":
+		writeProgram(t, rc, "set -g fish_greeting\nset -g fish_autosuggestion_enabled 0\nset PATH "+b.folder+" $PATH\n"+
+			b.helper+" completion fish | source\nfunction fish_prompt; echo -n '$ '; end\n")
+		command = path + " --no-config -C 'source " + rc + "' -i"
+	}
+	s := newScreen(t, env, "cd; "+command)
+	s.wait("$")
+	return s
+}
+
+// complete types after the program's name, presses Tab, waits for what is to be there then, and
+// takes it away again.
+func (s *screen) complete(typed, want string) string {
+	s.t.Helper()
+	s.press("-l", "mysql-secret-store-rds "+typed)
+	s.press("Tab")
+	shown := s.wait("$ mysql-secret-store-rds " + want)
+	s.press("C-u", "C-l")
+	return shown
+}
+
+var completionShells = []string{"bash", "zsh", "fish"}
+
+// TestCompletion: in the real shells.
+func TestCompletion(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("none of these shells there")
+	}
+	const host = "shop.aaaaaaaaaaaa.eu-west-1.rds.amazonaws.com"
+	for _, name := range completionShells {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, env := pickerBed(t)
+			addProfiles(t, b, "My Admin")
+			writeProgram(t, filepath.Join(b.home, "a file.sql"), "")
+			s := completionShell(t, name, b, env)
+			for _, c := range []struct{ typed, want string }{
+				{"expl", "explain"},
+				{"discover --re", "discover --region"},
+				{"discover --profile r", "discover --profile role"},
+				{"discover --profile=r", "discover --profile=role"},
+				{"discover --region 'eu-west-1' --profile r", "discover --region 'eu-west-1' --profile role"},
+				{`discover --profile M`, `discover --profile My\ Admin`},
+				{`discover --profile=My\ A`, `discover --profile=My\ Admin`},
+				{"explain dba@shop.a", "explain dba@" + host + ":3307"},
+				{"explain --json dba@" + host + ":", "explain --json dba@" + host + ":3307"},
+				{"connect shop.a", "connect " + host},
+				{"connect shop -- --file a", `connect shop -- --file a\ file.sql`},
+			} {
+				s.complete(c.typed, c.want)
+			}
+			s.press("mysql-secret-store-rds l")
+			s.press("Tab", "Tab")
+			s.wait("list-servers", "login", "logout", "show the servers that discover found")
+		})
+	}
+}
+
+func addProfiles(t *testing.T, b *bed, names ...string) {
+	t.Helper()
+	file := filepath.Join(b.home, ".aws", "config")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		text = append(text, "[profile "+name+"]\nregion = eu-west-1\n"...)
+	}
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestCompletionRunsNothing: neither what is typed nor what is offered is run, by any shell.
+func TestCompletionRunsNothing(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("none of these shells there")
+	}
+	for _, name := range completionShells {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, env := pickerBed(t)
+			addProfiles(t, b, "p$(touch ran)", "p`touch ran`", "p;touch ran;", "p'|touch ran|'", "p(touch ran)", "p&touch ran&", "p\"x")
+			s := completionShell(t, name, b, env)
+			lines := []string{
+				"explain $(touch ran) ", "explain `touch ran` --js", "explain \"$(touch ran)\" --js", "connect shop -- `touch ran` ",
+				"connect shop -- <(touch ran) ", "connect shop -- (touch ran) ", "discover ${x:-$(touch ran)} --re", "login p",
+				"logout --profile='$(touch ran)' p", "discover --profile p", "discover --profile=p", "connect shop -- \\`touch ran\\` x",
+				"explain 'x;touch ran;' d", "explain 'dba@sh", "explain $(touch ran)", "explain `touch ran`",
+				"discover --profile=$(touch ran)", "discover --profile \"$(touch ran)", "connect shop -- -f $(touch ran)/",
+				"connect shop -- -f x`touch ran`/", "connect shop -- -f ${x:-$(touch ran)}/", "setup --shell $(touch ran)/", "explain x[$(touch ran)]",
+				"explain `touch ran", "explain $(touch ran",
+			}
+			for _, line := range lines {
+				s.press("-l", "mysql-secret-store-rds "+line)
+				s.press("Tab", "Tab", "C-u", "C-l")
+				s.complete("tok", "token")
+				if _, err := os.Stat(filepath.Join(b.home, "ran")); err == nil {
+					t.Fatalf("%s<Tab> has run it", line)
+				}
+			}
+			// A candidate that was inserted would run now.
+			for _, line := range []string{"login p", "discover --dry-run --profile p"} {
+				s.press("-l", "mysql-secret-store-rds "+line)
+				s.press("Tab", "Tab", "Enter")
+				s.wait(`no profile "p"`) // as nothing was added to it
+				s.press("C-l")
+			}
+			if _, err := os.Stat(filepath.Join(b.home, "ran")); err == nil {
+				t.Error("a candidate was run")
+			}
+		})
+	}
+}

@@ -45,7 +45,7 @@ With a Server URL it is the file for that server: the one that "ssl_ca:" names f
 			}
 			file, err := bundleFile()
 			if err == nil {
-				fmt.Fprintln(c.stdout, file)
+				fmt.Fprintln(c.stdout.asIs(), file) // the user's own path, for a program
 			}
 			return err
 		},

@@ -134,7 +134,7 @@ func listing(tokens []cache.Entry, kept []cache.Credentials) any {
 }
 
 func (c *console) printCache(dir string, tokens []cache.Entry, kept []cache.Credentials, now time.Time) {
-	fmt.Fprintf(c.stdout, "%s: %s, %s\n", dir, count(len(tokens), "token"), count(len(kept), "set of credentials", "sets of credentials"))
+	sayf(c.stdout, "%s: %s, %s", dir, count(len(tokens), "token"), count(len(kept), "set of credentials", "sets of credentials"))
 	if len(tokens)+len(kept) == 0 {
 		return
 	}

@@ -2,9 +2,11 @@ package cli
 
 import (
 	"cmp"
+	"embed"
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +18,13 @@ import (
 
 var completionShells = []string{"bash", "zsh", "fish", "powershell"}
 
-func (c *console) completionCommand(root *cobra.Command) *cobra.Command {
+// completionScripts are a script for each of completionShells. They aren't cobra's, which run what is
+// typed to split it into words.
+//
+//go:embed completion
+var completionScripts embed.FS
+
+func (c *console) completionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion <bash|zsh|fish|powershell>",
 		Short: "print a script that completes commands, flags and servers",
@@ -38,32 +46,36 @@ func (c *console) completionCommand(root *cobra.Command) *cobra.Command {
 				}
 				return p
 			}
-			text, err := completionScript(root, args[0])
-			if err == nil {
-				_, err = c.stdout.WriteString(text)
-			}
+			_, err := c.stdout.WriteString(completionScript(args[0]))
 			return err
 		},
 	}
 }
 
-// completionScript is the script for one of completionShells.
-func completionScript(root *cobra.Command, shell string) (string, error) {
-	var b strings.Builder
-	var err error
-	switch shell {
-	case "bash":
-		if err = root.GenBashCompletionV2(&b, true); err == nil {
-			b.WriteString(bashWords)
-		}
-	case "zsh":
-		err = root.GenZshCompletion(&b)
-	case "fish":
-		err = root.GenFishCompletion(&b, true)
-	case "powershell":
-		err = root.GenPowerShellCompletionWithDesc(&b)
+// completionScript returns the script for one of completionShells.
+func completionScript(shell string) string {
+	text, err := completionScripts.ReadFile("completion/" + shell)
+	if err != nil {
+		panic(err) // it is one that isn't embedded
 	}
-	return b.String(), err
+	return string(text)
+}
+
+// offered returns those of the candidates that may be put on a command line as they are: no shell
+// reads more into them than a word. A blank is the exception; the scripts quote it. Every text that
+// isn't the program's own goes through here, as anybody may have written an AWS configuration or
+// named a server.
+func offered(candidates []string) []string {
+	return slices.DeleteFunc(candidates, func(candidate string) bool {
+		first := true
+		odd := strings.ContainsFunc(candidate, func(r rune) bool {
+			begins := unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_./:%", r)
+			ok := begins || !first && strings.ContainsRune("@+-=, ", r)
+			first = false
+			return !ok
+		})
+		return odd || candidate != strings.TrimSpace(candidate)
+	})
 }
 
 // completeServers completes a Server URL from the servers that are known, for commands that want its user.
@@ -91,7 +103,7 @@ func completeServer(cmd *cobra.Command, args []string, typed string, wantsUser b
 	servers, _ := allServers(cfg) // as far as there are any
 	uses := readUses()
 	user := func(u server.URL) string { return usualUser(u, cfg, uses) }
-	return matchServers(servers, typed, wantsUser, user), cobra.ShellCompDirectiveNoFileComp
+	return offered(matchServers(servers, typed, wantsUser, user)), cobra.ShellCompDirectiveNoFileComp
 }
 
 // matchServers completes what was typed of a Server URL, user@host:port, from the known servers.
@@ -141,7 +153,7 @@ func completeProfiles(_ *cobra.Command, args []string, typed string) ([]string, 
 			matches = append(matches, name)
 		}
 	}
-	return matches, cobra.ShellCompDirectiveNoFileComp
+	return offered(matches), cobra.ShellCompDirectiveNoFileComp
 }
 
 // completeLogins completes the names of profiles and of SSO sessions.

@@ -77,23 +77,36 @@ func newConsole(s Streams) *console {
 	}
 }
 
-// output is stdout. What goes wrong with it is remembered, so that a command whose words are lost
-// fails.
+// output is stdout. Whatever a command prints goes through [term.Text], so that no text that comes
+// from elsewhere can command the terminal. What goes wrong with it is remembered, so that a command
+// whose words are lost fails.
 type output struct {
 	*os.File
 	err error // the first one
 }
 
 func (o *output) Write(p []byte) (int, error) {
+	if _, err := o.asIs().Write([]byte(term.Text(string(p)))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// WriteString is not the file's own.
+func (o *output) WriteString(s string) (int, error) { return o.Write([]byte(s)) }
+
+// asIs is stdout for what may have a command to the terminal, such as a colour.
+func (o *output) asIs() io.Writer { return plainOutput{o} }
+
+type plainOutput struct{ *output }
+
+func (o plainOutput) Write(p []byte) (int, error) {
 	n, err := o.File.Write(p)
 	if o.err == nil {
 		o.err = err
 	}
 	return n, err
 }
-
-// WriteString is not the file's own.
-func (o *output) WriteString(s string) (int, error) { return o.Write([]byte(s)) }
 
 // errSaid is a failure of which everything has been said.
 var errSaid = errors.New("failed")
@@ -119,6 +132,11 @@ func printError(w io.Writer, p advice.Problem) {
 			fmt.Fprintln(w, s.text("hint: ", do.Text))
 		}
 	}
+}
+
+// sayf prints one line, whatever the texts in it have.
+func sayf(w io.Writer, format string, args ...any) {
+	fmt.Fprintln(w, term.Visible(fmt.Sprintf(format, args...)))
 }
 
 // warn prints something that is no failure.

@@ -353,7 +353,11 @@ func placeOf(p discover.Problem) string {
 	if p.Account == "" {
 		return p.Profile
 	}
-	return p.Profile + " (" + strings.Join(append([]string{"account " + p.Account}, p.Regions...), ", ") + ")"
+	account := strings.Join(append([]string{"account " + p.Account}, p.Regions...), ", ")
+	if p.Profile == "" {
+		return account
+	}
+	return p.Profile + " (" + account + ")"
 }
 
 // printOthers prints the lines that would choose the second of several profiles, for each account
@@ -411,8 +415,13 @@ func problemLine(p discover.Problem) string {
 }
 
 func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
+	var text strings.Builder
+	e := json.NewEncoder(&text)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, term.JSON(text.String()))
+	return err
 }

@@ -55,7 +55,10 @@ Exit codes: 0 when nothing failed, 1 when something did.`,
 			"  mysql-secret-store-rds doctor dba@orders.cluster-abcdefghijkl.eu-west-1.rds.amazonaws.com:3306",
 		ValidArgsFunction: completeServers,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			found := &findings{w: c.stdout, asJSON: asJSON, colour: term.Colours(c.stdout.File), bar: &term.Progress{}}
+			found := &findings{
+				w: c.stdout.asIs(), asJSON: asJSON, colour: term.Colours(c.stdout.File),
+				bar: &term.Progress{},
+			}
 			if !asJSON {
 				found.bar = term.NewProgress(c.stderr)
 				defer found.bar.Clear()

@@ -328,7 +328,7 @@ func clockTime(t time.Time) string {
 func (l *logins) say(format string, args ...any) {
 	l.printing.Lock()
 	defer l.printing.Unlock()
-	fmt.Fprintln(l.stdout, term.Visible(fmt.Sprintf(format, args...)))
+	sayf(l.stdout, format, args...)
 }
 
 func (l *logins) fail(who string, err error) {
@@ -439,7 +439,7 @@ func (c *console) logout(patterns []string, all bool, set *profiles.Set) error {
 			}
 			return p.With(advice.Ours("cache", "list"))
 		} else if len(matched) == 0 {
-			fmt.Fprintf(c.stdout, "%s: nothing is kept\n", term.Visible(pattern))
+			sayf(c.stdout, "%s: nothing is kept", pattern)
 		}
 		names = append(names, matched...)
 	}
@@ -449,7 +449,7 @@ func (c *console) logout(patterns []string, all bool, set *profiles.Set) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(c.stdout, "%s: %v\n", term.Visible(name), dropped{tokens, kept})
+		sayf(c.stdout, "%s: %v", name, dropped{tokens, kept})
 	}
 	return nil
 }

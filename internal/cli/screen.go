@@ -24,7 +24,10 @@ type screen struct {
 // screenOf returns the screen that a file is.
 func screenOf(w io.Writer) screen {
 	f, ok := w.(*os.File)
-	if out, is := w.(*output); is {
+	switch out := w.(type) {
+	case *output:
+		f, ok = out.File, true
+	case plainOutput:
 		f, ok = out.File, true
 	}
 	if !ok {

@@ -94,8 +94,10 @@ func (c *console) printServers(servers []inventory.Server) {
 		if s.Port == 0 {
 			port = "-"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Host, port, s.Kind, engineOf(s),
-			term.Visible(dash(s.Status)), iamOf(s), dash(s.Account), dash(s.Region), term.Visible(dash(s.Profile)), seen(s))
+		v := term.Visible
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+			v(s.Host), port, s.Kind, engineOf(s), v(dash(s.Status)), iamOf(s),
+			v(dash(s.Account)), v(dash(s.Region)), v(dash(s.Profile)), seen(s))
 	}
 	_ = table.Flush()
 }
@@ -127,6 +129,7 @@ func iamOf(s inventory.Server) string {
 // fitServers is a table of what one looks for, in lines of at most width columns: the hosts' domains
 // go first, then the engines' versions, then the middle of what is widest.
 func fitServers(servers []inventory.Server, width int) string {
+	v := term.Visible
 	table := func(host func(string) string, versions bool) [][]string {
 		rows := [][]string{{"NAME", "KIND", "ENGINE", "PROFILE", "REGION", "IAM"}}
 		for _, s := range servers {
@@ -135,7 +138,7 @@ func fitServers(servers []inventory.Server, width int) string {
 				engine = engineOf(s)
 			}
 			rows = append(rows, []string{
-				host(s.Host), kindOf(s), engine, term.Visible(dash(s.Profile)), dash(s.Region), iamOf(s),
+				v(host(s.Host)), kindOf(s), engine, v(dash(s.Profile)), v(dash(s.Region)), iamOf(s),
 			})
 		}
 		return rows

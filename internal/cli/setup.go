@@ -22,7 +22,7 @@ type setupFlags struct {
 	shells                         []string
 }
 
-func (c *console) setupCommand(root *cobra.Command) *cobra.Command {
+func (c *console) setupCommand() *cobra.Command {
 	var f setupFlags
 	cmd := &cobra.Command{
 		Use:   "setup",
@@ -45,7 +45,7 @@ there.`,
 			"  mysql-secret-store-rds setup --undo --purge",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			r := setupRun{console: c, setupFlags: f, root: root}
+			r := setupRun{console: c, setupFlags: f}
 			return r.run(cmd.Context())
 		},
 	}
@@ -79,7 +79,6 @@ func (f setupFlags) check() error {
 type setupRun struct {
 	*console
 	setupFlags
-	root  *cobra.Command
 	plan  setup.Plan
 	steps []setupStep // those of the plan, with what became of them
 	asked bool        // whether to run what root has to do, which was shown then
@@ -116,7 +115,7 @@ func (r *setupRun) run(ctx context.Context) error {
 
 // read finds out what there is to do.
 func (r *setupRun) read(ctx context.Context) error {
-	plan, err := planSetup(ctx, r.root, r.setupFlags)
+	plan, err := planSetup(ctx, r.setupFlags)
 	var state *setup.StateError
 	switch {
 	case errors.Is(err, setup.ErrTemporary):
@@ -267,7 +266,7 @@ func (r *setupRun) apply() {
 }
 
 // planSetup finds out what there is to do.
-func planSetup(ctx context.Context, root *cobra.Command, f setupFlags) (setup.Plan, error) {
+func planSetup(ctx context.Context, f setupFlags) (setup.Plan, error) {
 	sys, err := here(f.shells)
 	if err != nil {
 		return setup.Plan{}, err
@@ -287,9 +286,7 @@ func planSetup(ctx context.Context, root *cobra.Command, f setupFlags) (setup.Pl
 		return cfg.Delegate, nil
 	}
 	for _, shell := range completionShells {
-		if in.Completions[shell], err = completionScript(root, shell); err != nil {
-			return setup.Plan{}, err
-		}
+		in.Completions[shell] = completionScript(shell)
 	}
 	if f.undo {
 		in.Purge, in.Leaves = f.purge, leaves(in.ConfigFile)

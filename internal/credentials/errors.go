@@ -23,6 +23,7 @@ import (
 	"mysql-secret-store-rds/internal/disk"
 	"mysql-secret-store-rds/internal/profiles"
 	"mysql-secret-store-rds/internal/sso"
+	"mysql-secret-store-rds/internal/term"
 )
 
 // Conditions that a person can do something about.
@@ -204,7 +205,7 @@ func (p *Provider) explain(ctx context.Context, err error) error {
 		return &SettingsError{"it has aws_access_key_id without aws_secret_access_key, or the other way round"}
 	case strings.Contains(err.Error(), "missing required configuration: "):
 		_, missing, _ := strings.Cut(err.Error(), "missing required configuration: ")
-		return &SettingsError{"it lacks " + firstLine(missing)}
+		return &SettingsError{"it lacks " + term.FirstLine(missing)}
 	case strings.Contains(err.Error(), "EC2 IMDS role credentials"):
 		return ErrInstanceRole
 	case strings.Contains(err.Error(), "failed to load credentials") && containerURI() != "":
@@ -340,7 +341,7 @@ func processProblem(ctx context.Context, err error) string {
 // apiError keeps the operation, the code and the first line of the message. A message about a
 // wrong signature quotes the whole request, session token included, so it goes.
 func (p *Provider) apiError(err error, api smithy.APIError) error {
-	e := &APIError{Operation: "AWS", Code: api.ErrorCode(), Message: firstLine(api.ErrorMessage())}
+	e := &APIError{Operation: "AWS", Code: term.FirstLine(api.ErrorCode()), Message: term.FirstLine(api.ErrorMessage())}
 	var op *smithy.OperationError
 	if errors.As(err, &op) {
 		e.Operation = op.ServiceID + " " + op.OperationName
@@ -409,19 +410,14 @@ func networkError(err error) error {
 	if !errors.As(err, &dns) && !errors.As(err, &op) && !errors.As(err, &send) {
 		return nil
 	}
-	e := &NetworkError{Host: "AWS", Problem: firstLine(err.Error())}
+	e := &NetworkError{Host: "AWS", Problem: term.FirstLine(err.Error())}
 	if errors.As(err, &to) {
 		if u, err := url.Parse(to.URL); err == nil && u.Host != "" {
 			e.Host = u.Host
 		}
-		e.Problem = firstLine(to.Err.Error())
+		e.Problem = term.FirstLine(to.Err.Error())
 	}
 	return e
-}
-
-func firstLine(s string) string {
-	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
-	return strings.TrimSpace(s)
 }
 
 type lineError struct {
@@ -434,5 +430,5 @@ func (e *lineError) Unwrap() error { return e.err }
 
 // oneLine folds an error's text into one line.
 func oneLine(err error) error {
-	return &lineError{strings.Join(strings.Fields(err.Error()), " "), err}
+	return &lineError{term.FirstLine(strings.Join(strings.Fields(err.Error()), " ")), err}
 }

@@ -32,6 +32,7 @@ type listing struct {
 	proxies         map[string]inventory.Server // by name, of every engine
 	proxyEndpoints  []inventory.Server
 	globals         []inventory.Server // global writers, without what the region of their cluster knows of them
+	leftOut         []string           // hosts of servers that can't be kept
 }
 
 func newListing(key regionKey, partition string, timeout time.Duration, now time.Time) *listing {
@@ -57,14 +58,28 @@ func (l *listing) add(s inventory.Server) {
 	}
 	s.Account, s.Partition, s.Region, s.Seen = l.account, l.partition, l.region, l.now
 	e, ok := server.ParseEndpoint(s.Host)
-	s.Host = server.NormalHost(s.Host)
-	if ok && e.Region == s.Region {
+	ok = ok && e.Kind == s.Kind && e.Region == s.Region
+	if ok {
 		l.hostIDs[e.HostID] = true
-		s.Kind, s.HostID = e.Kind, e.HostID
+		s.Host, s.HostID = e.Host, e.HostID
 	}
-	if isMySQL(s.Engine) {
+	if l.keeps(s, ok) {
 		l.servers[s.Host] = s
 	}
+}
+
+// keeps reports whether a server is one to keep: it speaks MySQL, its host has such a name as RDS
+// gives, and it isn't larger than any that there is. A host that RDS doesn't name can't be signed
+// for, and may be anybody's.
+func (l *listing) keeps(s inventory.Server, named bool) bool {
+	if !isMySQL(s.Engine) {
+		return false
+	}
+	if !named || s.TooLarge() {
+		l.leftOut = append(l.leftOut, s.Host)
+		return false
+	}
+	return true
 }
 
 // join adds the endpoints that have something from a cluster or proxy.
@@ -225,11 +240,19 @@ func (l *listing) readGlobalClusters(ctx context.Context, client *rds.Client) er
 			}
 			for _, m := range c.GlobalClusterMembers {
 				// arn:aws:rds:<region>:<account>:cluster:<name>
-				if arn := strings.Split(aws.ToString(m.DBClusterArn), ":"); aws.ToBool(m.IsWriter) && len(arn) == 7 {
+				arn := strings.Split(aws.ToString(m.DBClusterArn), ":")
+				if aws.ToBool(m.IsWriter) && len(arn) == 7 && server.Partition(arn[3]) == l.partition {
 					s.Region, s.Cluster = arn[3], arn[6]
 				}
 			}
-			if s.Host = server.NormalHost(s.Host); s.Host != "" && isMySQL(s.Engine) {
+			if s.Host == "" {
+				continue // an older engine's has none
+			}
+			e, ok := server.ParseEndpoint(s.Host)
+			if ok = ok && e.Kind == server.GlobalWriter && e.Partition == l.partition; ok {
+				s.Host = e.Host
+			}
+			if l.keeps(s, ok) {
 				l.globals = append(l.globals, s)
 			}
 		}

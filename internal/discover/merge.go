@@ -42,6 +42,10 @@ func (r *run) save(
 	if untrusted, ok := errors.AsType[*inventory.UntrustedError](err); ok {
 		r.problems.add(Problem{Text: untrusted.Error() + ": taken as empty"}, "")
 	}
+	oldServers = slices.DeleteFunc(oldServers, func(s inventory.Server) bool { // an earlier version kept any host
+		_, ok := server.ParseEndpoint(s.Host)
+		return !ok
+	})
 	known := r.knownProfiles(callers, decisions)
 	accounts := mergeAccounts(oldAccounts, scanned, known, r.in.Now)
 	servers, changed := mergeServers(oldServers, found, full)

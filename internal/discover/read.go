@@ -4,6 +4,7 @@ package discover
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -100,9 +101,25 @@ func (r *run) finish(ar *accountRegion) {
 	ar.servers = slices.SortedFunc(maps.Values(l.servers), byHost)
 	ar.globals = l.globals
 	ar.answered = ar.answered || len(ar.hostIDs) > 0 // a first page, perhaps
+	r.reportLeftOut(ar, l.leftOut)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.servers += len(ar.servers)
+}
+
+// reportLeftOut notes servers of an account and region that aren't kept.
+func (r *run) reportLeftOut(ar *accountRegion, hosts []string) {
+	if len(hosts) == 0 {
+		return
+	}
+	servers := "a server"
+	if len(hosts) > 1 {
+		servers = fmt.Sprintf("%d servers, the first", len(hosts))
+	}
+	const text = "left out %s, with the host %.100q: RDS gives no server of this region such a name, or so large a record"
+	r.problems.add(Problem{
+		Account: ar.account, Regions: []string{ar.region}, Text: fmt.Sprintf(text, servers, hosts[0]),
+	}, "")
 }
 
 // reportFailures notes what nobody could read of an account and region.

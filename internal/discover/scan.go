@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/semaphore"
+
+	"mysql-secret-store-rds/internal/server"
 )
 
 // slowLogins is how many logins may go on without a slot, for each slot that there is.
@@ -182,7 +184,8 @@ func (s *scan) allRegions(ctx context.Context, c *caller) (regions []string, gue
 	}
 	s.mu.Unlock()
 	if regions, known := list.get(ctx, c.config, s.in.Timeout); known {
-		return regions, false
+		// A text that is no region's name would become part of a host's.
+		return slices.DeleteFunc(slices.Clone(regions), func(region string) bool { return server.Partition(region) != c.partition }), false
 	}
 	return partitions[c.partition], true
 }

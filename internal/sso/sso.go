@@ -31,6 +31,11 @@ const (
 	defaultScope = "sso:account:access"
 	// defaultInterval is RFC 8628's, for a server that names none.
 	defaultInterval = 5 * time.Second
+	// maxInterval is the longest that a server may have a person wait after their yes.
+	maxInterval = 30 * time.Second
+	// defaultLife is AWS's for a code, maxLife the longest that anybody is waited for.
+	defaultLife = 10 * time.Minute
+	maxLife     = time.Hour
 	// answer is how long AWS may take for an answer.
 	answer = 30 * time.Second
 	// deviceLife is how long AWS lets a person confirm a login.
@@ -84,7 +89,7 @@ func login(
 	if err != nil {
 		return time.Time{}, fmt.Errorf("begin the SSO login: %w", err)
 	}
-	end := time.Now().Add(time.Duration(device.ExpiresIn) * time.Second)
+	end := time.Now().Add(seconds(device.ExpiresIn, defaultLife, maxLife))
 	err = show(Verification{
 		Code: aws.ToString(device.UserCode), URL: aws.ToString(device.VerificationUri),
 		CompleteURL: aws.ToString(device.VerificationUriComplete), Expires: end,
@@ -92,14 +97,10 @@ func login(
 	if err != nil {
 		return time.Time{}, err
 	}
-	interval := time.Duration(device.Interval) * time.Second
-	if interval == 0 {
-		interval = defaultInterval
-	}
 	token, err := poll(ctx, client, &ssooidc.CreateTokenInput{
 		ClientId: registered.ClientId, ClientSecret: registered.ClientSecret,
 		DeviceCode: device.DeviceCode, GrantType: aws.String(deviceGrant),
-	}, interval, end)
+	}, seconds(device.Interval, defaultInterval, maxInterval), end)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -111,6 +112,14 @@ func login(
 		RegistrationExpiresAt: time.Unix(registered.ClientSecretExpiresAt, 0).UTC().Format(time.RFC3339),
 		RefreshToken:          aws.ToString(token.RefreshToken),
 	})
+}
+
+// seconds returns a number of seconds that a server gave, within bounds: otherwise when it is none.
+func seconds(given int32, otherwise, most time.Duration) time.Duration {
+	if given <= 0 {
+		return otherwise
+	}
+	return min(time.Duration(given)*time.Second, most)
 }
 
 // register makes this program a client of the session's.
@@ -140,7 +149,7 @@ func poll(
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-time.After(interval):
+		case <-time.After(min(interval, time.Until(end))):
 		}
 		asking, cancel := context.WithTimeout(ctx, answer)
 		token, err := client.CreateToken(asking, ask)
@@ -156,7 +165,7 @@ func poll(
 			return token, nil
 		case errors.As(err, &pending):
 		case errors.As(err, &slower):
-			interval += 5 * time.Second
+			interval = min(interval+5*time.Second, maxInterval)
 		case errors.As(err, &expired):
 			return nil, ErrCodeExpired
 		case errors.As(err, &denied):

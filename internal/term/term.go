@@ -6,7 +6,6 @@ import (
 	"os"
 	"regexp"
 	"strings"
-	"unicode"
 
 	"golang.org/x/term"
 )
@@ -29,33 +28,27 @@ func size(f *os.File) (width, height int) {
 	return width, height
 }
 
-// Visible returns s as it may be shown: every character that doesn't print, such as an escape in a
-// DNS name or a tag, is replaced.
-func Visible(s string) string {
-	if isPlain(s) {
-		return s
-	}
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, s)
-}
-
-// isPlain reports whether s is printable ASCII, as nearly everything is. It takes a tenth of the
-// time that looking at each rune does.
-func isPlain(s string) bool {
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
-}
-
 // colouring are the escape sequences that colour text and the like (ECMA-48, CSI).
 const colouring = `\x1b\[[0-9;?]*[A-Za-z]`
+
+// maxLine is how many characters of a line that isn't the program's own are shown.
+const maxLine = 1000
+
+// FirstLine returns the first line of what a server says, at most 1000 characters of it.
+func FirstLine(s string) string {
+	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
+	s = strings.TrimSpace(s)
+	if len(s) <= maxLine {
+		return s
+	}
+	n := 0
+	for i := range s {
+		if n++; n > maxLine {
+			return s[:i] + "…"
+		}
+	}
+	return s
+}
 
 // LastLine returns the last line of a program's output that says something, at most 200 characters
 // of it, without what doesn't print.
@@ -64,7 +57,7 @@ func LastLine(output string) string {
 	lines := strings.FieldsFunc(output, func(r rune) bool { return r == '\n' || r == '\r' })
 	for i := len(lines) - 1; i >= 0; i-- {
 		line := strings.TrimSpace(strings.Map(func(r rune) rune {
-			if unicode.IsPrint(r) {
+			if shows(r) {
 				return r
 			}
 			return -1
