@@ -76,7 +76,7 @@ func completionShell(t *testing.T, name string, b *bed, env []string) *screen {
 	command := ""
 	switch name {
 	case "bash":
-		writeProgram(t, rc, source+"PS1='$ '\n")
+		writeProgram(t, rc, source+"unset HISTFILE\nPS1='$ '\n") // it would write its history while the folder is removed
 		command = path + " --noprofile --rcfile " + rc + " -i"
 	case "zsh":
 		writeProgram(t, rc, "autoload -Uz compinit; compinit -u -D\n"+source+"PS1='$ '\n"+
