@@ -46,7 +46,8 @@ func TestWordThatDoesNotPrint(t *testing.T) {
 		t.Skip("no sh on this machine to read the words")
 	}
 	for _, text := range []string{
-		"\x1b[201~", "a\x1b[201~;touch x\n", "\t", "it's\r%s\\", "\u009b31m", "a\u202eb\u2028\u2029", "\xff'\xfe", "\x7f$HOME`id`", "\ufffd",
+		"\x1b[201~", "a\x1b[201~;touch x\n", "\t", "it's\r%s\\", "\u009b31m", "a\u202eb\u2028\u2029", "\xff'\xfe",
+		"\x7f$HOME`id`", "\ufffd",
 	} {
 		word := Word(text)
 		if strings.ContainsFunc(word, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) {

@@ -166,15 +166,20 @@ func TestCompletionRunsNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b, env := pickerBed(t)
-			addProfiles(t, b, "p$(touch ran)", "p`touch ran`", "p;touch ran;", "p'|touch ran|'", "p(touch ran)", "p&touch ran&", "p\"x")
+			addProfiles(t, b, "p$(touch ran)", "p`touch ran`", "p;touch ran;", "p'|touch ran|'", "p(touch ran)",
+				"p&touch ran&", "p\"x")
 			s := completionShell(t, name, b, env)
 			lines := []string{
-				"explain $(touch ran) ", "explain `touch ran` --js", "explain \"$(touch ran)\" --js", "connect shop -- `touch ran` ",
-				"connect shop -- <(touch ran) ", "connect shop -- (touch ran) ", "discover ${x:-$(touch ran)} --re", "login p",
-				"logout --profile='$(touch ran)' p", "discover --profile p", "discover --profile=p", "connect shop -- \\`touch ran\\` x",
+				"explain $(touch ran) ", "explain `touch ran` --js", "explain \"$(touch ran)\" --js",
+				"connect shop -- `touch ran` ",
+				"connect shop -- <(touch ran) ", "connect shop -- (touch ran) ", "discover ${x:-$(touch ran)} --re",
+				"login p",
+				"logout --profile='$(touch ran)' p", "discover --profile p", "discover --profile=p",
+				"connect shop -- \\`touch ran\\` x",
 				"explain 'x;touch ran;' d", "explain 'dba@sh", "explain $(touch ran)", "explain `touch ran`",
 				"discover --profile=$(touch ran)", "discover --profile \"$(touch ran)", "connect shop -- -f $(touch ran)/",
-				"connect shop -- -f x`touch ran`/", "connect shop -- -f ${x:-$(touch ran)}/", "setup --shell $(touch ran)/", "explain x[$(touch ran)]",
+				"connect shop -- -f x`touch ran`/", "connect shop -- -f ${x:-$(touch ran)}/", "setup --shell $(touch ran)/",
+				"explain x[$(touch ran)]",
 				"explain `touch ran", "explain $(touch ran",
 			}
 			for _, line := range lines {

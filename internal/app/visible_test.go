@@ -3,6 +3,7 @@ package app_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,13 +24,17 @@ func TestNothingHiddenIsPrinted(t *testing.T) {
 		host    = "shop.aaaaaaaaaaaa.eu-west-1.rds.amazonaws.com"
 	)
 	b := startBed(t)
-	aws := "[profile " + profile + "]\nregion = eu-west-1\naws_access_key_id = " + keyID + "\naws_secret_access_key = " + keySecret + "\n" +
-		"[profile other" + profile + "]\nregion = eu-west-1\nrole_arn = arn:aws:iam::123456789012:role/" + foreign + "\nsource_profile = none" + foreign + "\n"
-	writeProgram(t, filepath.Join(b.home, ".aws", "config"), aws)
+	writeProgram(t, filepath.Join(b.home, ".aws", "config"), strings.Join([]string{
+		"[profile " + profile + "]", "region = eu-west-1",
+		"aws_access_key_id = " + keyID, "aws_secret_access_key = " + keySecret,
+		"[profile other" + profile + "]", "region = eu-west-1",
+		"role_arn = arn:aws:iam::123456789012:role/" + foreign, "source_profile = none" + foreign, "",
+	}, "\n"))
 	config := filepath.Join(b.home, ".config", "mysql-secret-store-rds", "config.yaml")
 	servers := someServers("123456789012", "eu-west-1", "aaaaaaaaaaaa")
-	servers.Instances[0].EngineVersion, servers.Instances[0].Status, servers.Instances[0].MasterUsername = foreign, foreign, foreign
-	servers.Instances[0].Tags = map[string]string{foreign: foreign}
+	shop := &servers.Instances[0]
+	shop.EngineVersion, shop.Status, shop.MasterUsername = foreign, foreign, foreign
+	shop.Tags = map[string]string{foreign: foreign}
 	servers.Instances = append(servers.Instances, testbed.DBInstance{
 		Identifier: foreign, Engine: "mysql", EngineVersion: foreign, Host: foreign, Port: 3306, Status: foreign,
 	})
@@ -91,7 +96,8 @@ func TestNothingHiddenIsPrinted(t *testing.T) {
 	command(true, "connect", profile)
 
 	line := command(false, "connect", "--print", "--user", profile, host, "--", "--execute", profile)
-	if out, err := exec.Command("sh", "-c", "set -- "+line+"\nprintf %s \"$2\"").Output(); err != nil || string(out) != "--user="+profile {
+	out, err := exec.Command("sh", "-c", "set -- "+line+"\nprintf %s \"$2\"").Output()
+	if err != nil || string(out) != "--user="+profile {
 		t.Errorf("a shell reads %q as %q, %v", line, out, err)
 	}
 	command(false, "connect", "--print", "--uri", "--user", profile, host)
@@ -112,8 +118,7 @@ func ascii(text string) string {
 	var b strings.Builder
 	for _, r := range text {
 		if r < 0x20 || r > 0x7e {
-			b.WriteString(`\u` + strings.ToLower(string("0123456789abcdef"[r>>12])+string("0123456789abcdef"[r>>8&15])+
-				string("0123456789abcdef"[r>>4&15])+string("0123456789abcdef"[r&15])))
+			fmt.Fprintf(&b, `\u%04x`, r)
 			continue
 		}
 		b.WriteRune(r)
@@ -125,12 +130,13 @@ func ascii(text string) string {
 func TestLongMessageOfAWS(t *testing.T) {
 	t.Parallel()
 	b, env := roleEnv(t)
-	long := strings.Repeat("no ", 5<<20/3)
+	long := strings.Repeat("no ", 3<<20/3) // in the code, too; an answer of more than 8 MB is refused
 	for _, operation := range []string{"AssumeRole", "GetCallerIdentity", "DescribeDBInstances"} {
 		b.aws.Break(testbed.Fault{Operation: operation, Status: 403, Code: "AccessDenied" + long, Message: long})
 	}
 	for _, args := range [][]string{
-		{"discover", "--profile", "role", "--region", "eu-west-1"}, {"discover", "--profile", "default", "--region", "eu-west-1"},
+		{"discover", "--profile", "role", "--region", "eu-west-1"},
+		{"discover", "--profile", "default", "--region", "eu-west-1"},
 		{"login", "role"}, {"token", "dba@" + orders + ":3306"}, {"explain", "--online", "dba@" + orders + ":3306"},
 	} {
 		cmd := exec.Command(b.helper, args...)

@@ -19,6 +19,7 @@ import (
 	"mysql-secret-store-rds/internal/profiles"
 	"mysql-secret-store-rds/internal/secret"
 	"mysql-secret-store-rds/internal/stamp"
+	"mysql-secret-store-rds/internal/term"
 )
 
 // Source says whose credentials.
@@ -204,7 +205,7 @@ func (p *Provider) WhoAmI(ctx context.Context) (Caller, error) {
 	if err != nil {
 		return Caller{}, p.Explain(ctx, err)
 	}
-	return Caller{aws.ToString(out.Arn), aws.ToString(out.Account)}, nil
+	return Caller{term.FirstLine(aws.ToString(out.Arn)), term.FirstLine(aws.ToString(out.Account))}, nil
 }
 
 // Signer says in a few words whose credentials these would be, as far as the settings and the AWS

@@ -60,7 +60,7 @@ func (r *run) identify(ctx context.Context, p Profile) *caller {
 	}
 	c.regions = r.regionsIn(c.partition, p)
 	if c.regions == nil && !r.in.AllRegions {
-		text := "none of the regions given is in the profile's partition, " + c.partition
+		text := fmt.Sprintf("none of the regions given is in the profile's partition, %.40s", c.partition)
 		r.problems.add(Problem{Profile: p.Name, Account: c.account, Text: text}, "")
 	}
 	return c

@@ -185,7 +185,8 @@ func (s *scan) allRegions(ctx context.Context, c *caller) (regions []string, gue
 	s.mu.Unlock()
 	if regions, known := list.get(ctx, c.config, s.in.Timeout); known {
 		// A text that is no region's name would become part of a host's.
-		return slices.DeleteFunc(slices.Clone(regions), func(region string) bool { return server.Partition(region) != c.partition }), false
+		foreign := func(region string) bool { return server.Partition(region) != c.partition }
+		return slices.DeleteFunc(slices.Clone(regions), foreign), false
 	}
 	return partitions[c.partition], true
 }

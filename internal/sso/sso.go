@@ -14,6 +14,7 @@ import (
 
 	"mysql-secret-store-rds/internal/about"
 	"mysql-secret-store-rds/internal/profiles"
+	"mysql-secret-store-rds/internal/term"
 )
 
 // Verification is what a person needs to allow the login in a browser.
@@ -91,8 +92,8 @@ func login(
 	}
 	end := time.Now().Add(seconds(device.ExpiresIn, defaultLife, maxLife))
 	err = show(Verification{
-		Code: aws.ToString(device.UserCode), URL: aws.ToString(device.VerificationUri),
-		CompleteURL: aws.ToString(device.VerificationUriComplete), Expires: end,
+		Code: line(device.UserCode), URL: line(device.VerificationUri),
+		CompleteURL: line(device.VerificationUriComplete), Expires: end,
 	})
 	if err != nil {
 		return time.Time{}, err
@@ -113,6 +114,9 @@ func login(
 		RefreshToken:          aws.ToString(token.RefreshToken),
 	})
 }
+
+// line returns a text of a server's as far as it is shown.
+func line(text *string) string { return term.FirstLine(aws.ToString(text)) }
 
 // seconds returns a number of seconds that a server gave, within bounds: otherwise when it is none.
 func seconds(given int32, otherwise, most time.Duration) time.Duration {

@@ -65,7 +65,7 @@ func (t *Terminal) Ask(ctx context.Context, question string) (string, error) {
 
 // Line is [Terminal.Ask] for which an empty line is an answer, too.
 func (t *Terminal) Line(ctx context.Context, question string) (string, error) {
-	if _, err := io.WriteString(t.out, question); err != nil {
+	if _, err := io.WriteString(t.out, Text(question)); err != nil {
 		return "", err
 	}
 	type answer struct {

@@ -8,7 +8,8 @@ import (
 )
 
 // hidden are characters that must not be shown, and an "ok" that may.
-const hidden = "\x00\x07\x1b[201~\x7f\u0080\u009b31m\u00ad\u061c\u200b\u200e\u202e\u2028\u2029\u2066\ufeff\U000e0041\xff ok é 日本 ȺK"
+const hidden = "\x00\x07\x1b[201~\x7f\u0080\u009b31m\u00ad\u061c\u200b" +
+	"\u200e\u202e\u2028\u2029\u2066\ufeff\U000e0041\xff ok é 日本 ȺK"
 
 func TestNothingHidden(t *testing.T) {
 	t.Parallel()
