@@ -98,6 +98,13 @@ func write(path string) error {
 	return disk.Replace(path, []byte(bundle), 0o644)
 }
 
+// Usable reports whether path is a file with certificates that nobody else can change, whatever
+// release of this program wrote it.
+func Usable(path string) bool {
+	data, err := disk.ReadForeign(path, 4<<20)
+	return err == nil && disk.Guarded(path) == nil && x509.NewCertPool().AppendCertsFromPEM(data)
+}
+
 // holds reports whether path is a file with the bundle.
 func holds(path string) bool {
 	info, err := os.Stat(path)

@@ -30,11 +30,11 @@ type Credentials struct {
 	AccountID    string       // as far as the source says
 }
 
-// Usable reports whether AWS still accepts the credentials at now. Those from the future are not:
-// the clock was wrong then, or is now. Nor are those of a sign-in that is over, or somebody else's
-// by now.
-func (c Credentials) Usable(now time.Time) bool {
-	return !c.ObtainedAt.After(now) && now.Before(c.Expires) && stamp.Unchanged(c.SignIns)
+// Usable reports whether AWS still accepts the credentials at now, and for as long as left. Those
+// from the future are not: the clock was wrong then, or is now. Nor are those of a sign-in that is
+// over, or somebody else's by now.
+func (c Credentials) Usable(now time.Time, left time.Duration) bool {
+	return !c.ObtainedAt.After(now) && now.Add(left).Before(c.Expires) && stamp.Unchanged(c.SignIns)
 }
 
 // credentialsFile is Credentials on disk.

@@ -96,7 +96,7 @@ func TestCredentialsUsable(t *testing.T) {
 		{"over", -time.Hour, 0, false},
 		{"from the future", time.Minute, time.Hour, false},
 	} {
-		if got := (Credentials{ObtainedAt: now.Add(tc.obtained), Expires: now.Add(tc.expires)}).Usable(now); got != tc.want {
+		if got := (Credentials{ObtainedAt: now.Add(tc.obtained), Expires: now.Add(tc.expires)}).Usable(now, 0); got != tc.want {
 			t.Errorf("%s: %v", tc.name, got)
 		}
 	}
@@ -191,5 +191,18 @@ func TestDropProfile(t *testing.T) {
 	}
 	if left, _ := s.AllCredentials(); len(left) != 0 {
 		t.Errorf("left after Clear: %v", left)
+	}
+}
+
+// Credentials from the future are of no use, however long they are to be good.
+func TestUsableFromTheFuture(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	c := Credentials{ObtainedAt: now.Add(time.Minute), Expires: now.Add(time.Hour)}
+	if c.Usable(now, RenewBefore) {
+		t.Error("used")
+	}
+	if c.ObtainedAt = now; !c.Usable(now, RenewBefore) || c.Usable(now, time.Hour) {
+		t.Error("how long they are good doesn't count")
 	}
 }

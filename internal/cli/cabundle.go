@@ -114,7 +114,16 @@ func authorities(res resolve.Resolution, cfg *config.Config) (string, error) {
 			about.Name, res.Target.Region, res.Endpoint.Partition).
 			With(advice.Put("get Amazon's bundle for that region, and "+set.Text, set.Paste))
 	}
-	return bundleFile()
+	file, err := bundleFile()
+	if err != nil && cabundle.Usable(file) { // that of another release, as a rule
+		return file, nil
+	}
+	if err != nil {
+		set := cfg.SetAccount(res.Endpoint.HostID, "ssl_ca", "/path/to/bundle.pem")
+		return "", advice.Problemf("%v", err).With(advice.Say("write the certificates elsewhere (%s), and %s",
+			advice.Words(about.Name, "ca-bundle", "--print"), set.Text))
+	}
+	return file, nil
 }
 
 // maxAuthorities is ten times all that Amazon's bundle has, in bytes.

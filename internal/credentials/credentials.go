@@ -185,7 +185,7 @@ func (p *Provider) Forget() bool {
 func (p *Provider) Kept() (cache.Credentials, bool) {
 	p.prepare()
 	c, ok := p.kept()
-	return c, ok && c.Usable(time.Now())
+	return c, ok && c.Usable(time.Now(), 0)
 }
 
 // Caller is whose credentials these are, in AWS's eyes.
@@ -263,7 +263,7 @@ func (p *Provider) TimedOut() error { return p.failed(ErrTimeout) }
 func (p *Provider) fresh() (aws.Credentials, bool) {
 	p.prepare()
 	c, ok := p.kept()
-	return toAWS(c), ok && c.Usable(time.Now().Add(p.Left))
+	return toAWS(c), ok && c.Usable(time.Now(), p.Left)
 }
 
 // kept returns what is kept of the source, usable or not.
@@ -296,7 +296,7 @@ func (p *Provider) renew(ctx context.Context) (aws.Credentials, error) {
 // lasting returns kept credentials that are good for another token.
 func (p *Provider) lasting() (cache.Credentials, bool) {
 	c, ok := p.kept()
-	return c, ok && c.Usable(time.Now().Add(cache.Margin))
+	return c, ok && c.Usable(time.Now(), cache.Margin)
 }
 
 // obtainOnce obtains credentials, one process at a time for those that can be kept.

@@ -8,11 +8,12 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"mysql-secret-store-rds/internal/disk"
-	"mysql-secret-store-rds/internal/profiles"
 )
 
 const (
@@ -61,7 +62,7 @@ func (l limited) Do(r *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// boundedProcess runs a profile's own credential_process as the SDK does, but for what it says, which the SDK
+// boundedProcess runs a credential_process as the SDK does, but for what it says, which the SDK
 // would keep however much it is.
 type boundedProcess struct {
 	processcreds.NewCommandBuilder
@@ -79,13 +80,27 @@ func (b boundedProcess) NewCommand(ctx context.Context) (*exec.Cmd, error) {
 	return cmd, err
 }
 
-// ownProcess returns the credential_process that a profile's credentials come from, if they come from
-// it without a role in between.
-func (p *Provider) ownProcess() (command string, ok bool) {
-	kind, name := p.source.effective()
-	if p.set == nil || kind != ofProfile || p.set.Kind(name) != profiles.Process {
-		return "", false
+// bounded returns a provider that runs the source's credential_process with a limit on its output, if
+// that is what the SDK has put together; else ok is false.
+func (p *Provider) bounded(sdks aws.CredentialsProvider, options func(*processcreds.Options)) (_ aws.CredentialsProvider, ok bool) {
+	if p.set == nil || !aws.IsCredentialsProvider(sdks, (*processcreds.Provider)(nil)) {
+		return sdks, false
 	}
-	own, _ := p.set.Profile(name)
-	return own.Get("credential_process"), own.Get("role_arn") == "" && own.Get("source_profile") == ""
+	_, name := p.source.effective()
+	run := processcreds.DefaultNewCommandBuilder{Args: []string{p.set.Setting(name, "credential_process")}}
+	return aws.NewCredentialsCache(processcreds.NewProviderCommand(
+		boundedProcess{run, func() { p.tooMuch.Store(true) }}, options)), true
+}
+
+// boundedClient is [Provider.bounded] for what a role is assumed with.
+func (p *Provider) boundedClient(client stscreds.AssumeRoleAPIClient, options func(*processcreds.Options)) stscreds.AssumeRoleAPIClient {
+	sdks, ok := client.(*sts.Client)
+	if !ok {
+		return client
+	}
+	o := sdks.Options()
+	if o.Credentials, ok = p.bounded(o.Credentials, options); !ok {
+		return client
+	}
+	return sts.New(o)
 }

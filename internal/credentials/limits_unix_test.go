@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -26,6 +28,25 @@ func allocated(f func()) uint64 {
 // TestEndlessProcess: a credential_process that never stops talking is ended, also one that doesn't
 // mind that nobody listens.
 func TestEndlessProcess(t *testing.T) {
+	role, twoRoles := orders, orders
+	role.RoleARN, twoRoles.Profile = "arn:aws:iam::123456789012:role/one", "two"
+	for name, of := range map[string]Source{"for a role": role, "for a role of a role": twoRoles} {
+		t.Run(name, func(t *testing.T) {
+			home := process(t, "exec yes\n")
+			config := filepath.Join(home, ".aws", "config")
+			text, err := os.ReadFile(config)
+			text = append(text, "[profile one]\nrole_arn = arn:aws:iam::123456789012:role/one\nsource_profile = default\n"+
+				"[profile two]\nrole_arn = arn:aws:iam::123456789012:role/two\nsource_profile = one\n"...)
+			if err := errors.Join(err, os.WriteFile(config, text, 0o600)); err != nil {
+				t.Fatal(err)
+			}
+			_, err = inTime(t, 20*time.Second, t.Context(), of)
+			if _, ok := errors.AsType[*ProcessError](err); !ok || err.Error() != "credential_process: its output is more than 1 MB" {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	of := orders
 	for name, script := range map[string]string{
 		"ends with its pipe": "exec yes\n",
 		"goes on":            "echo $$ >$PID_FILE\ntrap '' PIPE\nwhile :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done 2>/dev/null\n",
@@ -33,7 +54,7 @@ func TestEndlessProcess(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			process(t, script)
 			mb := allocated(func() {
-				_, err := inTime(t, 20*time.Second, t.Context(), orders)
+				_, err := inTime(t, 20*time.Second, t.Context(), of)
 				if _, ok := errors.AsType[*ProcessError](err); !ok || err.Error() != "credential_process: its output is more than 1 MB" {
 					t.Errorf("got %v", err)
 				}

@@ -1,6 +1,7 @@
 package credentials
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -154,17 +155,13 @@ func (p *Provider) Config(ctx context.Context) (aws.Config, error) {
 // load returns what the SDK makes of the source. Roles are asked for roleLife, unless the profile
 // says how long, and for limit at most, if there is one.
 func (p *Provider) load(ctx context.Context, limit time.Duration) (*loaded, error) {
-	if err := p.unfit(); err != nil {
+	if err := cmp.Or(p.unfit(), p.impossible()); err != nil {
 		return nil, err
 	}
 	if err := spreadEndpointURL(); err != nil {
 		return nil, err
 	}
 	l := &loaded{}
-	assume := func(o *stscreds.AssumeRoleOptions) {
-		p.setRoleOptions(o, limit)
-		l.asked = max(l.asked, o.Duration)
-	}
 	runs := func(o *processcreds.Options) {
 		l.process = true
 		if end, ok := ctx.Deadline(); ok {
@@ -173,15 +170,17 @@ func (p *Provider) load(ctx context.Context, limit time.Duration) (*loaded, erro
 			o.Timeout = time.Until(end) - endProcess
 		}
 	}
+	assume := func(o *stscreds.AssumeRoleOptions) {
+		p.setRoleOptions(o, limit)
+		o.Client = p.boundedClient(o.Client, runs)
+		l.asked = max(l.asked, o.Duration)
+	}
 	options := append(p.sdkOptions(&l.cfg), config.WithAssumeRoleCredentialOptions(assume), config.WithProcessCredentialOptions(runs))
 	var err error
 	if l.cfg, err = loadSDK(ctx, options...); err != nil {
 		return nil, err
 	}
-	if command, ok := p.ownProcess(); ok {
-		builder := boundedProcess{processcreds.DefaultNewCommandBuilder{Args: []string{command}}, func() { p.tooMuch.Store(true) }}
-		l.cfg.Credentials = aws.NewCredentialsCache(processcreds.NewProviderCommand(builder, runs))
-	}
+	l.cfg.Credentials, _ = p.bounded(l.cfg.Credentials, runs)
 	l.provider = l.cfg.Credentials
 	if p.source.RoleARN != "" {
 		client := sts.NewFromConfig(l.cfg)
@@ -196,8 +195,9 @@ func (p *Provider) load(ctx context.Context, limit time.Duration) (*loaded, erro
 	return l, nil
 }
 
-// unfit says which file the SDK must not read, as it would wait for ever or fill the memory: of the
-// AWS configuration, or one that this names.
+// unfit says which file the SDK can't read, or must not, as it would wait for ever or fill the memory:
+// of the AWS configuration, or one that this names. (Of a token in a folder's place, say, the SDK says
+// that there is no session.)
 func (p *Provider) unfit() error {
 	switch {
 	case disk.Unfit(p.err):
@@ -206,7 +206,7 @@ func (p *Provider) unfit() error {
 		return nil
 	}
 	for _, file := range append(p.source.signIns(p.set), p.source.authorities(p.set)...) {
-		if _, err := profiles.Read(file); disk.Unfit(err) {
+		if _, err := profiles.Read(file); err != nil {
 			return err
 		}
 	}

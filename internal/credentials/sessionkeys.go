@@ -57,7 +57,7 @@ func (p *Provider) checkSessionKeys(ctx context.Context, l *loaded) error {
 	if p.set == nil || !p.source.sessionKeys(p.set) || !p.exportedUntil().IsZero() {
 		return nil
 	}
-	if at := p.Store.Checked(p.key); time.Since(at).Abs() < believeKeys {
+	if past := time.Since(p.Store.Checked(p.key)); past >= 0 && past < believeKeys {
 		return nil
 	}
 	cfg := l.cfg

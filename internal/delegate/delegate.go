@@ -166,7 +166,7 @@ func cantRun(path string, err error) error {
 }
 
 // ownFolder is the folder we were called from, or "" when nobody can tell: argv0 may be
-// a bare name.
+// a bare name, or a path that begins in the working folder, which may be anybody's.
 func ownFolder(argv0 string) string {
 	if !strings.ContainsRune(argv0, filepath.Separator) && !strings.Contains(argv0, "/") {
 		found, err := exec.LookPath(argv0)
@@ -175,11 +175,10 @@ func ownFolder(argv0 string) string {
 		}
 		argv0 = found
 	}
-	dir, err := filepath.Abs(filepath.Dir(argv0))
-	if err != nil {
+	if !filepath.IsAbs(argv0) {
 		return ""
 	}
-	return dir
+	return filepath.Dir(argv0)
 }
 
 func isSelf(path string) bool {

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"syscall"
 )
 
 // ErrAbsent is what [Open] and [Read] say of a file that isn't there.
@@ -30,7 +31,7 @@ func (e *UntrustedError) Is(target error) bool { return target == ErrAbsent }
 // and closed to everybody else. The error is [ErrAbsent] or an [*UntrustedError].
 func Open(path string) (*os.File, error) {
 	f, err := openNoFollow(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) { // which says so of a folder on the way
 		return nil, ErrAbsent
 	}
 	untrusted := func(reason string) (*os.File, error) {

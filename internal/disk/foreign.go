@@ -38,9 +38,10 @@ func size(n int64) string {
 // folder, is an [ErrNotFile].
 func OpenForeign(path string) (*os.File, fs.FileInfo, error) {
 	info, err := os.Stat(path)
-	if e, ok := errors.AsType[*fs.PathError](err); ok {
-		return nil, nil, &fs.PathError{Op: "open", Path: path, Err: e.Err}
-	} else if err != nil {
+	if inPath, ok := errors.AsType[*fs.PathError](err); ok {
+		inPath.Op = "open" // which is what fails, to a person
+	}
+	if err != nil {
 		return nil, nil, err
 	}
 	if err := readable(path, info); err != nil { // opening some devices does something

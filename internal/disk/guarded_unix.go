@@ -42,7 +42,7 @@ func Guarded(path string) error {
 			return err
 		}
 		if info.Mode()&fs.ModeSymlink == 0 {
-			if err := guarded(next, info); err != nil {
+			if err := guarded(next, info); err != nil && !(info.IsDir() && aboveHome(next)) {
 				return err
 			}
 			at = next
@@ -70,7 +70,7 @@ func Guarded(path string) error {
 // make files, and nobody may change another's.
 func guarded(path string, info fs.FileInfo) error {
 	mode := info.Mode()
-	if mode.IsDir() && aboveHome(path) || !mode.IsDir() && !mode.IsRegular() {
+	if !mode.IsDir() && !mode.IsRegular() { // the null device
 		return nil
 	}
 	if err := ownedWell(path, info); err != nil {
@@ -102,9 +102,16 @@ func ownedWell(path string, info fs.FileInfo) error {
 	return &ExposedError{path, "belongs to user " + owner, true}
 }
 
-func aboveHome(path string) bool {
+// aboveHome reports whether the user's home is somewhere in a folder.
+func aboveHome(dir string) bool {
 	home, err := os.UserHomeDir()
-	return err == nil && path != home && strings.HasPrefix(home, strings.TrimSuffix(path, "/")+"/")
+	if err != nil {
+		return false
+	}
+	if real, err := filepath.EvalSymlinks(home); err == nil {
+		home = real
+	}
+	return strings.HasPrefix(filepath.Clean(home), strings.TrimSuffix(dir, "/")+"/")
 }
 
 // private reports whether a group is a user's own and nobody else's, as on systems that give each

@@ -37,6 +37,7 @@ var (
 const maxInput = 4 << 20
 
 func init() {
+	hide()
 	switch {
 	case len(os.Args) != 2:
 	case os.Args[1] == "version":

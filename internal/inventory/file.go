@@ -243,6 +243,9 @@ func (inv *Inventory) lines() iter.Seq2[line, error] {
 			if err == nil && count > 0 && bytes.Compare(previous, l.key) >= 0 {
 				err = inv.untrusted("not in order at byte %d", at)
 			}
+			if err == nil && !bytes.HasPrefix(l.key, []byte("a ")) && !bytes.HasPrefix(l.key, []byte("s ")) {
+				err = inv.untrusted("neither an account nor a server at byte %d", at)
+			}
 			if err != nil {
 				yield(line{}, err)
 				return

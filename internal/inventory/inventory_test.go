@@ -389,3 +389,33 @@ func TestPartial(t *testing.T) {
 		}
 	}
 }
+
+// A line that is of no kind is an account to nobody: the file is damaged.
+func TestLineOfNoKind(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "inventory.txt")
+	data := []byte(`{"id":"abcdefghijkl","region":"eu-west-1","profile":"other"}`)
+	text := header
+	for _, key := range []string{"abc", "b abcdefghijkl eu-west-1"} {
+		text += fmt.Sprintf("%s\t%08x\t%s\n", key, checksum([]byte(key), data), data)
+	}
+	if err := os.WriteFile(path, []byte(text+trailer+"2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	inv, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inv.Close()
+	if accounts, err := inv.Accounts(); err == nil {
+		t.Errorf("Accounts: %v", accounts)
+	}
+	for s, err := range inv.Servers() {
+		if err == nil {
+			t.Errorf("Servers: %v", s)
+		}
+	}
+	if accounts, servers, err := inv.All(); err == nil {
+		t.Errorf("All: %v, %v", accounts, servers)
+	}
+}

@@ -76,7 +76,7 @@ func (e *Engine) Config() (*config.Config, error) {
 }
 
 // Get returns the password for a server: the token that is kept, if it is young; else the one that
-// a person has saved; else a new token. An error is a [*SignError], an [*OffError], or what
+// a person has saved; else a new token. An error is a [*SignError], an [*OffError], an [*UnreadError], or what
 // [Engine.Resolve] returns.
 func (e *Engine) Get(ctx context.Context, req Request) (Answer, error) {
 	j := &job{Engine: e, req: req, now: stamp.Now(e.file)}
@@ -98,6 +98,12 @@ func (e *Engine) Get(ctx context.Context, req Request) (Answer, error) {
 		return Answer{Outcome: res.Outcome, Reason: res.Reason}, nil
 	}
 	j.res = res
+	if unread := j.unread(); unread != nil {
+		if reply, found := j.askSaved(ctx).wait(); found {
+			return j.saved(reply), nil
+		}
+		return Answer{}, unread
+	}
 	if !cfg.Cache {
 		if err := e.Cache.Clear(); err != nil {
 			e.Log.Warn("old cache entries stay", "reason", err)

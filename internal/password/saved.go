@@ -106,6 +106,32 @@ type OffError struct {
 	Now    time.Time
 }
 
+// UnreadError is an inventory that can't be used, so that nobody knows whose credentials would open a
+// server: others than before would sign, as if that were right.
+type UnreadError struct {
+	Err    error
+	Host   string
+	Choose advice.Action // of a profile in the configuration
+}
+
+func (e *UnreadError) Error() string {
+	return fmt.Sprintf("what discover learned can't be used (%v), and nothing else says which AWS profile is %s's", e.Err, e.Host)
+}
+
+// Advice implements [advice.Adviser].
+func (e *UnreadError) Advice() advice.Problem {
+	return advice.Problemf("%s", e.Error()).With(advice.Ours("discover"), e.Choose)
+}
+
+// unread returns an [*UnreadError] if the profile would be a guess, else nil.
+func (j *job) unread() error {
+	if j.res.Unread == nil {
+		return nil
+	}
+	ep := j.res.Endpoint
+	return &UnreadError{j.res.Unread, ep.Host, j.cfg.SetAccount(ep.HostID, "aws_profile", "PROFILE")}
+}
+
 // Off returns an [*OffError] if [TakesNoTokens], else nil.
 func Off(res resolve.Resolution) error {
 	if !TakesNoTokens(res) {

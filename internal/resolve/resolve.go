@@ -51,6 +51,9 @@ type Resolution struct {
 	Learned   bool         // discover's findings chose the profile
 	// OnlyIAM means that the configuration says credential: iam, so that no saved password counts.
 	OnlyIAM bool
+	// Unread is an inventory that is there and can't be used, when nothing else chose the profile for
+	// this very server or account: which one would sign is a guess then.
+	Unread error
 	// Server is what discover learned of the endpoint; nil when that is nothing.
 	Server *inventory.Server
 	// Login is whom to log in as, where the Server URL names nobody: the user that tokens are made
@@ -403,6 +406,10 @@ func (r *resolver) learned() (known learned) {
 	}
 	if err != nil {
 		r.step("inventory", "not used", err.Error())
+		r.Server = nil
+		if r.asked.Profile == "" && r.entry.Profile == "" && r.cfg.Accounts[ep.HostID].Profile == "" {
+			r.Unread = err
+		}
 		return learned{}
 	}
 	return known
