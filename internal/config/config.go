@@ -296,7 +296,7 @@ func splitHostPort(s string) (host string, port int, err error) {
 		}
 		host = s[:i]
 	}
-	if host == "" || strings.ContainsAny(host, "/\\@:[]()?#*% \t") {
+	if host == "" || strings.Contains(host, "..") || strings.ContainsAny(host, "/\\@:[]()?#*% \t") {
 		return "", 0, errors.New("not a host name")
 	}
 	return host, port, nil

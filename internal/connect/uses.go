@@ -58,7 +58,7 @@ func UsesPath() (string, error) {
 func ReadUses(path string) Uses {
 	uses := Uses{}
 	data, err := disk.Read(path, maxUses)
-	if err != nil || json.Unmarshal(data, &uses) != nil {
+	if err != nil || json.Unmarshal(data, &uses) != nil || uses == nil { // null is JSON, too
 		return Uses{}
 	}
 	return uses

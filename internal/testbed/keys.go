@@ -9,6 +9,8 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -45,6 +47,13 @@ func (k *Keys) Find(id string) (Key, bool) {
 	defer k.mu.Unlock()
 	key, ok := k.byID[id]
 	return key, ok
+}
+
+// All returns every key.
+func (k *Keys) All() []Key {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Collect(maps.Values(k.byID))
 }
 
 // Issue makes a temporary key for owner that lives for a while, with a session token of
