@@ -243,7 +243,7 @@ func (p *Provider) circle() string {
 func known(err error) error {
 	for _, sentinel := range []error{
 		ErrNoCredentials, ErrSSOLogin, ErrConsoleLogin, ErrInstanceRole, ErrNoTerminal, ErrNoCode, ErrAskedElsewhere, ErrTimeout,
-		sso.ErrDenied, sso.ErrCodeExpired,
+		sso.ErrDenied, sso.ErrCodeExpired, errRedirects,
 	} {
 		if errors.Is(err, sentinel) {
 			return sentinel

@@ -2,9 +2,12 @@ package credentials
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"os/exec"
+	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
@@ -23,18 +26,42 @@ const (
 	maxProcess = 1 << 20
 )
 
+// maxHops is how many redirects are followed; AWS's services make none, and the SDK follows them
+// without an end.
+const maxHops = 5
+
+var errRedirects = errors.New("AWS: it redirects in a circle")
+
 // limitAnswers makes an SDK client refuse answers of more than [maxAnswer], which it would read
-// whole.
+// whole, and more redirects than [maxHops].
 func limitAnswers(s *middleware.Stack) error {
-	limit := middleware.DeserializeMiddlewareFunc("LimitAnswer", func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (
-		middleware.DeserializeOutput, middleware.Metadata, error) {
+	limit := middleware.DeserializeMiddlewareFunc("LimitAnswer", func(
+		ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler,
+	) (middleware.DeserializeOutput, middleware.Metadata, error) {
+		ctx, circle := limitHops(ctx)
 		out, metadata, err := next.HandleDeserialize(ctx, in)
+		if circle() {
+			return out, metadata, errRedirects
+		}
 		if response, ok := out.RawResponse.(*smithyhttp.Response); ok && response != nil && response.Body != nil {
 			response.Body = &answer{ReadCloser: response.Body, left: maxAnswer}
 		}
 		return out, metadata, err
 	})
 	return s.Deserialize.Add(limit, middleware.After)
+}
+
+// limitHops ends what is done with the context when it takes more than maxHops redirects; circle
+// reports whether it did.
+func limitHops(ctx context.Context) (limited context.Context, circle func() bool) {
+	ctx, cancel := context.WithCancel(ctx)
+	var requests atomic.Int32
+	trace := &httptrace.ClientTrace{GetConn: func(string) {
+		if requests.Add(1) > maxHops {
+			cancel()
+		}
+	}}
+	return httptrace.WithClientTrace(ctx, trace), func() bool { return requests.Load() > maxHops }
 }
 
 // answer is a body that may have so many bytes more.
@@ -63,7 +90,7 @@ func (l limited) Do(r *http.Request) (*http.Response, error) {
 }
 
 // boundedProcess runs a credential_process as the SDK does, but for what it says, which the SDK
-// would keep however much it is.
+// would keep however much it is, and for children that it leaves behind, for which the SDK would wait.
 type boundedProcess struct {
 	processcreds.NewCommandBuilder
 	full func() // called when it is too much
@@ -72,6 +99,7 @@ type boundedProcess struct {
 func (b boundedProcess) NewCommand(ctx context.Context) (*exec.Cmd, error) {
 	cmd, err := b.NewCommandBuilder.NewCommand(ctx)
 	if err == nil {
+		cmd.WaitDelay = endProcess // a child that it leaves behind may keep its stdout
 		cmd.Stdout = &disk.Limited{Limit: maxProcess, OnFull: func() {
 			b.full()
 			_ = cmd.Process.Kill() // it may go on without a reader

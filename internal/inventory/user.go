@@ -13,10 +13,10 @@ type User struct {
 func (u *User) open() error {
 	u.once.Do(func() {
 		path, err := Path()
-		if err == nil {
-			u.inv, err = Open(path)
+		if err != nil {
+			return // without a place for it there is none
 		}
-		if err != ErrAbsent {
+		if u.inv, err = Open(path); err != ErrAbsent {
 			u.err = err
 		}
 	})

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -74,7 +75,30 @@ func lockFile(path string) string { return disk.LockFile(path) }
 // token once, so that whoever comes second would have to log in again. The lock is not needed, and
 // unlock is nil, when another process has refreshed it meanwhile.
 func LockRefresh(ctx context.Context, path string) (unlock func(), err error) {
-	return disk.Flight(ctx, lockFile(path), patience(ctx), func() bool { return !NeedsRefresh(path) })
+	unlock, err = disk.Flight(ctx, lockFile(path), patience(ctx), func() bool { return !NeedsRefresh(path) })
+	if unlock == nil {
+		return nil, err
+	}
+	began, release := time.Now(), unlock
+	return func() {
+		sweep(path, began)
+		release()
+	}, err
+}
+
+// sweep removes what the SDK leaves of a token that it couldn't write (storeCachedToken in its
+// ssocreds): the file's name with the time of day. Those of the last minute may be another
+// program's, unless they have been made since the lock was taken.
+func sweep(path string, locked time.Time) {
+	files, _ := os.ReadDir(filepath.Dir(path))
+	for _, file := range files {
+		suffix, ok := strings.CutPrefix(file.Name(), filepath.Base(path)+".tmp-")
+		nanoseconds, err := strconv.ParseInt(suffix, 10, 64)
+		made := time.Unix(0, nanoseconds)
+		if ok && err == nil && (made.After(locked) || time.Since(made) > time.Minute) {
+			_ = os.Remove(filepath.Join(filepath.Dir(path), file.Name()))
+		}
+	}
 }
 
 // questionFile stands for the question whether to log in, deviceFile for a login that waits for a
