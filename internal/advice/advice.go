@@ -95,8 +95,8 @@ func (p Problem) OneLine() string {
 	return strings.NewReplacer("\n", " ", "\r", " ", "\t", " ").Replace(text)
 }
 
-// Split returns the text with what is only said, and apart from it what there is to type or to paste,
-// and what is said after the first of that.
+// Split returns the text with what is only said, and apart from it what there is to type or to
+// paste, and what is said after the first of that.
 func (p Problem) Split() (text string, do []string) {
 	return p.split(p.Text, func(a Action) bool { return a.Command || a.Paste != "" })
 }

@@ -1,8 +1,8 @@
 // The nearest name to one that was mistyped.
 package advice
 
-// Nearest returns the candidate at most two edits away from word (a letter more, less or another, or
-// two swapped), or one for a word of up to four letters, the first of the nearest ones, or "".
+// Nearest returns the candidate at most two edits away from word (a letter more, less or another,
+// or two swapped), or one for a word of up to four letters, the first of the nearest ones, or "".
 func Nearest(word string, candidates []string) string {
 	best, at := "", 3
 	if len(word) <= 4 {

@@ -25,11 +25,11 @@ import (
 )
 
 const (
-	// MaxAge is how long a token is handed out at the most. RDS takes it for 15 minutes; the rest is
-	// for the way there, since MySQL Shell never asks twice.
+	// MaxAge is how long a token is handed out at the most. RDS takes it for 15 minutes; the rest
+	// is for the way there, since MySQL Shell never asks twice.
 	MaxAge = 14 * time.Minute
-	// YoungAge is how long a token is handed out when another could be signed: a session keeps the one
-	// that it was opened with, and connects again with it.
+	// YoungAge is how long a token is handed out when another could be signed: a session keeps the
+	// one that it was opened with, and connects again with it.
 	YoungAge = 5 * time.Minute
 	// Margin is how long the credentials that signed a token must still be valid.
 	Margin = time.Minute
@@ -69,8 +69,8 @@ func (e Entry) Fresh(now time.Time) bool {
 	return !e.SignedAt.After(now) && now.Before(e.FreshUntil())
 }
 
-// Young reports whether the token is fresh and has at least ten of its fifteen minutes left, unless the
-// credentials that signed it have less.
+// Young reports whether the token is fresh and has at least ten of its fifteen minutes left, unless
+// the credentials that signed it have less.
 func (e Entry) Young(now time.Time) bool { return e.Fresh(now) && now.Before(e.SignedAt.Add(YoungAge)) }
 
 // Answers reports whether the entry can be handed out as it is: it is young, and nothing that it
@@ -148,8 +148,8 @@ func (s Store) Get(serverURL string) (Entry, error) {
 	return e, err
 }
 
-// Seal returns a JSON object with a first member that is the checksum of all the rest, as every file
-// of the cache has it. It finds what a failing disk does; nobody forges the owner's own file.
+// Seal returns a JSON object with a first member that is the checksum of all the rest, as every
+// file of the cache has it. It finds what a failing disk does; nobody forges the owner's own file.
 func Seal(object []byte) []byte {
 	rest := object[1:]
 	return append(fmt.Appendf(nil, `{"checksum":"%08x",`, crc32.ChecksumIEEE(rest)), rest...)

@@ -9,8 +9,8 @@ import (
 // Holds reports whether there is anything of the store's on the disk.
 func (s Store) Holds() bool { return len(s.files()) > 0 }
 
-// Purge is [Store.Clear] that leaves nothing: the files that stand for locks go, too, and the folder,
-// unless others keep something in it.
+// Purge is [Store.Clear] that leaves nothing: the files that stand for locks go, too, and the
+// folder, unless others keep something in it.
 func (s Store) Purge() error {
 	var problems []error
 	for _, path := range s.files() {

@@ -33,7 +33,8 @@ With a Server URL it is the file for that server: the one that "ssl_ca:" names f
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case len(args) > 1:
-				return advice.Problemf("ca-bundle takes one server at most").With(advice.Run(cmd.CommandPath() + " " + exampleServer))
+				return advice.Problemf("ca-bundle takes one server at most").
+					With(advice.Run(cmd.CommandPath() + " " + exampleServer))
 			case path && printed:
 				return advice.Problemf("either --path or --print, not both")
 			case len(args) == 1:
@@ -73,7 +74,8 @@ func (c *console) serverBundle(ctx context.Context, typed string, printed bool) 
 		return err
 	}
 	if res.Outcome != resolve.ToToken && res.Client.SSLCA == "" {
-		return advice.Problemf("this server is none of Amazon's: %s", res.Reason).With(advice.Ours("explain", u.String()))
+		return advice.Problemf("this server is none of Amazon's: %s", res.Reason).
+			With(advice.Ours("explain", u.String()))
 	}
 	file, err := authorities(res, cfg)
 	if err != nil {

@@ -21,10 +21,12 @@ func (c *console) cacheCommand() *cobra.Command {
 		Long:  "Shows what is kept between calls, for whom and how long it is good, or clears it. No secret is shown.",
 		Args:  cobra.ArbitraryArgs,
 		RunE: func(_ *cobra.Command, args []string) error {
-			p := advice.Problemf("cache takes list or clear").With(advice.Ours("cache", "list"), advice.Ours("cache", "clear"))
+			p := advice.Problemf("cache takes list or clear").
+				With(advice.Ours("cache", "list"), advice.Ours("cache", "clear"))
 			if len(args) > 0 {
 				if near := advice.Nearest(args[0], []string{"list", "clear"}); near != "" {
-					p = advice.Problemf("%q is neither list nor clear; did you mean %s?", args[0], near).With(advice.Run(about.Name + " cache " + near))
+					p = advice.Problemf("%q is neither list nor clear; did you mean %s?", args[0], near).
+						With(advice.Run(about.Name + " cache " + near))
 				}
 			}
 			return p
@@ -97,7 +99,8 @@ func dropAll(store cache.Store) (dropped, error) {
 }
 
 func (d dropped) String() string {
-	return fmt.Sprintf("%s and %s dropped", count(d.Tokens, "token"), count(d.Credentials, "set of credentials", "sets of credentials"))
+	return fmt.Sprintf("%s and %s dropped", count(d.Tokens, "token"),
+		count(d.Credentials, "set of credentials", "sets of credentials"))
 }
 
 // listing is what cache list --json prints.
@@ -125,7 +128,8 @@ func listing(tokens []cache.Entry, kept []cache.Credentials) any {
 	}{[]token{}, []credentials{}}
 	for _, e := range tokens {
 		t := e.Target
-		out.Tokens = append(out.Tokens, token{e.ServerURL, t.Host, t.Port, t.User, t.Region, e.Profile, t.RoleARN, e.FreshUntil()})
+		out.Tokens = append(out.Tokens, token{e.ServerURL, t.Host, t.Port, t.User, t.Region, e.Profile, t.RoleARN,
+			e.FreshUntil()})
 	}
 	for _, k := range kept {
 		out.Credentials = append(out.Credentials, credentials{k.Profile, k.Who, k.AccountID, k.Source, k.Expires})
@@ -134,17 +138,20 @@ func listing(tokens []cache.Entry, kept []cache.Credentials) any {
 }
 
 func (c *console) printCache(dir string, tokens []cache.Entry, kept []cache.Credentials, now time.Time) {
-	sayf(c.stdout, "%s: %s, %s", dir, count(len(tokens), "token"), count(len(kept), "set of credentials", "sets of credentials"))
+	sayf(c.stdout, "%s: %s, %s", dir, count(len(tokens), "token"),
+		count(len(kept), "set of credentials", "sets of credentials"))
 	if len(tokens)+len(kept) == 0 {
 		return
 	}
 	table := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "\nKIND\tFOR\tPROFILE\tGOOD")
 	for _, e := range tokens {
-		fmt.Fprintf(table, "token\t%s\t%s\t%s\n", term.Visible(e.ServerURL), term.Visible(dash(e.Profile)), goodFor(e.FreshUntil(), now))
+		fmt.Fprintf(table, "token\t%s\t%s\t%s\n", term.Visible(e.ServerURL), term.Visible(dash(e.Profile)),
+			goodFor(e.FreshUntil(), now))
 	}
 	for _, k := range kept {
-		fmt.Fprintf(table, "credentials\t%s\t%s\t%s\n", term.Visible(dash(whoseKept(k))), term.Visible(dash(k.Profile)), goodFor(k.Expires, now))
+		fmt.Fprintf(table, "credentials\t%s\t%s\t%s\n", term.Visible(dash(whoseKept(k))), term.Visible(dash(k.Profile)),
+			goodFor(k.Expires, now))
 	}
 	_ = table.Flush()
 }

@@ -120,8 +120,10 @@ func (c chooser) one(ctx context.Context, t server.Typed, typed string, whole bo
 // known returns the known server that a name stands for; false when it must be a host that nobody
 // knows.
 func (c chooser) known(ctx context.Context, u server.URL, whole bool) (s inventory.Server, found bool, err error) {
-	// What has a dot may be a host of somebody else's, and explain and doctor are for what is wrong.
-	stranger := whole && (strings.Contains(u.Host, ".") && !isBeginning(u.Host) || c.command == "explain" || c.command == "doctor")
+	// What has a dot may be a host of somebody else's, and explain and doctor are for what is
+	// wrong.
+	stranger := whole && (strings.Contains(u.Host, ".") && !isBeginning(u.Host) || c.command == "explain" ||
+		c.command == "doctor")
 	servers, err := c.servers(c.cfg)
 	if err != nil {
 		if stranger {

@@ -18,8 +18,8 @@ import (
 
 var completionShells = []string{"bash", "zsh", "fish", "powershell"}
 
-// completionScripts are a script for each of completionShells. They aren't cobra's, which run what is
-// typed to split it into words.
+// completionScripts are a script for each of completionShells. They aren't cobra's, which run what
+// is typed to split it into words.
 //
 //go:embed completion
 var completionScripts embed.FS
@@ -37,7 +37,8 @@ func (c *console) completionCommand() *cobra.Command {
 		ValidArgs: completionShells,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 || !slices.Contains(completionShells, args[0]) {
-				p := advice.Problemf("completion takes one of %s", strings.Join(completionShells, ", ")).With(advice.Ours("completion", "bash"))
+				p := advice.Problemf("completion takes one of %s", strings.Join(completionShells, ", ")).
+					With(advice.Ours("completion", "bash"))
 				if len(args) == 1 {
 					if near := advice.Nearest(args[0], completionShells); near != "" {
 						p.Text += fmt.Sprintf("; did you mean %s?", near)
@@ -78,7 +79,8 @@ func offered(candidates []string) []string {
 	})
 }
 
-// completeServers completes a Server URL from the servers that are known, for commands that want its user.
+// completeServers completes a Server URL from the servers that are known, for commands that want
+// its user.
 func completeServers(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 	return completeServer(cmd, args, typed, true)
 }
@@ -89,7 +91,9 @@ func completeHosts(cmd *cobra.Command, args []string, typed string) ([]string, c
 	return completeServer(cmd, args, typed, false)
 }
 
-func completeServer(cmd *cobra.Command, args []string, typed string, wantsUser bool) ([]string, cobra.ShellCompDirective) {
+func completeServer(
+	cmd *cobra.Command, args []string, typed string, wantsUser bool,
+) ([]string, cobra.ShellCompDirective) {
 	if dash := cmd.ArgsLenAtDash(); dash >= 0 && dash < len(args) { // cobra itself ends the arguments with a "--"
 		return nil, cobra.ShellCompDirectiveDefault // mysqlsh's own arguments, such as a script
 	}

@@ -87,7 +87,8 @@ func (c *console) connect(ctx context.Context, words, extra []string, f connectF
 	}
 	u := ch.URL
 	if u.Kind != server.TCP {
-		return advice.Problemf("a %s is not connected to by this command", u.Kind).With(advice.Run("mysqlsh " + advice.Word(ch.id)))
+		return advice.Problemf("a %s is not connected to by this command", u.Kind).
+			With(advice.Run("mysqlsh " + advice.Word(ch.id)))
 	}
 	if len(ch.options) > 0 {
 		warn(c.stderr, "left out, as IAM says how to connect: "+strings.Join(ch.options, ", "))
@@ -136,8 +137,8 @@ func (c *console) connect(ctx context.Context, words, extra []string, f connectF
 	return c.become(ctx, env, args, secretly, u)
 }
 
-// logInFirst asks whether to log in to the SSO session that a token for u needs, if that is known to
-// be over: better now than when MySQL Shell asks for the token. Whatever else is wrong the Shell
+// logInFirst asks whether to log in to the SSO session that a token for u needs, if that is known
+// to be over: better now than when MySQL Shell asks for the token. Whatever else is wrong the Shell
 // tells.
 func (c *console) logInFirst(
 	ctx context.Context, u server.URL, res resolve.Resolution, cfg *config.Config, iam bool,
@@ -229,7 +230,9 @@ const getShell = "install MySQL Shell, or add its folder to PATH"
 
 // command returns the command of the first client that can connect to the server; the error is the
 // first one's.
-func command(clients []connect.Client, s connect.Server) (client connect.Client, args []string, secretly bool, err error) {
+func command(
+	clients []connect.Client, s connect.Server,
+) (client connect.Client, args []string, secretly bool, err error) {
 	for _, client := range clients {
 		args, secretly, e := client.Command(s)
 		if e == nil {
@@ -269,12 +272,13 @@ func (c *console) warnOfHelper(shell string) {
 	}
 	switch sys.Beside(setup.ShellAt(shell)).State {
 	case setup.Absent, setup.Dangling, setup.Forbidden, setup.Unknown:
-		warn(c.stderr, fmt.Sprintf("there is no %s beside %s, which will not find it: run: %s setup", about.Name, shell, about.Name))
+		warn(c.stderr, fmt.Sprintf("there is no %s beside %s, which will not find it: run: %s setup", about.Name, shell,
+			about.Name))
 	}
 }
 
-// cleartext is the environment that an old MySQL Shell needs to send a token. The TLS that it is sent
-// over is verified.
+// cleartext is the environment that an old MySQL Shell needs to send a token. The TLS that it is
+// sent over is verified.
 func (c *console) cleartext(ctx context.Context, shell string) []string {
 	sys, err := here(nil)
 	if err != nil || !setup.NeedsCleartext(sys.Version(ctx, shell)) {

@@ -146,7 +146,8 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 	for _, name := range names {
 		p, _ := set.Profile(name)
 		region := cmp.Or(p.Get("region"), os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
-		in.Profiles = append(in.Profiles, discover.Profile{Name: name, Region: region, MFA: set.AsksForCode(name), Base: set.Base(name)})
+		in.Profiles = append(in.Profiles, discover.Profile{Name: name, Region: region, MFA: set.AsksForCode(name),
+			Base: set.Base(name)})
 	}
 	progress := func(p discover.Progress) { bar.Show(p.Done, p.Total, p.What, count(p.Servers, "server")) }
 	report, err := discover.Run(ctx, in, discover.Deps{
@@ -269,7 +270,8 @@ func (a *awsAccess) describe(profile string, err error) discover.Description {
 	}
 	if session, ok := a.set.SSO(profile); ok && errors.Is(err, credentials.ErrSSOLogin) {
 		d.Session = &discover.Session{
-			Key: sso.File(session), Text: fmt.Sprintf("the AWS login of SSO session %s has expired or was never made", session.Title()),
+			Key: sso.File(session), Text: fmt.Sprintf("the AWS login of SSO session %s has expired or was never made",
+				session.Title()),
 			Run: advice.Ours("login", a.loginName(session, profile)).Text,
 		}
 	}
@@ -366,7 +368,8 @@ func (c *console) printOthers(preferred []discover.Preference, cfg *config.Confi
 	others := map[string]string{} // by account number
 	var numbers []string
 	for _, p := range preferred {
-		if _, known := others[p.Account]; known || len(p.Profiles) < 2 || cfg.Accounts[p.Account].Profile != "" || p.Why == discover.Assigned {
+		if _, known := others[p.Account]; known || len(p.Profiles) < 2 || cfg.Accounts[p.Account].Profile != "" ||
+			p.Why == discover.Assigned {
 			continue
 		}
 		others[p.Account] = p.Profiles[1]

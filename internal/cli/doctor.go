@@ -65,10 +65,12 @@ Exit codes: 0 when nothing failed, 1 when something did.`,
 				c.ask.Aside = found.bar.Aside
 			}
 			if len(args) > 1 {
-				return advice.Problemf("doctor takes one server at most").With(advice.Run(cmd.CommandPath() + " " + exampleServer))
+				return advice.Problemf("doctor takes one server at most").
+					With(advice.Run(cmd.CommandPath() + " " + exampleServer))
 			}
 			if len(args) == 1 && args[0] == "" {
-				return advice.Problemf("the server's name is empty").With(advice.Run(cmd.CommandPath() + " " + exampleServer))
+				return advice.Problemf("the server's name is empty").
+					With(advice.Run(cmd.CommandPath() + " " + exampleServer))
 			}
 			if err := useProfile(cmd, profile); err != nil {
 				return err
@@ -133,8 +135,8 @@ func (f *findings) add(one doctor.Finding) {
 	f.printDo(s, one.Do)
 }
 
-// printDo prints what to type or to paste, which isn't broken: below its finding where all of it fits
-// there, else further to the left.
+// printDo prints what to type or to paste, which isn't broken: below its finding where all of it
+// fits there, else further to the left.
 func (f *findings) printDo(s screen, list []string) {
 	beside, indent := strings.Repeat(" ", 23), strings.Repeat(" ", 23)
 	fits := func(text string) bool { return s.width == 0 || utf8.RuneCountInString(beside+text) <= s.width }
@@ -182,7 +184,8 @@ func (f *findings) end(interrupted bool) error {
 			verdict = fmt.Sprintf("Nothing failed, %s.", count(f.warned, "warning"))
 		}
 		if interrupted {
-			verdict = fmt.Sprintf("Interrupted: not everything was checked; so far %d failed, %s.", f.failed, count(f.warned, "warning"))
+			verdict = fmt.Sprintf("Interrupted: not everything was checked; so far %d failed, %s.", f.failed,
+				count(f.warned, "warning"))
 		}
 		fmt.Fprintf(f.w, "\n%s\n", verdict)
 	}
@@ -266,8 +269,11 @@ func here(shells []string) (setup.System, error) {
 }
 
 // installation looks at what there is; configErr is what came of reading the configuration.
-func (c *console) installation(ctx context.Context, sys setup.System, file stamp.ConfigFile, cfg *config.Config, configErr error) doctor.Installation {
-	provider := credentials.New(credentials.Source{Region: "us-east-1"}, credentials.Options{Timeout: config.DefaultTimeout})
+func (c *console) installation(
+	ctx context.Context, sys setup.System, file stamp.ConfigFile, cfg *config.Config, configErr error,
+) doctor.Installation {
+	provider := credentials.New(credentials.Source{Region: "us-east-1"},
+		credentials.Options{Timeout: config.DefaultTimeout})
 	in := doctor.Installation{
 		Binary: sys.Binary, OptionsFile: sys.OptionsFile(), ConfigFile: file.Path, ConfigErr: configErr,
 		Provider: provider,

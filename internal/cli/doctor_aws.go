@@ -54,9 +54,10 @@ func (c *console) askAWS(ctx context.Context, set *profiles.Set, cfg *config.Con
 		}
 		group.Go(func() error {
 			found.waiting(fmt.Sprintf("STS: whose credentials profile %s gives", name))
-			p := credentials.New(credentials.Source{Profile: name, Region: "us-east-1", User: userName()}, credentials.Options{
-				Store: store, Timeout: timeout, Files: func() (*profiles.Set, error) { return set, nil },
-			})
+			p := credentials.New(credentials.Source{Profile: name, Region: "us-east-1", User: userName()},
+				credentials.Options{
+					Store: store, Timeout: timeout, Files: func() (*profiles.Set, error) { return set, nil },
+				})
 			asking, cancel := context.WithTimeout(ctx, timeout)
 			defer cancel()
 			who, err := p.WhoAmI(asking)

@@ -177,7 +177,9 @@ func (e *explanation) others(c *console, cfg *config.Config) (d delegate.Helper,
 }
 
 // signer finds out whose credentials sign, and what is kept of them.
-func (e *explanation) signer(ctx context.Context, c *console, cfg *config.Config, res resolve.Resolution, online bool) error {
+func (e *explanation) signer(
+	ctx context.Context, c *console, cfg *config.Config, res resolve.Resolution, online bool,
+) error {
 	store, err := openStore(cfg)
 	if err != nil {
 		return err
@@ -193,7 +195,8 @@ func (e *explanation) signer(ctx context.Context, c *console, cfg *config.Config
 		return password.Failed(res, cfg, err)
 	}
 	if !known {
-		e.Hint = fmt.Sprintf("no AWS profile known for account id %s (%s): run: %s discover", res.Endpoint.HostID, t.Region, about.Name)
+		e.Hint = fmt.Sprintf("no AWS profile known for account id %s (%s): run: %s discover", res.Endpoint.HostID,
+			t.Region, about.Name)
 	}
 	if online {
 		who, err := provider.WhoAmI(ctx)
@@ -255,23 +258,26 @@ func (e *explanation) print(w io.Writer) {
 		answer("whatever the helper %s says (%s), because: %s", e.helper, e.Delegate, e.Reason)
 		return
 	case "saved":
-		answer("the password that you saved for exactly this server and user, kept by the helper %s (%s)", e.helper, e.Delegate)
-		fmt.Fprintln(w, s.text("        ", "(without it, or with credential: iam in the configuration, it would be an IAM token)"))
+		answer("the password that you saved for exactly this server and user, kept by the helper %s (%s)", e.helper,
+			e.Delegate)
+		fmt.Fprintln(w,
+			s.text("        ", "(without it, or with credential: iam in the configuration, it would be an IAM token)"))
 		return
 	case "token":
 		t := e.Target
 		answer("an IAM token for %s at %s:%d (%s %q, account id %s), signed with %s",
 			t.User, t.Host, t.Port, e.Kind, e.Name, e.ID, e.Signer)
 	}
-	for _, line := range []struct{ what, text string }{{"Keys:", e.Keys}, {"Whose:", e.Whose}, {"Cache:", e.Cache}, {"Others:", e.Elsewhere}, {"Hint:", e.Hint}} {
+	for _, line := range []struct{ what, text string }{{"Keys:", e.Keys}, {"Whose:", e.Whose}, {"Cache:", e.Cache},
+		{"Others:", e.Elsewhere}, {"Hint:", e.Hint}} {
 		if line.text != "" {
 			fmt.Fprintln(w, s.text(fmt.Sprintf("%-7s ", line.what), line.text))
 		}
 	}
 }
 
-// printSteps prints the steps as a table or, where there is no room for one, who decided a step below
-// it.
+// printSteps prints the steps as a table or, where there is no room for one, who decided a step
+// below it.
 func (e *explanation) printSteps(s screen) {
 	rows := [][]string{}
 	for _, step := range e.Steps {
@@ -292,7 +298,9 @@ func (e *explanation) printSteps(s screen) {
 }
 
 // cacheState says what the cache has for a Server URL; the token is one that get would use.
-func cacheState(serverURL string, file stamp.ConfigFile, cfg *config.Config, res resolve.Resolution) (string, *keptToken) {
+func cacheState(
+	serverURL string, file stamp.ConfigFile, cfg *config.Config, res resolve.Resolution,
+) (string, *keptToken) {
 	if !cfg.Cache {
 		return "off (cache: false)", nil
 	}

@@ -104,7 +104,8 @@ func defaultProfile(set *profiles.Set) string {
 
 func noProfiles() advice.Problem {
 	f := profiles.Default()
-	return advice.Problemf("the AWS configuration has no profiles (%s, %s)", f.Config, f.Credentials).With(advice.Run("aws configure sso"))
+	return advice.Problemf("the AWS configuration has no profiles (%s, %s)", f.Config, f.Credentials).
+		With(advice.Run("aws configure sso"))
 }
 
 // userName is whom role sessions are named after when there is no database user.
@@ -167,7 +168,8 @@ func (l *logins) run(ctx context.Context, names []string) error {
 		return err
 	}
 	if !cfg.Cache {
-		warn(l.stderr, "cache: false in the configuration: SSO sessions are kept where AWS keeps them, credentials are not")
+		warn(l.stderr,
+			"cache: false in the configuration: SSO sessions are kept where AWS keeps them, credentials are not")
 	}
 	l.ask.Aside = func() func() { // the line that asks is the answer's
 		l.printing.Lock()
@@ -189,15 +191,17 @@ func (l *logins) run(ctx context.Context, names []string) error {
 
 // provider returns the credentials of a profile; "" is that of the environment.
 func (l *logins) provider(profile string) *credentials.Provider {
-	return credentials.New(credentials.Source{Profile: profile, Region: "us-east-1", User: userName()}, credentials.Options{
-		Store: l.store, Files: func() (*profiles.Set, error) { return l.set, nil },
-		Code: l.ask.Code, Login: l.logInAgain, Left: loginLife, Timeout: answerTime,
-	})
+	return credentials.New(credentials.Source{Profile: profile, Region: "us-east-1", User: userName()},
+		credentials.Options{
+			Store: l.store, Files: func() (*profiles.Set, error) { return l.set, nil },
+			Code: l.ask.Code, Login: l.logInAgain, Left: loginLife, Timeout: answerTime,
+		})
 }
 
 // logInAgain logs in to a session that should have been good for a while, and isn't.
 func (l *logins) logInAgain(ctx context.Context, cfg aws.Config, session profiles.SSOSession) error {
-	at := slices.IndexFunc(l.sessions, func(s *sessionLogin) bool { return sso.File(s.SSOSession) == sso.File(session) })
+	at := slices.IndexFunc(l.sessions,
+		func(s *sessionLogin) bool { return sso.File(s.SSOSession) == sso.File(session) })
 	if at < 0 {
 		return credentials.ErrSSOLogin
 	}
@@ -209,7 +213,9 @@ func (l *logins) logInAgain(ctx context.Context, cfg aws.Config, session profile
 // sessionOf returns the session of a profile to log in, or nil.
 func (l *logins) sessionOf(profile string) *sessionLogin {
 	session, ok := l.set.SSO(profile)
-	at := slices.IndexFunc(l.sessions, func(s *sessionLogin) bool { return ok && sso.File(s.SSOSession) == sso.File(session) })
+	at := slices.IndexFunc(l.sessions, func(s *sessionLogin) bool {
+		return ok && sso.File(s.SSOSession) == sso.File(session)
+	})
 	if at < 0 {
 		return nil
 	}
@@ -433,7 +439,8 @@ func (c *console) logout(patterns []string, all bool, set *profiles.Set) error {
 		matched := profiles.Match(pattern, kept)
 		if known, _ := set.Match([]string{pattern}); len(matched) == 0 && len(known) == 0 {
 			near := advice.Nearest(pattern, append(kept, set.Names()...))
-			p := advice.Problemf("nothing is kept of a profile %q, nor does the AWS configuration have one%s", pattern, advice.DidYouMean(near))
+			p := advice.Problemf("nothing is kept of a profile %q, nor does the AWS configuration have one%s", pattern,
+				advice.DidYouMean(near))
 			if near != "" {
 				return p.With(advice.Ours("logout", near))
 			}

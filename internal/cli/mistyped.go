@@ -94,7 +94,8 @@ func mistyped(root *cobra.Command, args []string) error {
 	return p
 }
 
-// takes reports whether a command takes arguments: its flags are there, and as many words as it wants.
+// takes reports whether a command takes arguments: its flags are there, and as many words as it
+// wants.
 func takes(command string, args []string) bool {
 	root := newConsole(Streams{}).root()
 	cmd, rest, err := root.Find(append([]string{command}, args...))
@@ -144,7 +145,8 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	p := advice.Problemf("%s takes no argument, such as %q", strings.TrimPrefix(cmd.CommandPath(), about.Name+" "), args[0]).
+	p := advice.Problemf("%s takes no argument, such as %q", strings.TrimPrefix(cmd.CommandPath(), about.Name+" "),
+		args[0]).
 		With(advice.Run(cmd.CommandPath() + " --help"))
 	if cmd.Flags().Lookup("profile") != nil {
 		p.Do = advice.Commands(cmd.CommandPath() + " --profile " + advice.Word(args[0]))
@@ -155,7 +157,8 @@ func noArguments(cmd *cobra.Command, args []string) error {
 // oneArgument wants exactly one server.
 func oneArgument(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return advice.Problemf("%s takes one server", cmd.Name()).With(advice.Run(cmd.CommandPath() + " " + exampleServer))
+		return advice.Problemf("%s takes one server", cmd.Name()).
+			With(advice.Run(cmd.CommandPath() + " " + exampleServer))
 	}
 	return nil
 }

@@ -36,7 +36,9 @@ func (c *console) root() *cobra.Command {
 	root.SetIn(c.stdin)
 	root.SetOut(c.stdout)
 	root.SetErr(c.stderr)
-	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { fmt.Fprint(c.stdout, helpOf(cmd, screenOf(c.stdout).width)) })
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
+		fmt.Fprint(c.stdout, helpOf(cmd, screenOf(c.stdout).width))
+	})
 	root.SetFlagErrorFunc(mistypedFlag)
 	root.SetHelpCommand(helpCommand(root))
 	// Not cobra's own, which has a template: with text/template the linker keeps every method of
@@ -85,7 +87,8 @@ func helpOf(cmd *cobra.Command, width int) string {
 		for _, sub := range cmd.Commands() {
 			if sub.IsAvailableCommand() {
 				const indent = "        "
-				fmt.Fprintf(&b, "%s\n%s\n", term.Wrap("  "+sub.Use, width, indent), term.Wrap(indent+sub.Short, width, indent))
+				fmt.Fprintf(&b, "%s\n%s\n", term.Wrap("  "+sub.Use, width, indent),
+					term.Wrap(indent+sub.Short, width, indent))
 			}
 		}
 		fmt.Fprintf(&b, "\n%s\n", term.Wrap(cmd.CommandPath()+" <command> --help says more of each.", width, ""))

@@ -26,8 +26,8 @@ func (c *console) otherHelper(cfg *config.Config, shells []setup.Shell) (delegat
 	return d, err
 }
 
-// askSaved is the question for a saved password, for [password.Options]; nil when there is nobody to
-// ask.
+// askSaved is the question for a saved password, for [password.Options]; nil when there is nobody
+// to ask.
 func (c *console) askSaved(cfg *config.Config, serverURL string) func(context.Context) ([]byte, bool) {
 	sys, err := here(nil)
 	if err != nil {
@@ -52,8 +52,8 @@ func (c *console) isSaved(ctx context.Context, res resolve.Resolution, cfg *conf
 	return err == nil && hasSaved(ctx, d, serverURL)
 }
 
-// hasSaved reports whether the other helper lists a password for exactly this server and user. It asks
-// for no secret.
+// hasSaved reports whether the other helper lists a password for exactly this server and user. It
+// asks for no secret.
 func hasSaved(ctx context.Context, d delegate.Helper, serverURL string) bool {
 	list, err := d.List(ctx, protocol.Filter(protocol.TypePassword), listLimit)
 	return err == nil && protocol.Listed(list, protocol.TypePassword, serverURL)

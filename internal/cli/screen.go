@@ -13,8 +13,8 @@ import (
 )
 
 // screen is where words for a person go. On a terminal they are wrapped to its width, and paths
-// under the home folder begin with ~; elsewhere they stay as they are. What is to be pasted is never
-// changed.
+// under the home folder begin with ~; elsewhere they stay as they are. What is to be pasted is
+// never changed.
 type screen struct {
 	io.Writer
 	width int    // 0: no terminal
@@ -44,7 +44,8 @@ func screenOf(w io.Writer) screen {
 // at its end ("run: …") is not broken.
 func (s screen) text(prefix, text string) string {
 	const run = ": run: "
-	if before, command, ok := strings.Cut(text, run); ok && s.width > 0 && utf8.RuneCountInString(prefix+text) > s.width {
+	if before, command, ok := strings.Cut(text, run); ok && s.width > 0 &&
+		utf8.RuneCountInString(prefix+text) > s.width {
 		return s.text(prefix, before+strings.TrimRight(run, " ")) + "\n  " + term.Visible(command)
 	}
 	indent := min(utf8.RuneCountInString(prefix), s.width/2)

@@ -47,7 +47,8 @@ doesn't go to a terminal.`,
 				return printJSON(c.stdout, found)
 			}
 			if len(found) == 0 {
-				return advice.Problemf("none of %s matches", count(len(servers), "server")).With(advice.Ours("list-servers"))
+				return advice.Problemf("none of %s matches", count(len(servers), "server")).
+					With(advice.Ours("list-servers"))
 			}
 			if wide || !term.Is(c.stdout.File) {
 				c.printServers(found)
@@ -83,7 +84,8 @@ func unusable(err error) error {
 
 // noServers is an inventory that is there, and empty.
 func noServers() advice.Problem {
-	return advice.Problemf("discover found no servers in the regions that it looked at").With(advice.Ours("discover", "--all-regions"))
+	return advice.Problemf("discover found no servers in the regions that it looked at").
+		With(advice.Ours("discover", "--all-regions"))
 }
 
 func (c *console) printServers(servers []inventory.Server) {
@@ -126,8 +128,8 @@ func iamOf(s inventory.Server) string {
 	return "off"
 }
 
-// fitServers is a table of what one looks for, in lines of at most width columns: the hosts' domains
-// go first, then the engines' versions, then the middle of what is widest.
+// fitServers is a table of what one looks for, in lines of at most width columns: the hosts'
+// domains go first, then the engines' versions, then the middle of what is widest.
 func fitServers(servers []inventory.Server, width int) string {
 	v := term.Visible
 	table := func(host func(string) string, versions bool) [][]string {

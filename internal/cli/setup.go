@@ -123,7 +123,8 @@ func (r *setupRun) read(ctx context.Context) error {
 			With(advice.Say("put it where it can stay, such as ~/.local/bin, and run it from there"))
 	case errors.As(err, &state):
 		return advice.Problemf("%v", err).
-			With(advice.Say("mend it; or move it away, and what is there now counts as yours"), advice.Run(advice.Words("mv", state.File, state.File+".damaged")))
+			With(advice.Say("mend it; or move it away, and what is there now counts as yours"),
+				advice.Run(advice.Words("mv", state.File, state.File+".damaged")))
 	}
 	r.plan, r.steps = plan, planned(plan)
 	return err
@@ -195,8 +196,8 @@ func agrees(ctx context.Context, t *term.Terminal, question string) (bool, error
 	return a == "y" || a == "yes", err
 }
 
-// offerRoot runs what root has to do, when a person at a terminal says so, looks at what came of it,
-// and goes on with the Shells that were waiting for it.
+// offerRoot runs what root has to do, when a person at a terminal says so, looks at what came of
+// it, and goes on with the Shells that were waiting for it.
 func (r *setupRun) offerRoot(ctx context.Context) error {
 	var lines []string
 	var at []int

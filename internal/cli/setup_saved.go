@@ -16,8 +16,8 @@ import (
 	"mysql-secret-store-rds/internal/setup"
 )
 
-// savedServers returns a function that lists the RDS servers for which a helper keeps passwords that
-// are in force. It asks each helper once.
+// savedServers returns a function that lists the RDS servers for which a helper keeps passwords
+// that are in force. It asks each helper once.
 func savedServers(ctx context.Context) func(setting string, shells []setup.Shell) []string {
 	known := map[string][]string{}
 	return func(setting string, shells []setup.Shell) []string {

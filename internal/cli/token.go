@@ -58,7 +58,8 @@ Exit codes: 0 success, 1 failure, also for a server that has no tokens.`,
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object with the token, until when it is good, and what it is for")
+	cmd.Flags().BoolVar(&asJSON, "json", false,
+		"print a JSON object with the token, until when it is good, and what it is for")
 	addProfileFlag(cmd, &profile)
 	return cmd
 }
@@ -102,9 +103,11 @@ func (c *console) token(ctx context.Context, command, id string, u server.URL) (
 	case a.Saved != nil:
 		return cache.Entry{}, advice.Problemf("a password is saved for this server and user, and is used instead of a token").With(explain)
 	case a.Outcome == resolve.ToDelegate:
-		return cache.Entry{}, advice.Problemf("this server has no tokens: its password is the other helper's (%s)", a.Reason).With(explain)
+		return cache.Entry{}, advice.Problemf("this server has no tokens: its password is the other helper's (%s)", a.Reason).
+			With(explain)
 	case a.Outcome == resolve.ToNobody:
-		return cache.Entry{}, advice.Problemf("this server has no tokens: %s says credential: none", a.Reason).With(explain)
+		return cache.Entry{}, advice.Problemf("this server has no tokens: %s says credential: none", a.Reason).
+			With(explain)
 	}
 	return a.Token, nil
 }

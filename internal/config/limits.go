@@ -59,7 +59,8 @@ func nesting(file string, tokens token.Tokens) error {
 			columns = append(columns, t.Position.Column)
 		}
 		if flow+len(columns) > maxNesting {
-			return &Error{File: file, Line: line, Msg: fmt.Sprintf("lists and maps are nested more than %d deep", maxNesting)}
+			return &Error{File: file, Line: line, Msg: fmt.Sprintf("lists and maps are nested more than %d deep",
+				maxNesting)}
 		}
 	}
 	return nil

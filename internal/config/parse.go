@@ -23,7 +23,8 @@ import (
 
 var (
 	topKeys   = []string{"servers", "rules", "accounts", "defaults", "delegate", "cache", "timeout"}
-	entryKeys = []string{"aws_profile", "region", "endpoint", "user", "role_arn", "external_id", "role_session_name", "credential",
+	entryKeys = []string{"aws_profile", "region", "endpoint", "user", "role_arn", "external_id", "role_session_name",
+		"credential",
 		"ssh", "schema", "mysqlsh_args", "db_user", "ssl_ca"}
 	// In a rule "user" is a pattern, like "host"; an account and the defaults hold for many
 	// servers, so they have no endpoint.
@@ -56,7 +57,8 @@ type reader struct {
 }
 
 func parse(file string, data []byte) (*Config, error) {
-	c := &Config{File: file, Present: data != nil, Accounts: map[string]Entry{}, Delegate: "default", Cache: true, Timeout: DefaultTimeout, servers: map[string]Entry{}}
+	c := &Config{File: file, Present: data != nil, Accounts: map[string]Entry{}, Delegate: "default", Cache: true,
+		Timeout: DefaultTimeout, servers: map[string]Entry{}}
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	if len(bytes.TrimSpace(data)) == 0 {
 		return c, nil
@@ -104,7 +106,8 @@ func syntaxError(file string, data []byte, err error) error {
 	return &Error{File: file, Msg: "not valid YAML: " + first}
 }
 
-// tabAt returns the line that a tab indents, of one and the next, by which the parser notices it; or 0.
+// tabAt returns the line that a tab indents, of one and the next, by which the parser notices it;
+// or 0.
 func tabAt(data []byte, line int) int {
 	lines := bytes.Split(data, []byte("\n"))
 	for n := line; n <= min(line+1, len(lines)); n++ {
@@ -143,7 +146,8 @@ func (r *reader) plain(n ast.Node) (ast.Node, error) {
 			n = v.Value
 		case *ast.TagNode:
 			if v.Start.Value == "!!str" {
-				return &ast.StringNode{BaseNode: &ast.BaseNode{}, Token: v.Value.GetToken(), Value: v.Value.GetToken().Value}, nil
+				return &ast.StringNode{BaseNode: &ast.BaseNode{}, Token: v.Value.GetToken(),
+					Value: v.Value.GetToken().Value}, nil
 			}
 			n = v.Value
 		case *ast.AliasNode:
@@ -279,8 +283,8 @@ func (r *reader) config(root ast.Node, c *Config) error {
 	return nil
 }
 
-// isHost reports whether a key of the file is a server's, which is one step too far out there: a name
-// with a dot, an address, or a host with a port, and what is said of it.
+// isHost reports whether a key of the file is a server's, which is one step too far out there: a
+// name with a dot, an address, or a host with a port, and what is said of it.
 func isHost(p pair) bool {
 	switch p.value.(type) {
 	case *ast.MappingNode, *ast.MappingValueNode:
@@ -291,9 +295,11 @@ func isHost(p pair) bool {
 	return err == nil && (port > 0 || strings.ContainsAny(host, ".:"))
 }
 
-// flat answers a server at the top with where it belongs, and all of them as they would stand there.
+// flat answers a server at the top with where it belongs, and all of them as they would stand
+// there.
 func (r *reader) flat(first pair, top []pair) error {
-	e := &Error{File: r.file, Line: first.line, Msg: fmt.Sprintf("%q is a server, which belongs under the key servers", first.key)}
+	e := &Error{File: r.file, Line: first.line, Msg: fmt.Sprintf("%q is a server, which belongs under the key servers",
+		first.key)}
 	var members []string
 	for _, p := range top {
 		if !isHost(p) {
@@ -331,7 +337,8 @@ func (r *reader) servers(p pair, c *Config) error {
 	for _, s := range entries {
 		host, port, err := splitHostPort(s.key)
 		if err != nil {
-			return r.errorAt(s.line, "servers: %q: %v; allowed: an exact host or host:port (patterns belong under rules)", s.key, err)
+			return r.errorAt(s.line,
+				"servers: %q: %v; allowed: an exact host or host:port (patterns belong under rules)", s.key, err)
 		}
 		e, err := r.entry(s.value, "servers: "+s.key, s.line, entryKeys)
 		if err != nil {
@@ -355,11 +362,13 @@ func (r *reader) accounts(p pair, c *Config) error {
 		id := strings.ToLower(a.key)
 		name := "accounts: " + a.key
 		if id == "" || strings.Trim(id, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
-			return r.errorAt(a.line, "%s: not an account id; allowed: the letters and digits after the server's name in its endpoint, "+
-				"such as abcdefghijkl, or an account number of 12 digits", name)
+			return r.errorAt(a.line,
+				"%s: not an account id; allowed: the letters and digits after the server's name in its endpoint, "+
+					"such as abcdefghijkl, or an account number of 12 digits", name)
 		}
 		if strings.Trim(id, "0123456789") == "" && len(id) > 8 && !IsAccountNumber(id) { // so many are no id by chance
-			return r.errorAt(a.line, "%s: %d digits; an account number has 12, the zeros that it begins with included", name, len(id))
+			return r.errorAt(a.line, "%s: %d digits; an account number has 12, the zeros that it begins with included",
+				name, len(id))
 		}
 		value, err := r.plain(a.value)
 		if err != nil {
@@ -375,7 +384,8 @@ func (r *reader) accounts(p pair, c *Config) error {
 				return err
 			}
 			e.Where = Where{r.file, a.line, name}
-			e.Fields, err = buildFields(r.file, name, map[string]rawField{"aws_profile": {text: profile, line: a.line}}, nil)
+			e.Fields, err = buildFields(r.file, name, map[string]rawField{"aws_profile": {text: profile, line: a.line}},
+				nil)
 		}
 		if err != nil {
 			return err
@@ -482,7 +492,8 @@ func (r *reader) rule(item ast.Node, name string) (rule, error) {
 			*p.re, err = regexp.Compile(p.prefix + `^(?:` + f.text + `)$`)
 		}
 		if err != nil {
-			return rule{}, r.errorAt(f.line, "%s: %s: %v; allowed: a regular expression as in Go, which must match the whole %s",
+			return rule{}, r.errorAt(f.line,
+				"%s: %s: %v; allowed: a regular expression as in Go, which must match the whole %s",
 				name, p.key, err, p.key)
 		}
 		for _, g := range (*p.re).SubexpNames() {
@@ -496,7 +507,8 @@ func (r *reader) rule(item ast.Node, name string) (rule, error) {
 		}
 	}
 	if rl.host == nil && rl.user == nil {
-		return rule{}, r.errorAt(line, "%s has neither host nor user; what holds for every server belongs under defaults", name)
+		return rule{}, r.errorAt(line,
+			"%s has neither host nor user; what holds for every server belongs under defaults", name)
 	}
 	for _, k := range sortedKeys(raw) {
 		used, err := groupsIn(strings.Join(raw[k].texts(), "\n"))
@@ -560,7 +572,8 @@ func buildFields(file, name string, raw map[string]rawField, groups map[string]s
 	for _, k := range sortedKeys(raw) {
 		v := raw[k]
 		fail := func(format string, args ...any) (Fields, error) {
-			return Fields{}, &Error{File: file, Line: v.line, Msg: name + ": " + k + ": " + fmt.Sprintf(format, args...)}
+			return Fields{}, &Error{File: file, Line: v.line,
+				Msg: name + ": " + k + ": " + fmt.Sprintf(format, args...)}
 		}
 		var texts []string
 		for _, text := range v.texts() {
@@ -568,7 +581,8 @@ func buildFields(file, name string, raw map[string]rawField, groups map[string]s
 				if groups == nil {
 					return fail("${…} stands for a group of a rule, and this is no rule")
 				}
-				text = groupRef().ReplaceAllStringFunc(text, func(ref string) string { return groups[ref[2:len(ref)-1]] })
+				text = groupRef().ReplaceAllStringFunc(text,
+					func(ref string) string { return groups[ref[2:len(ref)-1]] })
 				if text == "" {
 					continue
 				}

@@ -185,8 +185,8 @@ func (s Server) URI() string {
 	return strings.Replace(u.String(), "/?", "?", 1)
 }
 
-// verify is how far a client can verify the server: a tunnel, or an alias, has another name than the
-// certificate.
+// verify is how far a client can verify the server: a tunnel, or an alias, has another name than
+// the certificate.
 func (s Server) verify() string {
 	if s.Same && s.SSH == "" {
 		return "VERIFY_IDENTITY"

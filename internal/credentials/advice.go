@@ -49,7 +49,8 @@ func (e *Error) Advice() advice.Problem {
 	case errors.As(e.Err, &clock):
 		return advice.Problemf("%v", clock).With(advice.Say("set this machine's clock"), SetClock)
 	case errors.As(e.Err, &network):
-		return advice.Problemf("%v (%s)", network, e.Whose.Words).With(advice.Say("check the network, a VPN, HTTPS_PROXY"))
+		return advice.Problemf("%v (%s)", network, e.Whose.Words).
+			With(advice.Say("check the network, a VPN, HTTPS_PROXY"))
 	case errors.As(e.Err, &api):
 		return e.ofAPI(api)
 	case errors.As(e.Err, &setting):
@@ -79,11 +80,13 @@ func (e *Error) ofSignIn() (p advice.Problem, ok bool) {
 		p = advice.Problemf("the AWS login of profile %q has expired or was never made", e.Whose.Profile).
 			With(advice.Run("aws login --profile " + profile))
 	case errors.Is(e.Err, ErrNoTerminal):
-		p = advice.Problemf("the AWS profile %q wants an MFA code, and there is no terminal to ask for it on", e.Whose.Profile).With(login)
+		p = advice.Problemf("the AWS profile %q wants an MFA code, and there is no terminal to ask for it on", e.Whose.Profile).
+			With(login)
 	case errors.Is(e.Err, ErrNoCode):
 		p = advice.Problemf("the AWS profile %q wants an MFA code, and none was typed", e.Whose.Profile).With(login)
 	case errors.Is(e.Err, ErrAskedElsewhere):
-		p = advice.Problemf("the AWS profile %q wants an MFA code, and another process is asking for it: answer there", e.Whose.Profile).
+		p = advice.Problemf("the AWS profile %q wants an MFA code, and another process is asking for it: answer there",
+			e.Whose.Profile).
 			With(login)
 	default:
 		key, is := errors.AsType[*SecurityKeyError](e.Err)
@@ -119,8 +122,9 @@ func (e *Error) ofKeys() (p advice.Problem, ok bool) {
 		p = advice.Problemf("%v", session).With(advice.Say("export new ones, or use a profile that renews by itself"),
 			advice.Run("unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN"))
 	case errors.As(e.Err, &session):
-		p = advice.Problemf("%v", session).With(advice.Say("write new ones there, or use a profile that renews by itself"),
-			ssoLogin(session.Profile))
+		p = advice.Problemf("%v", session).
+			With(advice.Say("write new ones there, or use a profile that renews by itself"),
+				ssoLogin(session.Profile))
 	case errors.Is(e.Err, ErrInstanceRole):
 		p = advice.Problemf("%v", ErrInstanceRole)
 	default:
@@ -141,7 +145,8 @@ func (e *Error) ofAPI(api *APIError) advice.Problem {
 		return advice.Problemf("AWS refused the MFA code; each one works once, and for half a minute: wait for the next one").
 			With(advice.Run(about.Name + " login " + advice.Word(e.Whose.Profile)))
 	case api.Throttled:
-		return advice.Problemf("AWS has too many calls just now (%s, %s); wait a moment, and try again", text, e.Whose.Words)
+		return advice.Problemf("AWS has too many calls just now (%s, %s); wait a moment, and try again", text,
+			e.Whose.Words)
 	case api.Region != "":
 		return advice.Problemf("the AWS region %s is not enabled (%s, %s)", api.Region, text, e.Whose.Words).
 			With(advice.Say("choose another region for the profile, or have an administrator enable this one"),

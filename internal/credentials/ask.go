@@ -23,9 +23,9 @@ import (
 // limit of [WithTimeout].
 const PersonTime = 3 * time.Minute
 
-// Dialogue asks the person at the terminal: one thing at a time, and never on stdin or stdout, which
-// are MySQL Shell's. Ctrl-C ends a question, and with it only what needs the answer. The zero value
-// is ready; Code and Login are made for [Options].
+// Dialogue asks the person at the terminal: one thing at a time, and never on stdin or stdout,
+// which are MySQL Shell's. Ctrl-C ends a question, and with it only what needs the answer. The zero
+// value is ready; Code and Login are made for [Options].
 type Dialogue struct {
 	Patience time.Duration // 0: PersonTime
 	// Aside, if not nil, is called before something is asked, and its result after the answer.
@@ -143,8 +143,8 @@ func (d *Dialogue) setLastCode(profile, serial, code string) {
 }
 
 // Login asks whether to log in to an SSO session that is over, and does it. It asks once for each
-// session, in all processes: whoever comes later gets the same answer. Without a terminal, and after
-// a no, the error is [ErrSSOLogin]; else it is one of [sso.Login].
+// session, in all processes: whoever comes later gets the same answer. Without a terminal, and
+// after a no, the error is [ErrSSOLogin]; else it is one of [sso.Login].
 func (d *Dialogue) Login(ctx context.Context, cfg aws.Config, s profiles.SSOSession) error {
 	file := sso.File(s)
 	d.mu.Lock()
@@ -194,7 +194,8 @@ func (d *Dialogue) lockQuestion(ctx context.Context, s profiles.SSOSession) (unl
 	case err == nil:
 		defer t.Close()
 		defer time.AfterFunc(typing, func() {
-			t.Say("AWS session %s is over. Another process asks for the login: waiting for that (Ctrl-C gives up) …", s.Title())
+			t.Say("AWS session %s is over. Another process asks for the login: waiting for that (Ctrl-C gives up) …",
+				s.Title())
 		}).Stop()
 	case !sso.Asked(sso.File(s)):
 		return nil, ErrSSOLogin

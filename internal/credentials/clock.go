@@ -33,17 +33,19 @@ type clock struct{ ahead atomic.Int64 }
 // options add the noting to an SDK client. The SDK itself corrects its requests by what it sees
 // in the same header; that doesn't help a token, which RDS checks against its own clock.
 func (c *clock) options() []func(*middleware.Stack) error {
-	note := middleware.DeserializeMiddlewareFunc("NoteClock", func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (
-		middleware.DeserializeOutput, middleware.Metadata, error) {
-		out, metadata, err := next.HandleDeserialize(ctx, in)
-		if response, ok := out.RawResponse.(*smithyhttp.Response); ok && response != nil {
-			if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
-				c.ahead.Store(int64(time.Since(date)))
+	note := middleware.DeserializeMiddlewareFunc("NoteClock",
+		func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (
+			middleware.DeserializeOutput, middleware.Metadata, error) {
+			out, metadata, err := next.HandleDeserialize(ctx, in)
+			if response, ok := out.RawResponse.(*smithyhttp.Response); ok && response != nil {
+				if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
+					c.ahead.Store(int64(time.Since(date)))
+				}
 			}
-		}
-		return out, metadata, err
-	})
-	return []func(*middleware.Stack) error{func(s *middleware.Stack) error { return s.Deserialize.Add(note, middleware.After) }}
+			return out, metadata, err
+		})
+	add := func(s *middleware.Stack) error { return s.Deserialize.Add(note, middleware.After) }
+	return []func(*middleware.Stack) error{add}
 }
 
 // wrong returns a [*ClockError] if AWS's answers say so.

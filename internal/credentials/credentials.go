@@ -50,8 +50,8 @@ type Options struct {
 	HTTP    config.HTTPClient // shared by several providers; nil: one of its own
 }
 
-// Provider returns one source's credentials. It is an [aws.CredentialsProvider] that asks another one
-// only when nothing good is kept.
+// Provider returns one source's credentials. It is an [aws.CredentialsProvider] that asks another
+// one only when nothing good is kept.
 type Provider struct {
 	source Source
 	Options
@@ -137,8 +137,8 @@ func (p *Provider) Key() string {
 	return p.key
 }
 
-// Temporary reports whether the credentials are some that AWS makes for a time, so that getting them
-// ahead of time is of use.
+// Temporary reports whether the credentials are some that AWS makes for a time, so that getting
+// them ahead of time is of use.
 func (p *Provider) Temporary() bool {
 	p.prepare()
 	return p.keeps

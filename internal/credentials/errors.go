@@ -54,7 +54,8 @@ type ExpiredError struct {
 }
 
 func (e *ExpiredError) Error() string {
-	return fmt.Sprintf("the AWS credentials (%s) expired at %s", e.Source, e.At.Local().Format("15:04:05 on 2006-01-02"))
+	return fmt.Sprintf("the AWS credentials (%s) expired at %s", e.Source,
+		e.At.Local().Format("15:04:05 on 2006-01-02"))
 }
 
 // ProcessError is a credential_process that failed. It never holds what the process printed to
@@ -133,7 +134,8 @@ func (p *Provider) Explain(ctx context.Context, err error) error {
 // takes a file that it can't read for an empty one, and half a key for none.
 func (p *Provider) unread(err error) error {
 	var missing *profiles.MissingError
-	if err == nil || !errors.Is(err, ErrNoCredentials) && !errors.As(err, &missing) && !strings.Contains(err.Error(), "failed to load shared config file") {
+	if err == nil || !errors.Is(err, ErrNoCredentials) && !errors.As(err, &missing) &&
+		!strings.Contains(err.Error(), "failed to load shared config file") {
 		return err
 	}
 	if p.err != nil {
@@ -176,7 +178,8 @@ func (p *Provider) explain(ctx context.Context, err error) error {
 	case errors.As(err, &assume) && p.circle() != "":
 		return &SettingsError{"its source_profile goes in a circle: " + p.circle()}
 	case errors.As(err, &assume):
-		return fmt.Errorf("the AWS profile %q, with whose credentials role %s is assumed, has none", assume.Profile, assume.RoleARN)
+		return fmt.Errorf("the AWS profile %q, with whose credentials role %s is assumed, has none", assume.Profile,
+			assume.RoleARN)
 	case errors.As(err, &mfa):
 		return ErrNoTerminal
 	case errors.As(err, &process) && p.tooMuch.Load():
@@ -185,14 +188,16 @@ func (p *Provider) explain(ctx context.Context, err error) error {
 		return ErrTimeout
 	case errors.As(err, &process):
 		return &ProcessError{processProblem(ctx, process.Err)}
-	case ssoOver(err), (errors.As(err, &ssoToken) || strings.Contains(err.Error(), "cached SSO token")) && !passing(err) && ctx.Err() == nil:
+	case ssoOver(err), (errors.As(err, &ssoToken) || strings.Contains(err.Error(), "cached SSO token")) &&
+		!passing(err) && ctx.Err() == nil:
 		return ErrSSOLogin
 	case strings.Contains(err.Error(), "please reauthenticate"):
 		return ErrConsoleLogin
 	case ctx.Err() != nil:
 		return ErrTimeout
 	case errors.As(err, &noMetadata):
-		if name := first("AWS_DEFAULT_PROFILE"); p.set != nil && name != "" && p.source.Profile == "" && !set("AWS_PROFILE") {
+		if name := first("AWS_DEFAULT_PROFILE"); p.set != nil && name != "" && p.source.Profile == "" &&
+			!set("AWS_PROFILE") {
 			// The SDK passes over one that isn't there.
 			if _, there := p.set.Profile(name); !there {
 				return &profiles.MissingError{Profile: name, Nearest: p.set.Nearest(name)}
@@ -258,15 +263,16 @@ func known(err error) error {
 	return nil
 }
 
-// passing reports whether an error may well be gone at the next try: no network, too many calls, AWS's
-// own trouble.
+// passing reports whether an error may well be gone at the next try: no network, too many calls,
+// AWS's own trouble.
 func passing(err error) bool {
 	var api smithy.APIError
 	if !errors.As(err, &api) {
 		return networkError(err) != nil
 	}
 	var answered interface{ HTTPStatusCode() int }
-	return tooManyCalls(api.ErrorCode()) || api.ErrorFault() == smithy.FaultServer || errors.As(err, &answered) && (answered.HTTPStatusCode() >= 500 || answered.HTTPStatusCode() == 429)
+	return tooManyCalls(api.ErrorCode()) || api.ErrorFault() == smithy.FaultServer || errors.As(err, &answered) &&
+		(answered.HTTPStatusCode() >= 500 || answered.HTTPStatusCode() == 429)
 }
 
 func tooManyCalls(code string) bool {

@@ -8,9 +8,9 @@ import (
 	"mysql-secret-store-rds/internal/profiles"
 )
 
-// impossible says which key can be none, or is over by what stands beside it: any text signs without
-// complaint, and only a server refuses what comes of it. The error is a [*SettingsError] or a
-// [*SessionKeysError].
+// impossible says which key can be none, or is over by what stands beside it: any text signs
+// without complaint, and only a server refuses what comes of it. The error is a [*SettingsError] or
+// a [*SessionKeysError].
 func (p *Provider) impossible() error {
 	kind, name := p.source.effective()
 	if kind == ofEnvironmentKeys {
@@ -65,8 +65,8 @@ func in(file string) string {
 	return " (" + file + ")"
 }
 
-// noKey names what is in a text that is in no access key, secret or session token: they are letters,
-// digits and some signs, without blanks or quotes.
+// noKey names what is in a text that is in no access key, secret or session token: they are
+// letters, digits and some signs, without blanks or quotes.
 func noKey(text string) string {
 	for _, r := range text {
 		switch {

@@ -78,7 +78,8 @@ func (a *answer) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// limited is an HTTP client with that limit, for those of the SDK's clients that have no such stack.
+// limited is an HTTP client with that limit, for those of the SDK's clients that have no such
+// stack.
 type limited struct{ aws.HTTPClient }
 
 func (l limited) Do(r *http.Request) (*http.Response, error) {
@@ -90,7 +91,8 @@ func (l limited) Do(r *http.Request) (*http.Response, error) {
 }
 
 // boundedProcess runs a credential_process as the SDK does, but for what it says, which the SDK
-// would keep however much it is, and for children that it leaves behind, for which the SDK would wait.
+// would keep however much it is, and for children that it leaves behind, for which the SDK would
+// wait.
 type boundedProcess struct {
 	processcreds.NewCommandBuilder
 	full func() // called when it is too much
@@ -108,9 +110,11 @@ func (b boundedProcess) NewCommand(ctx context.Context) (*exec.Cmd, error) {
 	return cmd, err
 }
 
-// bounded returns a provider that runs the source's credential_process with a limit on its output, if
-// that is what the SDK has put together; else ok is false.
-func (p *Provider) bounded(sdks aws.CredentialsProvider, options func(*processcreds.Options)) (_ aws.CredentialsProvider, ok bool) {
+// bounded returns a provider that runs the source's credential_process with a limit on its output,
+// if that is what the SDK has put together; else ok is false.
+func (p *Provider) bounded(
+	sdks aws.CredentialsProvider, options func(*processcreds.Options),
+) (_ aws.CredentialsProvider, ok bool) {
 	if p.set == nil || !aws.IsCredentialsProvider(sdks, (*processcreds.Provider)(nil)) {
 		return sdks, false
 	}
@@ -121,7 +125,9 @@ func (p *Provider) bounded(sdks aws.CredentialsProvider, options func(*processcr
 }
 
 // boundedClient is [Provider.bounded] for what a role is assumed with.
-func (p *Provider) boundedClient(client stscreds.AssumeRoleAPIClient, options func(*processcreds.Options)) stscreds.AssumeRoleAPIClient {
+func (p *Provider) boundedClient(
+	client stscreds.AssumeRoleAPIClient, options func(*processcreds.Options),
+) stscreds.AssumeRoleAPIClient {
 	sdks, ok := client.(*sts.Client)
 	if !ok {
 		return client

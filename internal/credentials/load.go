@@ -175,7 +175,8 @@ func (p *Provider) load(ctx context.Context, limit time.Duration) (*loaded, erro
 		o.Client = p.boundedClient(o.Client, runs)
 		l.asked = max(l.asked, o.Duration)
 	}
-	options := append(p.sdkOptions(&l.cfg), config.WithAssumeRoleCredentialOptions(assume), config.WithProcessCredentialOptions(runs))
+	options := append(p.sdkOptions(&l.cfg), config.WithAssumeRoleCredentialOptions(assume),
+		config.WithProcessCredentialOptions(runs))
 	var err error
 	if l.cfg, err = loadSDK(ctx, options...); err != nil {
 		return nil, err
@@ -195,9 +196,9 @@ func (p *Provider) load(ctx context.Context, limit time.Duration) (*loaded, erro
 	return l, nil
 }
 
-// unfit says which file the SDK can't read, or must not, as it would wait for ever or fill the memory:
-// of the AWS configuration, or one that this names. (Of a token in a folder's place, say, the SDK says
-// that there is no session.)
+// unfit says which file the SDK can't read, or must not, as it would wait for ever or fill the
+// memory: of the AWS configuration, or one that this names. (Of a token in a folder's place, say,
+// the SDK says that there is no session.)
 func (p *Provider) unfit() error {
 	switch {
 	case disk.Unfit(p.err):

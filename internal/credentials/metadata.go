@@ -38,7 +38,9 @@ func (e *noMetadataError) Unwrap() error { return e.err }
 func (e *noMetadataError) RetryableError() bool { return false }
 
 // GetMetadata implements ec2rolecreds.GetMetadataAPIClient.
-func (m *metadata) GetMetadata(ctx context.Context, in *imds.GetMetadataInput, options ...func(*imds.Options)) (*imds.GetMetadataOutput, error) {
+func (m *metadata) GetMetadata(
+	ctx context.Context, in *imds.GetMetadataInput, options ...func(*imds.Options),
+) (*imds.GetMetadataOutput, error) {
 	m.once.Do(func() {
 		m.client = imds.NewFromConfig(*m.cfg, func(o *imds.Options) {
 			// Try again after an answer that asks for it, never after silence.

@@ -13,8 +13,8 @@ import (
 	"mysql-secret-store-rds/internal/sso"
 )
 
-// What a person has to do for credentials, they do between two attempts to obtain them, when no lock
-// is held and AWS's time doesn't run.
+// What a person has to do for credentials, they do between two attempts to obtain them, when no
+// lock is held and AWS's time doesn't run.
 
 const (
 	// maxCodes is how many MFA codes AWS may refuse.
@@ -49,8 +49,8 @@ func (p *Provider) code(serial string) (string, error) {
 	return "", &wantsCode{serial}
 }
 
-// withPerson obtains credentials, with the help of a person where that is needed: a login first, and
-// then a code.
+// withPerson obtains credentials, with the help of a person where that is needed: a login first,
+// and then a code.
 func (p *Provider) withPerson(ctx context.Context) (aws.Credentials, error) {
 	for again := false; ; again = true {
 		renewed := sso.Renewed(p.sso)

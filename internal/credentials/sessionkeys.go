@@ -80,7 +80,8 @@ func (p *Provider) checkSessionKeys(ctx context.Context, l *loaded) error {
 // ("aws configure export-credentials --format env" does); zero when none does, or when it is over:
 // it may be left of others.
 func (p *Provider) exportedUntil() time.Time {
-	if kind, _ := p.source.effective(); kind != ofEnvironmentKeys || p.source.RoleARN != "" || !set("AWS_SESSION_TOKEN") {
+	if kind, _ := p.source.effective(); kind != ofEnvironmentKeys || p.source.RoleARN != "" ||
+		!set("AWS_SESSION_TOKEN") {
 		return time.Time{}
 	}
 	until, err := time.Parse(time.RFC3339, os.Getenv("AWS_CREDENTIAL_EXPIRATION"))

@@ -130,11 +130,12 @@ func (s Source) expires(files *profiles.Set) bool {
 	if p, ok := files.Profile(name); !ok || p.Get("role_arn") != "" {
 		return ok
 	}
-	return slices.Contains([]profiles.CredentialKind{profiles.SSO, profiles.LegacySSO, profiles.WebIdentity, profiles.Process}, files.Kind(name))
+	return slices.Contains([]profiles.CredentialKind{profiles.SSO, profiles.LegacySSO, profiles.WebIdentity,
+		profiles.Process}, files.Kind(name))
 }
 
-// sessionKeys reports whether these are temporary keys that somebody wrote into a profile or exported,
-// of which nobody knows how long they are good.
+// sessionKeys reports whether these are temporary keys that somebody wrote into a profile or
+// exported, of which nobody knows how long they are good.
 func (s Source) sessionKeys(files *profiles.Set) bool {
 	k, name := s.effective()
 	if k == ofEnvironmentKeys {
@@ -214,7 +215,8 @@ func (s Source) signIns(files *profiles.Set) []string {
 		switch files.Kind(name) {
 		case profiles.ConsoleLogin:
 			session := files.Setting(name, "login_session")
-			if file, err := logincreds.StandardCachedTokenFilepath(session, os.Getenv("AWS_LOGIN_CACHE_DIRECTORY")); err == nil {
+			if file, err := logincreds.StandardCachedTokenFilepath(session,
+				os.Getenv("AWS_LOGIN_CACHE_DIRECTORY")); err == nil {
 				add(file)
 			}
 		case profiles.CredentialSource, profiles.None:

@@ -62,8 +62,8 @@ func (e *Error) Choose() advice.Action {
 // Helper is another credential helper.
 type Helper struct {
 	Path string
-	// Libexec is a folder of MySQL Shell's that is to be on its PATH, as when the Shell itself calls it:
-	// login-path finds mysql_config_editor there. "" is none.
+	// Libexec is a folder of MySQL Shell's that is to be on its PATH, as when the Shell itself
+	// calls it: login-path finds mysql_config_editor there. "" is none.
 	Libexec string
 }
 

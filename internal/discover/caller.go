@@ -54,7 +54,8 @@ func (r *run) identify(ctx context.Context, p Profile) *caller {
 		r.problems.add(Problem{Profile: p.Name, Text: text}, "")
 		return nil
 	}
-	c := &caller{profile: p.Name, base: p.Base, config: config, arn: aws.ToString(who.Arn), account: aws.ToString(who.Account)}
+	c := &caller{profile: p.Name, base: p.Base, config: config, arn: aws.ToString(who.Arn),
+		account: aws.ToString(who.Account)}
 	if parts := strings.SplitN(c.arn, ":", 3); len(parts) == 3 {
 		c.partition = parts[1]
 	}

@@ -132,7 +132,8 @@ func (a AWS) checkKept(k cache.Credentials) Finding {
 	}
 	switch {
 	case !k.Expires.After(a.Now):
-		return Finding{name, OK, what + ": over since " + clock(a.Now, k.Expires) + "; asked for anew when they are needed", nil}
+		return Finding{name, OK, what + ": over since " + clock(a.Now, k.Expires) +
+			"; asked for anew when they are needed", nil}
 	case !k.Usable(a.Now, 0):
 		return Finding{name, OK, what + ": not used any more, as the login that they came from is another one now", nil}
 	}

@@ -97,7 +97,8 @@ func (in Installation) checkShells() []Finding {
 		shell := Finding{"shell", OK, s.Path + ", " + s.Version, nil}
 		if setup.NeedsCleartext(s.Version) {
 			shell.Status = Warn
-			shell.Text += ": before 8.0.27 it sends tokens only with " + setup.EnvCleartext + ", which connect sets for it"
+			shell.Text += ": before 8.0.27 it sends tokens only with " + setup.EnvCleartext +
+				", which connect sets for it"
 			shell.Do = []string{"export " + setup.EnvCleartext + "=1"}
 		}
 		if s.Version == "" {
@@ -160,7 +161,8 @@ func checkOption(o Options, where, do string, read bool) Finding {
 		text := "credentialStore.helper is not set (" + where + "), which matters when there is a MySQL Shell"
 		return Finding{name, Warn, text, nil}
 	case !read:
-		text := fmt.Sprintf("credentialStore.helper is %s, not rds (%s), which matters when there is a MySQL Shell", o.Helper, where)
+		text := fmt.Sprintf("credentialStore.helper is %s, not rds (%s), which matters when there is a MySQL Shell",
+			o.Helper, where)
 		return Finding{name, Warn, text, nil}
 	case o.Helper == "":
 		return Finding{name, Fail, "credentialStore.helper is not set (" + where + ")", []string{do}}
@@ -177,7 +179,8 @@ func (in Installation) checkDelegate() Finding {
 		return Finding{name, Warn, "passwords are not kept: " + in.DelegateErr.Error(),
 			[]string{in.DelegateErr.Choose().String()}}
 	case in.DelegateBroken:
-		return Finding{name, Warn, in.Delegate + " doesn't tell its version, so that it counts as none: passwords are not kept",
+		return Finding{name, Warn,
+			in.Delegate + " doesn't tell its version, so that it counts as none: passwords are not kept",
 			[]string{advice.Words(in.Delegate, "version")}}
 	case in.Delegate == "":
 		return Finding{name, OK, "none: passwords are not kept", nil}

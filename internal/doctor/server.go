@@ -121,7 +121,8 @@ func CheckServer(ctx context.Context, s Server, report func(Finding)) {
 		return
 	}
 	if s.Saved {
-		v.ok("saved", fmt.Sprintf("a password is saved for %s, and is used instead of a token: there is nothing to check", s.URL))
+		v.ok("saved",
+			fmt.Sprintf("a password is saved for %s, and is used instead of a token: there is nothing to check", s.URL))
 		return
 	}
 	text := fmt.Sprintf("a token for %s at %s:%d in %s", v.t.User, v.t.Host, v.t.Port, v.t.Region)
@@ -130,7 +131,8 @@ func CheckServer(ctx context.Context, s Server, report func(Finding)) {
 	} else { // whatever else is right
 		other := v.URL
 		other.User = v.t.User
-		v.cause("target", fmt.Sprintf("%s (%s), and of no use to %s, as whom MySQL Shell logs in", text, s.Resolution.UserBy, v.URL.User),
+		v.cause("target", fmt.Sprintf("%s (%s), and of no use to %s, as whom MySQL Shell logs in", text,
+			s.Resolution.UserBy, v.URL.User),
 			about.Name+" connect "+advice.Word(other.String()))
 	}
 	v.check(ctx)

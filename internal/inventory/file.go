@@ -282,8 +282,9 @@ func (inv *Inventory) Accounts() ([]Account, error) {
 	return all, nil
 }
 
-// Servers returns all servers in the order of their hosts, each with its account's profile. After an
-// error, an [*UntrustedError], nothing follows, and what came before must not be believed either.
+// Servers returns all servers in the order of their hosts, each with its account's profile. After
+// an error, an [*UntrustedError], nothing follows, and what came before must not be believed
+// either.
 func (inv *Inventory) Servers() iter.Seq2[Server, error] {
 	return func(yield func(Server, error) bool) {
 		profiles := map[string]string{}

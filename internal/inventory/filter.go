@@ -8,8 +8,8 @@ import (
 
 // Filter returns the servers that match every word, those seen last first, then by account, region,
 // name and host. A word matches in any letter case, as a part of the host, name, cluster, engine
-// and its version, kind, account, region, profile, status, endpoint, a tag's value or its key=value, or as a
-// pattern (*, ?, […]) of the whole of one.
+// and its version, kind, account, region, profile, status, endpoint, a tag's value or its
+// key=value, or as a pattern (*, ?, […]) of the whole of one.
 func Filter(servers []Server, words []string) []Server {
 	found := slices.Clone(servers)
 	for _, word := range words {

@@ -68,7 +68,8 @@ func Write(path string, accounts []Account, servers []Server) error {
 	return nil
 }
 
-// TooLarge reports whether a server has more to it than any that RDS has, which [Write] would refuse.
+// TooLarge reports whether a server has more to it than any that RDS has, which [Write] would
+// refuse.
 func (s Server) TooLarge() bool {
 	data, err := json.Marshal(s)
 	return err != nil || len(data) > maxLine/4

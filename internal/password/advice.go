@@ -67,7 +67,8 @@ func (e *SignError) missingProfile(missing *profiles.MissingError) advice.Proble
 	if correct, ok := e.correct(missing); ok {
 		return p.With(correct)
 	}
-	return p.With(advice.Say("set aws_profile in %s to one that it has", e.Config.File), advice.Run("aws configure list-profiles"))
+	return p.With(advice.Say("set aws_profile in %s to one that it has", e.Config.File),
+		advice.Run("aws configure list-profiles"))
 }
 
 // correct returns the action of naming the nearest profile where the missing one was named.
@@ -90,6 +91,7 @@ func (e *SignError) noCredentials() advice.Problem {
 		return advice.Problemf("no AWS profile known for account id %s (%s)", id, target.Region).
 			With(advice.Run(about.Name+" discover"), e.Config.SetAccount(id, "aws_profile", "PROFILE"))
 	}
-	return advice.Problemf("no AWS credentials found (profile %q, the environment, and this machine's role)", source.Name()).
+	return advice.Problemf("no AWS credentials found (profile %q, the environment, and this machine's role)",
+		source.Name()).
 		With(advice.Say("log in, or set aws_profile in %s", e.Config.File), advice.Run("aws configure sso"))
 }

@@ -47,8 +47,8 @@ func (j *job) old() (cache.Entry, bool) {
 // renewLimit is how long a new token may take while an older one is good: long enough for AWS.
 const renewLimit = 3 * time.Second
 
-// signOnce signs, one process at a time for each Server URL; the others wait for what that one keeps.
-// An older token that is still good is used when that fails.
+// signOnce signs, one process at a time for each Server URL; the others wait for what that one
+// keeps. An older token that is still good is used when that fails.
 func (j *job) signOnce(ctx context.Context) (Answer, error) {
 	_, j.haveOld = j.old()
 	if j.haveOld {
@@ -103,8 +103,8 @@ func (j *job) signLocked(ctx context.Context) (Answer, error) {
 	return a, err
 }
 
-// enough returns what reports whether the process that signs for the same server has been waited for
-// long enough: it is asking a person for what this one needs, too, and who waits for that waits
+// enough returns what reports whether the process that signs for the same server has been waited
+// for long enough: it is asking a person for what this one needs, too, and who waits for that waits
 // better without the lock; or half of the time is gone. The AWS configuration is read only when it
 // takes longer than a signing does.
 func (j *job) enough(ctx context.Context) func() bool {
@@ -167,8 +167,8 @@ func (j *job) saved(reply []byte) Answer {
 	return Answer{Outcome: resolve.ToToken, Saved: reply}
 }
 
-// sign makes a new token. Nobody is asked for an MFA code or a login before it is clear that one is needed, nor
-// while an older token is good.
+// sign makes a new token. Nobody is asked for an MFA code or a login before it is clear that one is
+// needed, nor while an older token is good.
 func (j *job) sign(ctx context.Context, saved *question) (Answer, error) {
 	said := func() string { return "" }
 	if j.Catch != nil {

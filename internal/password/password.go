@@ -76,8 +76,8 @@ func (e *Engine) Config() (*config.Config, error) {
 }
 
 // Get returns the password for a server: the token that is kept, if it is young; else the one that
-// a person has saved; else a new token. An error is a [*SignError], an [*OffError], an [*UnreadError], or what
-// [Engine.Resolve] returns.
+// a person has saved; else a new token. An error is a [*SignError], an [*OffError], an
+// [*UnreadError], or what [Engine.Resolve] returns.
 func (e *Engine) Get(ctx context.Context, req Request) (Answer, error) {
 	j := &job{Engine: e, req: req, now: stamp.Now(e.file)}
 	kept, have := j.kept()

@@ -58,8 +58,8 @@ func (q *question) wait() (reply []byte, found bool) {
 	}
 }
 
-// AskHelper asks the helper that was used before, for [Options].Saved. Whatever is no credential counts
-// as nothing.
+// AskHelper asks the helper that was used before, for [Options].Saved. Whatever is no credential
+// counts as nothing.
 func AskHelper(ctx context.Context, d delegate.Helper, request []byte) (reply []byte, found bool) {
 	r, err := d.Ask(ctx, "get", request, 0)
 	if err != nil || r.Code != 0 || !protocol.IsCredential(r.Stdout) {
@@ -106,8 +106,8 @@ type OffError struct {
 	Now    time.Time
 }
 
-// UnreadError is an inventory that can't be used, so that nobody knows whose credentials would open a
-// server: others than before would sign, as if that were right.
+// UnreadError is an inventory that can't be used, so that nobody knows whose credentials would open
+// a server: others than before would sign, as if that were right.
 type UnreadError struct {
 	Err    error
 	Host   string
@@ -115,7 +115,8 @@ type UnreadError struct {
 }
 
 func (e *UnreadError) Error() string {
-	return fmt.Sprintf("what discover learned can't be used (%v), and nothing else says which AWS profile is %s's", e.Err, e.Host)
+	return fmt.Sprintf("what discover learned can't be used (%v), and nothing else says which AWS profile is %s's",
+		e.Err, e.Host)
 }
 
 // Advice implements [advice.Adviser].

@@ -133,8 +133,8 @@ func (e *FileError) Advice() advice.Problem {
 	return advice.Problemf("%s", e.Error()).With(advice.Run("ls -l " + advice.Word(e.File)))
 }
 
-// pipeError is a pipe in a file's place: whoever reads it may wait for ever, and it gives its content
-// once.
+// pipeError is a pipe in a file's place: whoever reads it may wait for ever, and it gives its
+// content once.
 type pipeError struct{ file string }
 
 func (e *pipeError) Error() string { return e.file + ": a pipe, and not a file" }
@@ -145,8 +145,8 @@ func (e *pipeError) Is(target error) bool { return target == disk.ErrNotFile }
 // maxBytes is room for 40,000 profiles.
 const maxBytes = 16 << 20
 
-// Read returns the text of a file that the AWS configuration is in, or names; of one that isn't there
-// it is empty. The error is a [*FileError].
+// Read returns the text of a file that the AWS configuration is in, or names; of one that isn't
+// there it is empty. The error is a [*FileError].
 func Read(file string) (string, error) {
 	if info, err := os.Stat(file); err == nil && info.Mode()&(fs.ModeNamedPipe|fs.ModeSocket) != 0 {
 		return "", &FileError{file, &pipeError{file}}
@@ -189,8 +189,8 @@ func (s *Set) Profile(name string) (Profile, bool) {
 	return p, ok
 }
 
-// Match returns the profiles that the patterns (*, ?, […]) and names mean, each once and in the order
-// of the files, and those patterns that mean none.
+// Match returns the profiles that the patterns (*, ?, […]) and names mean, each once and in the
+// order of the files, and those patterns that mean none.
 func (s *Set) Match(patterns []string) (names, unmatched []string) {
 	chosen := map[string]bool{}
 	for _, pattern := range patterns {
@@ -275,14 +275,15 @@ func (e *MissingError) Advice() advice.Problem {
 	return p.With(advice.Run("aws configure list-profiles"))
 }
 
-// Correct returns the command that names the nearest profile where this one was named: in the profile
-// that borrows its credentials, or in the environment.
+// Correct returns the command that names the nearest profile where this one was named: in the
+// profile that borrows its credentials, or in the environment.
 func (e *MissingError) Correct() (a advice.Action, ok bool) {
 	if e.Nearest == "" {
 		return a, false
 	}
 	if e.UsedBy != "" {
-		return advice.Run(advice.Words("aws", "configure", "set", "source_profile", e.Nearest, "--profile", e.UsedBy)), true
+		return advice.Run(advice.Words("aws", "configure", "set", "source_profile", e.Nearest, "--profile",
+			e.UsedBy)), true
 	}
 	for _, name := range []string{"AWS_PROFILE", "AWS_DEFAULT_PROFILE"} {
 		if os.Getenv(name) == e.Profile {

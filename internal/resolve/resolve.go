@@ -51,8 +51,8 @@ type Resolution struct {
 	Learned   bool         // discover's findings chose the profile
 	// OnlyIAM means that the configuration says credential: iam, so that no saved password counts.
 	OnlyIAM bool
-	// Unread is an inventory that is there and can't be used, when nothing else chose the profile for
-	// this very server or account: which one would sign is a guess then.
+	// Unread is an inventory that is there and can't be used, when nothing else chose the profile
+	// for this very server or account: which one would sign is a guess then.
 	Unread error
 	// Server is what discover learned of the endpoint; nil when that is nothing.
 	Server *inventory.Server
@@ -125,8 +125,9 @@ func URL(ctx context.Context, u server.URL, cfg *config.Config, known Known, cna
 // host that the configuration names and that is neither an RDS name, an address nor a single label,
 // and a global writer without a region. An error is an [*Error] or a [*config.Error]; the
 // Resolution then holds the steps up to it.
-func (a Asked) URL(ctx context.Context, u server.URL, cfg *config.Config, known Known, cname CNAME) (Resolution,
-	error) {
+func (a Asked) URL(
+	ctx context.Context, u server.URL, cfg *config.Config, known Known, cname CNAME,
+) (Resolution, error) {
 	r := &resolver{ctx: ctx, asked: a, url: u, cfg: cfg, known: known, cname: cname}
 	err := r.run()
 	return r.Resolution, err

@@ -298,7 +298,8 @@ func escape(s, keep string) string {
 	return b.String()
 }
 
-// NormalHost returns the one spelling of a host that is used to compare and to sign: lower case, no final dot.
+// NormalHost returns the one spelling of a host that is used to compare and to sign: lower case, no
+// final dot.
 func NormalHost(host string) string {
 	return strings.TrimSuffix(strings.ToLower(host), ".")
 }

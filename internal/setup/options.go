@@ -70,9 +70,9 @@ func member(text []byte, key string) (json.RawMessage, error) {
 	return value, err
 }
 
-// setMember returns a member another value, adds it at the end, or, when value is nil, takes it out.
-// All other bytes stay. A text of white space alone becomes an object, and stays one: MySQL Shell
-// doesn't start with an empty file.
+// setMember returns a member another value, adds it at the end, or, when value is nil, takes it
+// out. All other bytes stay. A text of white space alone becomes an object, and stays one: MySQL
+// Shell doesn't start with an empty file.
 func setMember(text []byte, key string, value json.RawMessage) ([]byte, error) {
 	name, err := json.Marshal(key)
 	if err != nil {

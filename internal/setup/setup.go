@@ -159,8 +159,8 @@ func (f formerly) delegate() string {
 	return delegateOf(f.vscode)
 }
 
-// options adds the steps that switch each Shell's option, as soon as all that read the file have the
-// helper.
+// options adds the steps that switch each Shell's option, as soon as all that read the file have
+// the helper.
 func (in Input) options(p *Plan, placed map[string]bool) (was formerly, err error) {
 	groups := in.System.groups(p.Shells)
 	p.Ready = len(groups) > 0
@@ -190,7 +190,8 @@ func (in Input) options(p *Plan, placed map[string]bool) (was formerly, err erro
 	return was, err
 }
 
-// unnamed tells of Shells that a person left out, and that have no helper though they read the option.
+// unnamed tells of Shells that a person left out, and that have no helper though they read the
+// option.
 func (in Input) unnamed(g group, named []Shell) (steps []Step) {
 	if len(in.System.Named) == 0 {
 		return nil
@@ -209,8 +210,8 @@ func (in Input) unnamed(g group, named []Shell) (steps []Step) {
 	return steps
 }
 
-// notYet returns the step of switching an option as one that comes later: a Shell whose helper isn't
-// there loses its passwords.
+// notYet returns the step of switching an option as one that comes later: a Shell whose helper
+// isn't there loses its passwords.
 func (in Input) notYet(g group, s Step, lacking []Shell, waits bool) Step {
 	who, again := "no MySQL Shell has the helper", "then run again: "+about.Name+" setup"
 	if len(lacking) < len(g.shells) {
@@ -225,8 +226,8 @@ func (in Input) notYet(g group, s Step, lacking []Shell, waits bool) Step {
 	return Step{What: s.What + ": not while " + who, Needs: again}
 }
 
-// another tells of the helper that MySQL Shell for VS Code had, when it is another than the one that
-// other passwords are passed on to.
+// another tells of the helper that MySQL Shell for VS Code had, when it is another than the one
+// that other passwords are passed on to.
 func (in Input) another(was formerly, inForce string) []Step {
 	vscode := delegateOf(was.vscode)
 	if !was.hasVSCode || vscode == "none" || in.System.sameDelegate(vscode, inForce) {

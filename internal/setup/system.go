@@ -80,8 +80,8 @@ func ShellAt(path string) Shell {
 	return Shell{path, filepath.Dir(path)}
 }
 
-// Shells finds every mysqlsh: on PATH, and where packages, Homebrew, archives and MySQL Shell for VS
-// Code put it. Each folder stands once.
+// Shells finds every mysqlsh: on PATH, and where packages, Homebrew, archives and MySQL Shell for
+// VS Code put it. Each folder stands once.
 func (s System) Shells() []Shell {
 	name := "mysqlsh" + s.exe()
 	candidates := s.Named

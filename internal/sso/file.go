@@ -108,9 +108,9 @@ func questionFile(path string) string {
 }
 func deviceFile(path string) string { return strings.TrimSuffix(path, filepath.Ext(path)) + "-device" }
 
-// LockQuestion makes the caller the only process that asks a person whether to log in to the session
-// whose token is in a file. The others wait until there is a new token, for so long at most: then
-// they need no lock, and unlock is nil. [ErrNoLogin] says that the other one got none.
+// LockQuestion makes the caller the only process that asks a person whether to log in to the
+// session whose token is in a file. The others wait until there is a new token, for so long at
+// most: then they need no lock, and unlock is nil. [ErrNoLogin] says that the other one got none.
 func LockQuestion(ctx context.Context, path string, patience time.Duration) (unlock func(), err error) {
 	return flight(ctx, questionFile(path), path, patience)
 }

@@ -53,9 +53,9 @@ var (
 var ErrNoLogin = errors.New("another process asked for the login, and got none")
 
 // Login begins a session: it asks show to bring the verification before a person, waits until that
-// is allowed, and writes the token's file. While another process is at that, it waits for that one's
-// result instead. It returns the time at which the token ends. It ends when ctx does; other errors
-// are [ErrDenied], [ErrCodeExpired] and the SDK's.
+// is allowed, and writes the token's file. While another process is at that, it waits for that
+// one's result instead. It returns the time at which the token ends. It ends when ctx does; other
+// errors are [ErrDenied], [ErrCodeExpired] and the SDK's.
 func Login(
 	ctx context.Context, cfg aws.Config, s profiles.SSOSession, show func(Verification) error,
 ) (expires time.Time, err error) {

@@ -103,7 +103,8 @@ func (e *ExposedError) Advice() advice.Problem {
 	p := advice.Problemf("%s", e.Error())
 	if e.Foreign {
 		return p.With(advice.Run(advice.Words("ls", "-ld", e.Path)), advice.Say(
-			"when it says what you want, make it yours: %s", advice.Words("sudo", "chown", strconv.Itoa(os.Geteuid()), e.Path)))
+			"when it says what you want, make it yours: %s", advice.Words("sudo", "chown", strconv.Itoa(os.Geteuid()),
+				e.Path)))
 	}
 	return p.With(advice.Run(advice.Words("chmod", "go-w", e.Path)))
 }

@@ -68,9 +68,9 @@ func Pad(text string, width int) string {
 	return text + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(text)))
 }
 
-// Wrap returns text in lines of at most width columns, all but the first of which begin with indent.
-// It breaks at single blanks only; a word that is wider than a line has one of its own. A width of 0
-// is no limit.
+// Wrap returns text in lines of at most width columns, all but the first of which begin with
+// indent. It breaks at single blanks only; a word that is wider than a line has one of its own. A
+// width of 0 is no limit.
 func Wrap(text string, width int, indent string) string {
 	if width <= 0 || utf8.RuneCountInString(text) <= width {
 		return text

@@ -131,8 +131,8 @@ func parse(script string) ([]*x509.Certificate, error) {
 // dropped counts certificates by the reason that keeps them out.
 type dropped struct{ expired, twice, noAuthority int }
 
-// keep returns the authorities that haven't expired when day begins (UTC), each once, in the order of
-// their names.
+// keep returns the authorities that haven't expired when day begins (UTC), each once, in the order
+// of their names.
 func keep(all []*x509.Certificate, day time.Time) ([]*x509.Certificate, dropped) {
 	var kept []*x509.Certificate
 	var out dropped
@@ -157,7 +157,8 @@ func keep(all []*x509.Certificate, day time.Time) ([]*x509.Certificate, dropped)
 // render returns the file: each certificate in PEM, after a comment with its name and its last day.
 func render(certs []*x509.Certificate, day time.Time) []byte {
 	var out bytes.Buffer
-	fmt.Fprintf(&out, "# Amazon's certificate authorities for RDS and RDS Proxy, those of %s (npm)\n# that had not expired on %s.\n",
+	fmt.Fprintf(&out,
+		"# Amazon's certificate authorities for RDS and RDS Proxy, those of %s (npm)\n# that had not expired on %s.\n",
 		source, day.Format(time.DateOnly))
 	for _, c := range certs {
 		fmt.Fprintf(&out, "\n# %s, until %s\n", c.Subject.CommonName, c.NotAfter.UTC().Format(time.DateOnly))
