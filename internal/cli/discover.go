@@ -140,19 +140,18 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 		client: client, shared: client.Freeze(), providers: map[string]*credentials.Provider{},
 	}
 	in := discover.Input{
-		Regions: f.regions, AllRegions: f.allRegions, Users: databaseUsers(cfg), Assigned: assigned(cfg),
-		Configured: set.Names(), Parallel: f.parallel, Path: path, DryRun: f.dryRun, Now: time.Now(),
+		Profiles: discoverProfiles(set, names), Regions: f.regions, AllRegions: f.allRegions,
+		Users: databaseUsers(cfg), Assigned: assigned(cfg), Configured: set.Names(), Parallel: f.parallel, Path: path, DryRun: f.dryRun, Now: time.Now(),
 	}
-	for _, name := range names {
-		p, _ := set.Profile(name)
-		region := cmp.Or(p.Get("region"), os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
-		in.Profiles = append(in.Profiles, discover.Profile{Name: name, Region: region, MFA: set.AsksForCode(name),
-			Base: set.Base(name)})
+	note, stop := sayAlive(c.stderr)
+	progress := func(p discover.Progress) {
+		bar.Show(p.Done, p.Total, p.What, count(p.Servers, "server"))
+		note(p)
 	}
-	progress := func(p discover.Progress) { bar.Show(p.Done, p.Total, p.What, count(p.Servers, "server")) }
 	report, err := discover.Run(ctx, in, discover.Deps{
 		Config: access.config, Forget: access.forget, Describe: access.describe, Progress: progress,
 	})
+	stop()
 	bar.Clear()
 	if err != nil {
 		return err
@@ -166,6 +165,19 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 		return errSaid
 	}
 	return err
+}
+
+// discoverProfiles are the profiles to ask with.
+func discoverProfiles(set *profiles.Set, names []string) []discover.Profile {
+	var list []discover.Profile
+	for _, name := range names {
+		p, _ := set.Profile(name)
+		list = append(list, discover.Profile{
+			Name: name, Region: cmp.Or(p.Get("region"), os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")),
+			MFA: set.AsksForCode(name), Base: set.Base(name),
+		})
+	}
+	return list
 }
 
 // warnOfAccounts warns of profiles in the configuration's accounts: that the AWS configuration
