@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"reflect"
 	"slices"
 	"time"
@@ -17,6 +18,7 @@ import (
 func (p Plan) Apply(tell func(Step, error)) error {
 	open := func(s Step) bool { return !s.Done && (s.Needs == "" || s.note != nil) }
 	if !slices.ContainsFunc(p.Steps, open) {
+		sweep(p.lock)
 		return nil
 	}
 	todo := p.Steps
@@ -62,6 +64,16 @@ func lock(file string) (unlock func(), err error) {
 		return nil, fmt.Errorf("another setup is at work, and holds %s: let it go on, or end it", file)
 	}
 	return func() {}, nil // as no other can lock it, either
+}
+
+// sweep removes the lock's file that a setup which was killed has left.
+func sweep(file string) {
+	if _, err := os.Lstat(file); err != nil {
+		return
+	}
+	if unlock, err := disk.TryMutex(file); err == nil && unlock != nil {
+		unlock()
+	}
 }
 
 // current returns what there is to do now of a step; nothing when nobody sees to its file any more.
