@@ -107,7 +107,7 @@ var askers = []struct {
 	{"get in a container", get("dba", "AWS_PROFILE=none", "AWS_CONTAINER_AUTHORIZATION_TOKEN=t")},
 	{"login", cmd("login", "--no-browser", "--force", "sso")},
 	{"discover", call{args: []string{"discover", "--region", region}, limit: 130 * time.Second}},
-	{"doctor", cmd("doctor", serverURL("dba"))},
+	{"doctor", call{args: []string{"doctor", serverURL("dba")}, limit: 90 * time.Second}},
 }
 
 // hostile has each of them meet each manner, and then has everything that was kept shown.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -100,8 +101,11 @@ func processMisbehaves(w *world, m misdeed) string {
 		return err.Error()
 	}
 	calls := []call{get("dba", "AWS_PROFILE=p"), cmd("login", "p"), cmd("discover", "--profile", "p", "--region", region)}
-	if w.short && m.endless() {
+	switch {
+	case w.short && m.endless():
 		calls = calls[:1]
+	case m.endless(): // login gives it five minutes, as it may be asking a person
+		calls = slices.Delete(calls, 1, 2)
 	}
 	for _, c := range calls {
 		o := w.run(c)

@@ -21,7 +21,7 @@ import (
 
 const (
 	// maxAnswer is much more than a page of a hundred servers has, in bytes.
-	maxAnswer = 8 << 20
+	maxAnswer = 4 << 20
 	// maxProcess is much more than credentials are.
 	maxProcess = 1 << 20
 )

@@ -82,7 +82,7 @@ func TestEndlessAnswer(t *testing.T) {
 	of.RoleARN = "arn:aws:iam::123456789012:role/one"
 	mb := allocated(func() {
 		_, err := inTime(t, 20*time.Second, t.Context(), of)
-		if _, ok := errors.AsType[*disk.TooLargeError](err); !ok || err.Error() != "AWS: the answer: more than 8 MB" {
+		if _, ok := errors.AsType[*disk.TooLargeError](err); !ok || err.Error() != "AWS: the answer: more than 4 MB" {
 			t.Errorf("got %v", err)
 		}
 	})

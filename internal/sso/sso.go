@@ -38,7 +38,7 @@ const (
 	defaultLife = 10 * time.Minute
 	maxLife     = time.Hour
 	// answer is how long AWS may take for an answer.
-	answer = 30 * time.Second
+	answer = 20 * time.Second
 	// deviceLife is how long AWS lets a person confirm a login.
 	deviceLife = 10 * time.Minute
 )
