@@ -117,7 +117,7 @@ func seen(s inventory.Server) string {
 	return ago(time.Since(s.Seen))
 }
 
-// iamOf says whether a server has IAM authentication: on, off, or - where that isn't known.
+// iamOf returns a server's IAM authentication: on, off, or - where that isn't known.
 func iamOf(s inventory.Server) string {
 	switch {
 	case s.IAM:
