@@ -193,7 +193,7 @@ func (a *AWS) rds(w io.Writer, operation string, form url.Values, at place) *fai
 		return &failure{400, "InvalidAction", operation}
 	}
 	// A filter that is passed over would be a wrong answer.
-	for name := range form {
+	for _, name := range slices.Sorted(maps.Keys(form)) {
 		if !slices.Contains([]string{"Action", "Version", "Marker", "MaxRecords", o.name}, name) {
 			return &failure{400, "InvalidParameterValue", "the test server doesn't know the parameter " + name}
 		}
