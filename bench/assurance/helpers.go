@@ -91,6 +91,9 @@ func delegateMisbehaves(w *world, m misdeed) string {
 	return ""
 }
 
+// discoverP gives a profile two minutes.
+var discoverP = call{args: []string{"discover", "--profile", "p", "--region", region}, limit: 130 * time.Second}
+
 func processMisbehaves(w *world, m misdeed) string {
 	path := filepath.Join(w.dir, "process")
 	err := w.writeAll(map[string]string{
@@ -100,7 +103,7 @@ func processMisbehaves(w *world, m misdeed) string {
 	if err != nil {
 		return err.Error()
 	}
-	calls := []call{get("dba", "AWS_PROFILE=p"), cmd("login", "p"), cmd("discover", "--profile", "p", "--region", region)}
+	calls := []call{get("dba", "AWS_PROFILE=p"), cmd("login", "p"), discoverP}
 	switch {
 	case w.short && m.endless():
 		calls = calls[:1]
