@@ -284,7 +284,7 @@ func (a *awsAccess) describe(profile string, err error) discover.Description {
 		d.Session = &discover.Session{
 			Key: sso.File(session), Text: fmt.Sprintf("the AWS login of SSO session %s has expired or was never made",
 				session.Title()),
-			Run: advice.Ours("login", a.loginName(session, profile)).Text,
+			Run: advice.Ours("login", a.set.LoginName(session, profile)).Text,
 		}
 	}
 	_, missing := errors.AsType[*profiles.MissingError](err)
@@ -294,15 +294,6 @@ func (a *awsAccess) describe(profile string, err error) discover.Description {
 	return d
 }
 
-// loginName is what to give to login for a session: its name, unless that is a profile's, too.
-func (a *awsAccess) loginName(s profiles.SSOSession, profile string) string {
-	if _, taken := a.set.Profile(s.Name); taken || s.Name == "" {
-		return profile
-	}
-	return s.Name
-}
-
-// printReport prints what was found, for a person.
 func (c *console) printReport(r discover.Report, f discoverFlags, cfg *config.Config) {
 	say := func(format string, args ...any) {
 		fmt.Fprintln(c.stdout, screenOf(c.stdout).text("", fmt.Sprintf(format, args...)))

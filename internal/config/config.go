@@ -163,11 +163,6 @@ func IsLoopback(host string) bool {
 	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
-// IsAccountNumber reports whether an id under accounts is the number of an AWS account.
-func IsAccountNumber(id string) bool {
-	return len(id) == 12 && strings.Trim(id, "0123456789") == ""
-}
-
 // Listed is an entry of servers, with its host and port; port 0 stands for any.
 type Listed struct {
 	Host  string

@@ -366,7 +366,7 @@ func (r *reader) accounts(p pair, c *Config) error {
 				"%s: not an account id; allowed: the letters and digits after the server's name in its endpoint, "+
 					"such as abcdefghijkl, or an account number of 12 digits", name)
 		}
-		if strings.Trim(id, "0123456789") == "" && len(id) > 8 && !IsAccountNumber(id) { // so many are no id by chance
+		if strings.Trim(id, "0123456789") == "" && len(id) > 8 && !server.IsAccountNumber(id) { // so many are no id by chance
 			return r.errorAt(a.line, "%s: %d digits; an account number has 12, the zeros that it begins with included",
 				name, len(id))
 		}

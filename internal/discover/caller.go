@@ -49,7 +49,7 @@ func (r *run) identify(ctx context.Context, p Profile) *caller {
 		r.addError(ctx, Problem{Profile: p.Name, Regions: []string{region}}, err)
 		return nil
 	}
-	if number := aws.ToString(who.Account); !isAccount(number) {
+	if number := aws.ToString(who.Account); !server.IsAccountNumber(number) {
 		text := fmt.Sprintf("AWS says that the account is %.40q, which is no account's number", number)
 		r.problems.add(Problem{Profile: p.Name, Text: text}, "")
 		return nil
@@ -65,11 +65,6 @@ func (r *run) identify(ctx context.Context, p Profile) *caller {
 		r.problems.add(Problem{Profile: p.Name, Account: c.account, Text: text}, "")
 	}
 	return c
-}
-
-// isAccount reports whether a text is an account's number, which has 12 digits.
-func isAccount(number string) bool {
-	return len(number) == 12 && strings.Trim(number, "0123456789") == ""
 }
 
 // firstRegion returns the region in which a profile asks who it is; "" when none is known.

@@ -99,12 +99,8 @@ func (a AWS) checkSessions() (list []Finding) {
 
 func (a AWS) checkSession(file string, s profiles.SSOSession, names []string) Finding {
 	const name = "session"
-	what := fmt.Sprintf("AWS session %s (%s)", cmp.Or(s.Name, s.StartURL), count(len(names), "profile"))
-	who := s.Name
-	if _, taken := a.Profiles.Profile(who); taken || who == "" {
-		who = names[0]
-	}
-	login := []string{about.Name + " login " + advice.Word(who)}
+	what := fmt.Sprintf("AWS session %s (%s)", s.Title(), count(len(names), "profile"))
+	login := []string{about.Name + " login " + advice.Word(a.Profiles.LoginName(s, names[0]))}
 	switch until := sso.Until(file); {
 	case until.IsZero():
 		return Finding{name, Warn, what + ": nobody is logged in", login}

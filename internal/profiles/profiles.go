@@ -394,6 +394,15 @@ func (s SSOSession) Title() string {
 	return s.Name
 }
 
+// LoginName returns what to give to login for a session that a profile has: its name, unless that
+// is a profile's, too, or it has none.
+func (s *Set) LoginName(session SSOSession, profile string) string {
+	if _, taken := s.Profile(session.Name); taken || session.Name == "" {
+		return profile
+	}
+	return session.Name
+}
+
 // SSO returns the session that a profile's credentials come from; false when they come from none.
 func (s *Set) SSO(name string) (session SSOSession, ok bool) {
 	kind := s.Kind(name)

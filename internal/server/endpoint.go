@@ -217,3 +217,6 @@ func Partition(region string) string {
 	}
 	return ""
 }
+
+// IsAccountNumber reports whether s is the number of an AWS account, which has 12 digits.
+func IsAccountNumber(s string) bool { return len(s) == 12 && strings.Trim(s, "0123456789") == "" }
