@@ -223,6 +223,9 @@ func (e *explanation) signer(
 	default:
 		e.Keys = "not kept: they are at hand"
 	}
+	if unused := provider.Unused(); unused != "" {
+		e.Keys += "; " + unused
+	}
 	return nil
 }
 

@@ -57,7 +57,7 @@ var seen = time.Date(2026, 11, 20, 15, 4, 0, 0, time.Local)
 // in parallel.
 func newHome(t *testing.T, config string) (home string) {
 	t.Helper()
-	unset := []string{"AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_SSO", "AWS_ENDPOINT_URL_SSO_OIDC", "AWS_ENDPOINT_URL_SIGNIN"} // a Provider sets them
+	var unset []string
 	for _, v := range os.Environ() {
 		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "AWS_") {
 			unset = append(unset, name)
@@ -72,12 +72,13 @@ func newHome(t *testing.T, config string) (home string) {
 	home = t.TempDir()
 	dir := filepath.Join(home, ".aws")
 	file := filepath.Join(dir, "config")
-	if err := errors.Join(os.Mkdir(dir, 0o700), os.WriteFile(file, []byte(config), 0o600)); err != nil {
+	credentials := filepath.Join(dir, "credentials")
+	if err := errors.Join(os.Mkdir(dir, 0o700), os.WriteFile(file, []byte(config), 0o600), os.WriteFile(credentials, nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	for name, value := range map[string]string{
 		"HOME": home, "USERPROFILE": home, "AWS_EC2_METADATA_DISABLED": "true", "AWS_MAX_ATTEMPTS": "2",
-		"AWS_CONFIG_FILE": file, "AWS_SHARED_CREDENTIALS_FILE": filepath.Join(dir, "credentials"),
+		"AWS_CONFIG_FILE": file, "AWS_SHARED_CREDENTIALS_FILE": credentials,
 	} {
 		t.Setenv(name, value)
 	}
