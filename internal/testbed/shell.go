@@ -196,3 +196,6 @@ func Connect(ctx context.Context, user, host string, port int, password string, 
 	}
 	return db, nil
 }
+
+// NoTerminal has a command run without the terminal of the process that starts it.
+func NoTerminal(cmd *exec.Cmd) { cmd.SysProcAttr = ownSession() }
