@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"reflect"
 	"runtime"
 	"time"
 
@@ -88,45 +87,42 @@ func problem(err error) string {
 	return "failed"
 }
 
-// readProcess reads what a credential_process says.
+// readProcess reads what a credential_process says. Names have their case, as in the AWS CLI.
 func readProcess(said []byte) (aws.Credentials, error) {
-	var answer struct {
-		Version         int     `json:"Version"`
-		AccessKeyID     string  `json:"AccessKeyId"`
-		SecretAccessKey string  `json:"SecretAccessKey"`
-		SessionToken    string  `json:"SessionToken"`
-		AccountID       string  `json:"AccountId"`
-		Expiration      *string `json:"Expiration"`
-	}
-	err := json.Unmarshal(said, &answer)
-	if field, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && field.Field != "" {
-		kind := "string"
-		if field.Type.Kind() == reflect.Int {
-			kind = "number"
-		}
-		return aws.Credentials{}, &ProcessError{fmt.Sprintf("%s in its output is not a %s", field.Field, kind)}
-	}
-	lacks := ""
-	switch {
-	case err != nil:
+	var answer map[string]json.RawMessage
+	if json.Unmarshal(said, &answer) != nil || answer == nil {
 		return aws.Credentials{}, &ProcessError{"its output is not the JSON that the AWS SDK expects"}
-	case answer.Version != 1:
-		return aws.Credentials{}, &ProcessError{"wrong version in process output (not 1)"}
-	case answer.AccessKeyID == "":
-		lacks = "AccessKeyId"
-	case answer.SecretAccessKey == "":
-		lacks = "SecretAccessKey"
 	}
-	if lacks != "" {
-		return aws.Credentials{}, &ProcessError{"missing " + lacks + " in process output"}
+	var (
+		version    float64
+		expiration string
+		c          = aws.Credentials{Source: "ProcessProvider"}
+	)
+	for _, field := range []struct {
+		name     string
+		to       any
+		what     string
+		optional bool
+	}{
+		{"Version", &version, "number", true}, {"AccessKeyId", &c.AccessKeyID, "string", false},
+		{"SecretAccessKey", &c.SecretAccessKey, "string", false}, {"SessionToken", &c.SessionToken, "string", true},
+		{"AccountId", &c.AccountID, "string", true}, {"Expiration", &expiration, "string", true},
+	} {
+		text, there := answer[field.name]
+		if there && json.Unmarshal(text, field.to) != nil {
+			return aws.Credentials{}, &ProcessError{fmt.Sprintf("%s in its output is not a %s", field.name, field.what)}
+		}
+		if field.name == "Version" && version != 1 {
+			return aws.Credentials{}, &ProcessError{"wrong version in process output (not 1)"}
+		}
+		if given, ok := field.to.(*string); ok && *given == "" && !field.optional {
+			return aws.Credentials{}, &ProcessError{"missing " + field.name + " in process output"}
+		}
 	}
-	c := aws.Credentials{
-		AccessKeyID: answer.AccessKeyID, SecretAccessKey: answer.SecretAccessKey, SessionToken: answer.SessionToken,
-		AccountID: answer.AccountID, Source: "ProcessProvider",
-	}
-	if answer.Expiration != nil {
-		if c.Expires, err = profiles.ParseTime(*answer.Expiration); err != nil {
-			return aws.Credentials{}, &ProcessError{"Expiration in its output is not a time"}
+	if expiration != "" {
+		var err error
+		if c.Expires, err = profiles.ParseTime(expiration); err != nil {
+			return aws.Credentials{}, &ProcessError{"Expiration in its output is not a time with a zone"}
 		}
 		c.CanExpire = true
 	}

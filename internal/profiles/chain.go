@@ -100,6 +100,9 @@ func (s *Set) Chain(name string) (Chain, error) {
 	for p.assumes() {
 		chain.Roles = slices.Insert(chain.Roles, 0, p.role())
 		source := p.Get("source_profile")
+		if p.Get("role_arn") == "" {
+			return chain, p.problem("its role_arn is empty")
+		}
 		switch from := p.Has("credential_source"); {
 		case from && p.Has("source_profile"):
 			return chain, p.problem("it has both source_profile and credential_source")
@@ -233,7 +236,7 @@ func (b Base) keys(p Profile, settings map[string]string, file string) (Base, er
 
 // ssoBase returns the base of a profile that names an account or a role of IAM Identity Center.
 func (s *Set) ssoBase(p Profile) (Base, error) {
-	b := Base{Kind: LegacySSO, Profile: p.Name, AccountID: p.Get("sso_account_id"), SSORole: p.Get("sso_role_name")}
+	b := Base{Kind: LegacySSO, Profile: p.Name}
 	settings := p.Settings
 	if p.Has("sso_session") {
 		b.Kind = SSO
@@ -253,6 +256,7 @@ func (s *Set) ssoBase(p Profile) (Base, error) {
 	} else {
 		b.Session = SSOSession{StartURL: p.Get("sso_start_url"), Region: p.Get("sso_region")}
 	}
+	b.AccountID, b.SSORole = settings["sso_account_id"], settings["sso_role_name"]
 	var lacks []string
 	for _, setting := range []string{"sso_account_id", "sso_role_name", "sso_region", "sso_start_url"} {
 		if settings[setting] == "" {

@@ -168,7 +168,7 @@ func TestParseTime(t *testing.T) {
 	want := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 	for _, text := range []string{
 		"2030-01-02T03:04:05Z", "2030-01-02T03:04:05UTC", "2030-01-02T03:04:05+00:00", "2030-01-02T03:04:05+0000", "2030-01-02T05:04:05+02",
-		"2030-01-02 03:04:05 UTC", "2030-01-02T03:04:05", "2030-01-02T03:04:05.000Z", "20300102T030405Z", " 2030-01-02T03:04:05GMT ",
+		"2030-01-02 03:04:05 UTC", "2030-01-02t03:04:05z", "Wed Jan  2 03:04:05 UTC 2030", "Wed, 02 Jan 2030 03:04:05 GMT", "2030-01-02T03:04:05.000Z", "20300102T030405Z", " 2030-01-02T03:04:05GMT ",
 	} {
 		if got, err := ParseTime(text); err != nil || !got.Equal(want) {
 			t.Errorf("%s: %v, %v", text, got, err)
@@ -177,7 +177,7 @@ func TestParseTime(t *testing.T) {
 	if got, err := ParseTime("2030-01-02T03:04:05.678901+0100"); err != nil || got.UnixMicro() != want.Add(-time.Hour+678901*time.Microsecond).UnixMicro() {
 		t.Errorf("a fraction: %v, %v", got, err)
 	}
-	for _, text := range []string{"", "1893456000", "soon", "2030-13-02T03:04:05Z"} {
+	for _, text := range []string{"", "2030-01-02T03:04:05", "1893456000", "soon", "2030-13-02T03:04:05Z"} {
 		if got, err := ParseTime(text); err == nil {
 			t.Errorf("%s: %v", text, got)
 		}

@@ -27,7 +27,7 @@ func splitWords(s string) ([]string, error) {
 			escape = false
 		case r == '\\' && quote != '\'':
 			began, escape = true, true
-		case r == quote:
+		case quote != 0 && r == quote:
 			quote = 0
 		case quote != 0:
 			word.WriteRune(r)

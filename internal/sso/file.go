@@ -63,13 +63,13 @@ func Until(path string) time.Time {
 // NeedsRefresh reports whether the token in a file is over, and can be refreshed.
 func NeedsRefresh(path string) bool {
 	token, ends := read(path)
-	return needsRefresh(token, ends)
+	return refreshable(token) && !ends.IsZero() && !time.Now().Before(ends)
 }
 
-func needsRefresh(token tokenFile, ends time.Time) bool {
+func refreshable(token tokenFile) bool {
 	until, err := profiles.ParseTime(token.RegistrationExpiresAt)
 	registered := err != nil || time.Now().Before(until)
-	return token.RefreshToken != "" && token.ClientID != "" && registered && !ends.IsZero() && !time.Now().Before(ends)
+	return token.RefreshToken != "" && token.ClientID != "" && registered
 }
 
 // lockFile is the one lock of a token's file, for logins and refreshes.

@@ -20,13 +20,17 @@ import (
 // ErrOver is a session that is over or was never begun: somebody has to log in.
 var ErrOver = errors.New("the SSO session has expired or was never begun")
 
-// Token returns the access token of a session, which it refreshes if it is over and can be: one
+// refreshEarly is how long before its end a token is refreshed (botocore/tokens.py:
+// SSOTokenProvider).
+const refreshEarly = 15 * time.Minute
+
+// Token returns the access token of a session, which it refreshes if it is nearly over and can be: one
 // process at a time, as AWS takes a refresh token once, and whoever comes second would have to log
 // in again. The error is [ErrOver], a [*TokenError], or the SDK's.
 func Token(ctx context.Context, cfg aws.Config, s profiles.SSOSession, log *slog.Logger) (string, error) {
 	path := File(s)
 	token, ends, err := usable(path)
-	if err == nil && needsRefresh(token, ends) {
+	if err == nil && refreshable(token) && time.Until(ends) < refreshEarly {
 		unlock, lockErr := lockRefresh(ctx, path)
 		if unlock != nil {
 			defer unlock()
@@ -34,8 +38,12 @@ func Token(ctx context.Context, cfg aws.Config, s profiles.SSOSession, log *slog
 		if lockErr != nil {
 			log.Warn("SSO session refreshed without the lock", "reason", lockErr)
 		}
-		if token, ends, err = usable(path); err == nil && needsRefresh(token, ends) {
-			return refresh(ctx, cfg, path, token, log)
+		if token, ends, err = usable(path); err == nil && refreshable(token) && time.Until(ends) < refreshEarly {
+			fresh, err := refresh(ctx, cfg, path, token, log)
+			if err == nil || !time.Now().Before(ends) {
+				return fresh, err
+			}
+			log.Warn("SSO session not refreshed, and good for a while", "ends", ends, "reason", err)
 		}
 	}
 	switch {
@@ -50,7 +58,10 @@ func Token(ctx context.Context, cfg aws.Config, s profiles.SSOSession, log *slog
 // lockRefresh keeps others from refreshing or replacing the token in a file. The lock is not needed,
 // and unlock is nil, when another process has refreshed it meanwhile.
 func lockRefresh(ctx context.Context, path string) (unlock func(), err error) {
-	return disk.Flight(ctx, lockFile(path), patience(ctx), func() bool { return !NeedsRefresh(path) })
+	return disk.Flight(ctx, lockFile(path), patience(ctx), func() bool {
+		token, ends := read(path)
+		return !refreshable(token) || time.Until(ends) >= refreshEarly
+	})
 }
 
 // TokenError is a session's file of which something can't be read.
@@ -72,7 +83,7 @@ func usable(path string) (token tokenFile, ends time.Time, err error) {
 	case token.AccessToken == "" || token.ExpiresAt == "":
 		return token, ends, ErrOver
 	case ends.IsZero():
-		err = &TokenError{fmt.Sprintf("expiresAt in %s is not a time", path)}
+		err = &TokenError{fmt.Sprintf("expiresAt in %s is not a time with a zone", path)}
 	}
 	return token, ends, err
 }
