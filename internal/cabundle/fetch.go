@@ -114,7 +114,11 @@ func get(ctx context.Context, via http.RoundTripper, address string) ([]byte, er
 	if answer.StatusCode != http.StatusOK {
 		return nil, statusError{answer.StatusCode, answer.Header.Get("Location")}
 	}
-	return disk.ReadAtMost(answer.Body, "the answer", maxFetched)
+	text, err := disk.ReadAtMost(answer.Body, "the answer", maxFetched)
+	if err == nil {
+		err = ctx.Err() // a server that notices the end of our patience may call that the end of its answer
+	}
+	return text, err
 }
 
 // statusError is an answer that has no bundle.
@@ -168,21 +172,12 @@ func Transport() (*http.Transport, error) {
 		}
 	}
 	return &http.Transport{
-		Proxy:                  proxy,
+		Proxy:                  http.ProxyFromEnvironment,
 		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		ForceAttemptHTTP2:      true,
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: maxFetched,
 	}, nil
-}
-
-// proxy is [http.ProxyFromEnvironment], whose error has the proxy's password.
-func proxy(r *http.Request) (*url.URL, error) {
-	u, err := http.ProxyFromEnvironment(r)
-	if err != nil {
-		return nil, errors.New("HTTPS_PROXY is not the address of a proxy")
-	}
-	return u, nil
 }
 
 // Parse takes a bundle apart. Everything in it has to be the certificate of an authority, whole and

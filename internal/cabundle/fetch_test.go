@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -151,7 +152,7 @@ func served(t *testing.T, host string, handler http.HandlerFunc) *http.Transport
 	root := newAuthority(t, "web authority", nil)
 	key, der := certificate(t, template("web", func(c *x509.Certificate) { c.DNSNames = []string{host} }), &root)
 	s := httptest.NewUnstartedServer(handler)
-	s.Config.ErrorLog = nil
+	s.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that are to fail
 	s.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
 	s.StartTLS()
 	t.Cleanup(s.Close)
@@ -523,3 +524,34 @@ func TestKeepErrors(t *testing.T) {
 }
 
 func second(_ string, err error) error { return err }
+
+// FuzzParse: what is taken, other programs take, too: all of it, and nothing that is no authority.
+func FuzzParse(f *testing.F) {
+	first, _, _ := strings.Cut(bundle[strings.Index(bundle, "-----BEGIN"):], "\n\n")
+	for _, text := range []string{
+		"", first, first + "\n" + first, "# mine\n" + first, first[:200], first + first, "<html>", strings.Replace(first, "MII", "MIJ", 1),
+		strings.Replace(first, "CERTIFICATE", "PRIVATE KEY", 2), strings.Replace(first, "\n", "\nA: b\n\n", 1), strings.ReplaceAll(first, "\n", "\r\n"),
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		list, err := Parse([]byte(text), made)
+		if (err == nil) != (len(list) > 0) {
+			t.Fatalf("%d certificates, %v", len(list), err)
+		}
+		pool, want := x509.NewCertPool(), x509.NewCertPool()
+		if err != nil {
+			return
+		}
+		pool.AppendCertsFromPEM([]byte(text))
+		for _, c := range list {
+			want.AddCert(c)
+			if !c.IsCA || made.After(c.NotAfter) || made.Before(c.NotBefore) {
+				t.Fatalf("%s is taken", c.Subject)
+			}
+		}
+		if !pool.Equal(want) {
+			t.Fatal("another program would take other certificates")
+		}
+	})
+}

@@ -84,6 +84,10 @@ func (v *visit) login(ctx context.Context, tok *secret.Text) (a attempt) {
 func (v *visit) checkConnection(ctx context.Context, found bool) {
 	skip := func(why string, names ...string) {
 		for _, name := range names {
+			if name == "tls" && v.lacksAuthority() {
+				v.warnOfNoAuthority() // which is to be had first, whatever else is in the way
+				continue
+			}
 			v.warn(name, "not checked: "+why)
 		}
 	}
@@ -124,19 +128,22 @@ func (v *visit) checkConnection(ctx context.Context, found bool) {
 	}
 }
 
+// lacksAuthority reports whether nothing is known that the server's certificate could be of.
+func (v *visit) lacksAuthority() bool { return !v.CAKnown && v.CAFile == "" }
+
 // warnOfNoAuthority says that the certificate can't be checked, and with what it could be.
 func (v *visit) warnOfNoAuthority() {
 	const name = "tls"
 	set := v.setting("ssl_ca", "/path/to/ca.pem")
 	switch address := v.bundleAddress(); {
-	case v.CAFile != "":
+	case !v.lacksAuthority():
 		v.warn(name, fmt.Sprintf("not checked: %s has no authority for %s; name a file that has", v.CAFile, v.t.Host), set)
 	case address == "":
-		const text = "not checked: the bundle has no authority for the servers in %s (%s); name a file that has"
+		const text = "not checked: the bundle has no authorities for %s (%s); name a file that has"
 		v.warn(name, fmt.Sprintf(text, v.t.Region, v.Resolution.Endpoint.Partition), set)
 	default:
-		const text = "not checked: the bundle has no authority for the servers in %s, Amazon's own for that region " +
-			"has: %s; fetch it, or name a file that you got"
+		const text = "not checked: the bundle has no authorities for %s; they are at %s: fetch them, " +
+			"or name a file that has them"
 		v.warn(name, fmt.Sprintf(text, v.t.Region, address), v.fetchBundle(), set)
 	}
 }
