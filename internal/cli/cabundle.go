@@ -29,11 +29,9 @@ func (c *console) caBundleCommand() *cobra.Command {
 part of this program. There are none for the regions that came after 2022, GovCloud and China among them.
 
 With --fetch it gets Amazon's bundle of such a region over HTTPS, shows the authorities in it, and keeps it beside the other file. From then on connect,
-doctor and ca-bundle use it for the servers of that region. It comes from one of these addresses, and nothing gets it unless you ask for it:
+doctor and ca-bundle use it for the servers of that region. Nothing gets it unless you ask for it. It comes from
   https://truststore.pki.rds.amazonaws.com/REGION/REGION-bundle.pem
-  https://truststore.pki.us-gov-west-1.rds.amazonaws.com/REGION/REGION-bundle.pem (GovCloud)
-  https://rds-truststore.s3.cn-north-1.amazonaws.com.cn/REGION/REGION-bundle.pem (China)
-For a file that you got yourself, and for authorities of your own, "ssl_ca: /path/to/bundle.pem" in the configuration names it.
+or from the same path at truststore.pki.us-gov-west-1.rds.amazonaws.com for GovCloud, at rds-truststore.s3.cn-north-1.amazonaws.com.cn for China. For a file that you got yourself, and for authorities of your own, "ssl_ca: /path/to/bundle.pem" in the configuration names it.
 
 With a Server URL it is the file for that server: the one that "ssl_ca:" names for it, else the one that was fetched for its region, else that of this program.`,
 		Example: `  mysqlsh dba@host --ssl-mode=VERIFY_IDENTITY --ssl-ca="$(mysql-secret-store-rds ca-bundle)"
