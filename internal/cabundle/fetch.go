@@ -64,7 +64,9 @@ func (e *FetchError) Unwrap() error { return e.Err }
 
 // Fetch gets the bundle of a region from its [Address]. What it returns has passed [Parse]. It
 // follows no redirection. The error is a [*FetchError], or ctx's. Via is nil for [Transport].
-func Fetch(ctx context.Context, via http.RoundTripper, region string) (text []byte, list []*x509.Certificate, err error) {
+func Fetch(
+	ctx context.Context, via http.RoundTripper, region string,
+) (text []byte, list []*x509.Certificate, err error) {
 	address := Address(server.Partition(region), region)
 	if address == "" {
 		return nil, nil, fmt.Errorf("no address is known of a bundle for %q", region)

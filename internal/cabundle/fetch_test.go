@@ -13,12 +13,15 @@ import (
 	"errors"
 	"io"
 	"log"
+	"maps"
 	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -79,6 +82,31 @@ func TestAddressWhereNotCovered(t *testing.T) {
 	for region, partition := range elsewhere {
 		if Covers(partition, region) || Address(partition, region) == "" {
 			t.Errorf("%s: covered %v, address %q", region, Covers(partition, region), Address(partition, region))
+		}
+	}
+}
+
+// TestRegionsInTheDocuments: the regions without authorities, and where theirs are, are in the
+// documentation.
+func TestRegionsInTheDocuments(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]string{}
+	for _, region := range later {
+		names[region] = "aws"
+	}
+	maps.Copy(names, elsewhere)
+	for region, partition := range names {
+		at, err := url.Parse(Address(partition, region))
+		if err != nil {
+			t.Fatal(err)
+		}
+		row := regexp.MustCompile("(?m)^\\|.*`" + region + "`.*\\| `" + regexp.QuoteMeta(at.Host) + "` \\|$")
+		if !row.Match(text) {
+			t.Errorf("docs/configuration.md has no row with %s and %s", region, at.Host)
 		}
 	}
 }

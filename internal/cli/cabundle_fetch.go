@@ -81,7 +81,8 @@ func fetched(res resolve.Resolution) (string, error) {
 func notCovered(res resolve.Resolution, cfg *config.Config) error {
 	ep, region := res.Endpoint, res.Target.Region
 	set := cfg.SetAccount(ep.HostID, "ssl_ca", "/path/to/bundle.pem")
-	p := advice.Problemf("the certificate authorities that come with %s are not for %s (%s)", about.Name, region, ep.Partition)
+	p := advice.Problemf("the certificate authorities that come with %s are not for %s (%s)",
+		about.Name, region, ep.Partition)
 	address := cabundle.Address(ep.Partition, region)
 	if address == "" {
 		return p.With(advice.Put("get Amazon's bundle for that region, and "+set.Text, set.Paste))
