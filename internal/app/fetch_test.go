@@ -210,7 +210,7 @@ func TestFetchedAuthorities(t *testing.T) {
 		stdout, stderr, code := try(t, env, b.helper, "ca-bundle", "--fetch", tt.region)
 		file := filepath.Join(b.home, ".config", "mysql-secret-store-rds", "rds-ca-bundle-"+tt.region+".pem")
 		for _, want := range []string{
-			"https://" + tt.web + path, "Amazon RDS Root CA ", fmt.Sprintf("SHA-256 %x\n", sha256.Sum256(root.Raw)),
+			"https://" + tt.web + path + " has 1 certificate authority:\n\nCN=Amazon RDS Root CA ", fmt.Sprintf("SHA-256 %x\n", sha256.Sum256(root.Raw)),
 			"good until " + root.NotAfter.UTC().Format(time.DateOnly), "Kept in " + file + "\n",
 		} {
 			if code != 0 || stderr != "" || !strings.Contains(stdout, want) || strings.Contains(stdout, "\x1b") {

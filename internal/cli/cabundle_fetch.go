@@ -42,7 +42,8 @@ func (c *console) fetchBundle(ctx context.Context, region string) error {
 	}
 	fmt.Fprintf(c.stdout, "%s has %s:\n", address, authorityCount(list))
 	for _, one := range list {
-		sayf(c.stdout, "\n%s", one.Subject)
+		fmt.Fprintln(c.stdout)
+		sayf(c.stdout, "%s", one.Subject)
 		fmt.Fprintf(c.stdout, "  good until %s\n  SHA-256 %x\n", cabundle.Day(one.NotAfter), sha256.Sum256(one.Raw))
 	}
 	file, err := cabundle.Keep(region, text)
