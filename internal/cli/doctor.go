@@ -346,7 +346,8 @@ func (c *console) checkServer(ctx context.Context, u server.URL, cfg *config.Con
 			s.Known = &server
 		}
 		if s.CA, s.CAFile, s.CAKnown, err = trusted(res); err != nil {
-			found.add(doctor.Finding{Name: "ssl_ca", Status: doctor.Fail, Text: err.Error()})
+			p := advice.Of(err)
+			found.add(doctor.Finding{Name: "ssl_ca", Status: doctor.Fail, Text: p.Text, Do: p.Actions()})
 		}
 	}
 	doctor.CheckServer(ctx, s, found.add)
@@ -354,11 +355,15 @@ func (c *console) checkServer(ctx context.Context, u server.URL, cfg *config.Con
 }
 
 // trusted returns the authorities that a server's certificate may be of: those of the
-// configuration's file, or the embedded ones, which are not for every region.
+// configuration's file, of the one that was fetched, or the embedded ones, which are not for every
+// region.
 func trusted(res resolve.Resolution) (pool *x509.CertPool, file string, known bool, err error) {
 	file = res.Client.SSLCA
 	if file == "" {
-		return cabundle.Pool(), "", covered(res), nil
+		file, err = fetched(res)
+	}
+	if file == "" {
+		return cabundle.Pool(), "", covered(res), err
 	}
 	pool, err = readAuthorities(file)
 	return pool, file, err == nil, err

@@ -23,6 +23,9 @@ func leaves(configFile string) (list []setup.Leaf) {
 	add(path, err, "the servers that discover found")
 	path, err = cabundle.Path()
 	add(path, err, "Amazon's certificate authorities")
+	for _, path := range cabundle.AllKept() {
+		add(path, nil, "certificate authorities that were fetched")
+	}
 	path, err = connect.UsesPath()
 	add(path, err, "the servers that you connected to")
 	add(configFile, nil, "your configuration")

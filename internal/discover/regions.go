@@ -92,6 +92,8 @@ var partitions = map[string][]string{
 	"aws-eusc":   {"eusc-de-east-1"},
 	"aws-iso":    {"us-iso-east-1", "us-iso-west-1"},
 	"aws-iso-b":  {"us-isob-east-1", "us-isob-west-1"},
+	"aws-iso-e":  {"eu-isoe-west-1"},
+	"aws-iso-f":  {"us-isof-south-1", "us-isof-east-1"},
 }
 
 // defaultRegions returns the always enabled region of each partition that the given regions are in.

@@ -16,6 +16,7 @@ import (
 
 	"mysql-secret-store-rds/internal/about"
 	"mysql-secret-store-rds/internal/advice"
+	"mysql-secret-store-rds/internal/cabundle"
 	"mysql-secret-store-rds/internal/credentials"
 	"mysql-secret-store-rds/internal/password"
 	"mysql-secret-store-rds/internal/secret"
@@ -83,6 +84,10 @@ func (v *visit) login(ctx context.Context, tok *secret.Text) (a attempt) {
 func (v *visit) checkConnection(ctx context.Context, found bool) {
 	skip := func(why string, names ...string) {
 		for _, name := range names {
+			if name == "tls" && v.lacksAuthority() {
+				v.warnOfNoAuthority() // which is to be had first, whatever else is in the way
+				continue
+			}
 			v.warn(name, "not checked: "+why)
 		}
 	}
@@ -103,8 +108,7 @@ func (v *visit) checkConnection(ctx context.Context, found bool) {
 		return
 	case !v.CAKnown:
 		_ = v.conn.Close() // nothing was sent
-		const text = "not checked: %s has no authority for %s; name a file that has"
-		v.warn("tls", fmt.Sprintf(text, v.authorities(), v.t.Host), v.setting("ssl_ca", "/path/to/ca.pem"))
+		v.warnOfNoAuthority()
 		skip("a token is not sent to a server whose certificate can't be checked", "token")
 		return
 	}
@@ -123,6 +127,34 @@ func (v *visit) checkConnection(ctx context.Context, found bool) {
 		v.checkToken(ctx, a)
 	}
 }
+
+// lacksAuthority reports whether nothing is known that the server's certificate could be of.
+func (v *visit) lacksAuthority() bool { return !v.CAKnown && v.CAFile == "" }
+
+// warnOfNoAuthority says that the certificate can't be checked, and with what it could be.
+func (v *visit) warnOfNoAuthority() {
+	const name = "tls"
+	set := v.setting("ssl_ca", "/path/to/ca.pem")
+	switch address := v.bundleAddress(); {
+	case !v.lacksAuthority():
+		v.warn(name, fmt.Sprintf("not checked: %s has no authority for %s; name a file that has", v.CAFile, v.t.Host), set)
+	case address == "":
+		const text = "not checked: the bundle has no authorities for %s (%s); name a file that has"
+		v.warn(name, fmt.Sprintf(text, v.t.Region, v.Resolution.Endpoint.Partition), set)
+	default:
+		const text = "not checked: the bundle has no authorities for %s; they are at %s: fetch them, " +
+			"or name a file that has them"
+		v.warn(name, fmt.Sprintf(text, v.t.Region, address), v.fetchBundle(), set)
+	}
+}
+
+// bundleAddress is where Amazon publishes the authorities of the server's region, or "".
+func (v *visit) bundleAddress() string {
+	return cabundle.Address(v.Resolution.Endpoint.Partition, v.t.Region)
+}
+
+// fetchBundle is the command that gets them.
+func (v *visit) fetchBundle() string { return about.Name + " ca-bundle --fetch " + v.t.Region }
 
 // sign makes the token; it is nil with an error, or without credentials.
 func (v *visit) sign(ctx context.Context) (*secret.Text, error) {
@@ -202,8 +234,12 @@ func (v *visit) failTLS(name string, err error) {
 		if unknown.Cert != nil {
 			issuer = fmt.Sprintf(" (it is signed by %s)", unknown.Cert.Issuer)
 		}
+		do := []string{v.setting("ssl_ca", "/path/to/ca.pem")}
+		if v.CAFile == "" && v.bundleAddress() != "" { // Amazon may have new ones
+			do = append([]string{v.fetchBundle()}, do...)
+		}
 		v.fail(name, fmt.Sprintf("the certificate is not of an authority in %s%s; if it is right, name its authority",
-			v.authorities(), issuer), v.setting("ssl_ca", "/path/to/ca.pem"))
+			v.authorities(), issuer), do...)
 	case isWrongName:
 		v.fail(name, fmt.Sprintf("the certificate is not for %s but for %s: the connection ends at another server",
 			v.t.Host, strings.Join(wrongName.Certificate.DNSNames, ", ")))

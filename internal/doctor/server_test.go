@@ -516,6 +516,18 @@ func TestCauses(t *testing.T) {
 			"warn tls: not checked: ca.pem has no authority for " + orders + "; name a file that has",
 			"warn token: not checked: a token is not sent to a server whose certificate can't be checked",
 		}, map[string][]string{"tls": {"write into config.yaml:  servers: {" + orders + ":3306: {ssl_ca: /path/to/ca.pem}}"}}},
+		{"no bundle", func(w *ward) { w.CAKnown, w.CAFile = false, "" }, []string{
+			"warn tls: not checked: the bundle has no authorities for eu-west-1; they are at https://truststore.pki.rds.amazonaws.com/eu-west-1/eu-west-1-bundle.pem: fetch them, or name a file that has them",
+			"warn token: not checked: a token is not sent to a server whose certificate can't be checked",
+		}, map[string][]string{"tls": {
+			"mysql-secret-store-rds ca-bundle --fetch eu-west-1", "write into config.yaml:  servers: {" + orders + ":3306: {ssl_ca: /path/to/ca.pem}}",
+		}}},
+		{"another authority than those of the bundle", func(w *ward) { w.CA, w.CAFile = x509.NewCertPool(), "" }, []string{
+			"fail tls: the certificate is not of an authority in the bundle (it is signed by CN=testbed authority); if it is right, name its authority",
+			"warn token: not checked: there is no TLS to send it over",
+		}, map[string][]string{"tls": {
+			"mysql-secret-store-rds ca-bundle --fetch eu-west-1", "write into config.yaml:  servers: {" + orders + ":3306: {ssl_ca: /path/to/ca.pem}}",
+		}}},
 		{"another authority", func(w *ward) { w.CA = x509.NewCertPool() }, []string{
 			"fail tls: the certificate is not of an authority in ca.pem (it is signed by CN=testbed authority); if it is right, name its authority",
 			"warn token: not checked: there is no TLS to send it over",
