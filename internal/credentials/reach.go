@@ -85,8 +85,12 @@ func (r reach) config(client *awshttp.BuildableClient) (aws.Config, error) {
 		// The SDK's own logger writes to stderr, which MySQL Shell reads as part of the reply.
 		Logger: logging.Nop{}, DefaultsMode: aws.DefaultsModeStandard, ConfigSources: []any{services{r}},
 	}
-	if url, _ := r.all(""); os.Getenv("AWS_ENDPOINT_URL") != "" && url != "" {
-		cfg.BaseEndpoint = &url // the SDK's clients don't ask services then
+	// The SDK's clients don't ask services when there is this variable, be it empty.
+	switch url, _ := r.all(""); {
+	case os.Getenv("AWS_ENDPOINT_URL") == "":
+		_ = os.Unsetenv("AWS_ENDPOINT_URL") // which means the same
+	case url != "":
+		cfg.BaseEndpoint = &url
 	}
 	if r.retryMode == string(aws.RetryModeAdaptive) {
 		cfg.RetryMode = aws.RetryModeAdaptive
