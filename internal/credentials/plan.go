@@ -83,7 +83,7 @@ func newPlan(s Source, files *profiles.Set, unread error) (plan, error) {
 		}
 	}
 	if err == nil {
-		err = p.impossible()
+		err = cmp.Or(p.AWS.problem, p.impossible())
 	}
 	return p, err
 }

@@ -202,7 +202,11 @@ func (e *FileError) Unwrap() error { return e.Err }
 
 // Advice implements [advice.Adviser].
 func (e *FileError) Advice() advice.Problem {
-	return advice.Problemf("%s", e.Error()).With(advice.Run("ls -l " + advice.Word(e.File)))
+	p := advice.Problemf("%s", e.Error())
+	if _, ok := errors.AsType[*encodingError](e.Err); ok {
+		return p.With(advice.Say("save it as UTF-8, in an editor"))
+	}
+	return p.With(advice.Run("ls -l " + advice.Word(e.File)))
 }
 
 // pipeError is a pipe in a file's place: whoever reads it may wait for ever, and it gives its
@@ -240,9 +244,9 @@ func Read(file string) (string, error) {
 
 // missing returns the error of a profile that isn't there.
 func (s *Set) missing(name, usedBy string) *MissingError {
-	e := &MissingError{Profile: name, UsedBy: usedBy, Nearest: s.Nearest(name), There: s.absent}
-	if there := s.odd[name]; there != "" {
-		e.There = "; " + there
+	e := &MissingError{Profile: name, UsedBy: usedBy, Absent: s.absent, There: s.odd[name]}
+	if e.There == "" {
+		e.Nearest = s.Nearest(name)
 	}
 	return e
 }
@@ -326,7 +330,8 @@ type MissingError struct {
 	Profile string
 	UsedBy  string // the profile whose source_profile it is, or ""
 	Nearest string // the one that may have been meant, or ""
-	There   string // what is there in its place, or which file is missing; or ""
+	There   string // what is there in its place: "config has [x], which …"; or ""
+	Absent  string // which file isn't there, as [Set.Absent] has it
 }
 
 func (e *MissingError) Error() string {
@@ -334,16 +339,24 @@ func (e *MissingError) Error() string {
 	if e.UsedBy != "" {
 		text += fmt.Sprintf(", which is the source_profile of %q", e.UsedBy)
 	}
-	return text + e.There
+	return text + e.Absent
 }
 
 // Advice implements [advice.Adviser].
 func (e *MissingError) Advice() advice.Problem {
-	p := advice.Problemf("%s%s", e.Error(), advice.DidYouMean(e.Nearest))
+	p := e.Worded("")
 	if correct, ok := e.Correct(); ok {
 		return p.With(correct)
 	}
 	return p.With(advice.Run("aws configure list-profiles"))
+}
+
+// Worded is the problem, with who has chosen the profile, and with nothing to do yet.
+func (e *MissingError) Worded(chosen string) advice.Problem {
+	if e.There != "" {
+		return advice.Problemf("%s%s; %s", e.Error(), chosen, e.There)
+	}
+	return advice.Problemf("%s%s%s", e.Error(), chosen, advice.DidYouMean(e.Nearest))
 }
 
 // Correct returns the command that names the nearest profile where this one was named: in the
