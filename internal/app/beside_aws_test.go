@@ -8,12 +8,14 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 )
 
-// besideAWS answers for STS, the SSO portal, its OIDC service and a container's endpoint. The keys
+// besideAWS answers for STS, the SSO portal, its OIDC service, the sign-in service and a container's
+// endpoint. The keys
 // that it gives out are a function of what they were asked with, so that who asks for something
 // else, or as somebody else, gets others. Below /one and /two it answers, too, and hears where it
 // was asked.
@@ -55,6 +57,8 @@ func (s *besideAWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.portal(w, r, at)
 	case "/token":
 		s.createToken(w, body, at)
+	case "/v1/token":
+		s.signIn(w, body, at)
 	case "/container":
 		s.container(w, r)
 	case "":
@@ -110,12 +114,30 @@ func (s *besideAWS) sts(w http.ResponseWriter, r *http.Request, form url.Values,
 		}
 	}
 	s.hear(operation, at, asked...)
-	id, secret, token := fixed(append([]string{operation}, asked...)...)
 	w.Header().Set("Content-Type", "text/xml")
+	if invalid(form) {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type>`+
+			`<Code>ValidationError</Code><Message>a parameter is too short or too small</Message></Error></ErrorResponse>`)
+		return
+	}
+	id, secret, token := fixed(append([]string{operation}, asked...)...)
 	fmt.Fprintf(w, `<%[1]sResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><%[1]sResult><Credentials>`+
 		`<AccessKeyId>%s</AccessKeyId><SecretAccessKey>%s</SecretAccessKey><SessionToken>%s</SessionToken><Expiration>%s</Expiration>`+
 		`</Credentials><AssumedRoleUser><Arn>arn:aws:sts::123456789012:assumed-role/x/y</Arn><AssumedRoleId>AROA:y</AssumedRoleId></AssumedRoleUser>`+
 		`</%[1]sResult></%[1]sResponse>`, operation, id, secret, token, time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
+}
+
+// invalid reports whether STS would refuse a parameter (STS API reference, "AssumeRole"). The CLI
+// itself does, before it asks.
+func invalid(form url.Values) bool {
+	for name, shortest := range map[string]int{"RoleArn": 20, "RoleSessionName": 2, "ExternalId": 2, "SerialNumber": 9, "WebIdentityToken": 4} {
+		if form.Has(name) && len(form.Get(name)) < shortest {
+			return true
+		}
+	}
+	seconds, err := strconv.Atoi(form.Get("DurationSeconds"))
+	return form.Has("DurationSeconds") && (err != nil || seconds < 900 || seconds > 43200)
 }
 
 func (s *besideAWS) portal(w http.ResponseWriter, r *http.Request, at string) {
@@ -147,6 +169,26 @@ func (s *besideAWS) createToken(w http.ResponseWriter, body []byte, at string) {
 	}
 	replyJSON(w, http.StatusOK, map[string]any{
 		"accessToken": "refreshed-" + in.RefreshToken, "tokenType": "Bearer", "expiresIn": 3600, "refreshToken": "good-next",
+	})
+}
+
+// signIn renews what "aws login" got, for a refresh token that begins with "good".
+func (s *besideAWS) signIn(w http.ResponseWriter, body []byte, at string) {
+	var in struct{ ClientID, GrantType, RefreshToken string }
+	if err := json.Unmarshal(body, &in); err != nil {
+		http.Error(w, "not JSON", http.StatusBadRequest)
+		return
+	}
+	s.hear("CreateOAuth2Token", at, in.GrantType, in.ClientID, in.RefreshToken)
+	if !strings.HasPrefix(in.RefreshToken, "good") {
+		w.Header().Set("X-Amzn-ErrorType", "AccessDeniedException")
+		replyJSON(w, http.StatusForbidden, map[string]any{"error": "TOKEN_EXPIRED", "message": "no"})
+		return
+	}
+	id, secret, token := fixed("login", in.RefreshToken)
+	replyJSON(w, http.StatusOK, map[string]any{
+		"accessToken": map[string]any{"accessKeyId": id, "secretAccessKey": secret, "sessionToken": token},
+		"tokenType":   "aws_sigv4", "expiresIn": 900, "refreshToken": "good-next",
 	})
 }
 

@@ -1,15 +1,20 @@
 package app_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -60,7 +65,7 @@ func TestBesideDriver(t *testing.T) {
 	drivers := cli.start(t, 1)
 	driver := <-drivers
 	for i, c := range readBesideCases(t) {
-		if i%25 != 0 || !cli.atLeast(c.needs) {
+		if i%60 != 0 || !cli.atLeast(c.needs) {
 			continue
 		}
 		forked := c.play(t, authority, func(s *stage) answer {
@@ -221,7 +226,8 @@ sum=$(printf '<%s>' "$@" | cksum | tr -d ' ')
 printf '{"Version": 1, "AccessKeyId": "AKIA%s", "SecretAccessKey": "secret-%s"}' "$sum" "$sum"
 `}
 
-// placeholders are what a case's texts can name: {HOME}, {URL}, and times such as {+1h}, or
+// placeholders are what a case's texts can name: {HOME}; {URL}, below which /one and /two are other
+// addresses of AWS; {DPOP}; and times such as {+1h}, or
 // {-1h 2006-01-02} in a layout of its own.
 type placeholders struct {
 	home, url string
@@ -231,7 +237,7 @@ type placeholders struct {
 var timePlaceholder = regexp.MustCompile(`\{([+-]\d+[hms])(?: ([^{}]*))?\}`)
 
 func (p placeholders) in(text string) string {
-	text = strings.NewReplacer("{HOME}", p.home, "{URL}", p.url, "{PORT}", p.port()).Replace(text)
+	text = strings.NewReplacer("{HOME}", p.home, "{URL}", p.url, "{DPOP}", dpopKey()).Replace(text)
 	return timePlaceholder.ReplaceAllStringFunc(text, func(s string) string {
 		m := timePlaceholder.FindStringSubmatch(s)
 		d, err := time.ParseDuration(m[1])
@@ -245,10 +251,16 @@ func (p placeholders) in(text string) string {
 	})
 }
 
-func (p placeholders) port() string {
-	u, err := url.Parse(p.url)
+// dpopKey is the key that "aws login" has made for a session, as text in JSON.
+var dpopKey = sync.OnceValue(func() string {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return ""
+		panic(err)
 	}
-	return u.Port()
-}
+	der, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		panic(err)
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})
+	return strings.ReplaceAll(string(text), "\n", `\n`)
+})
