@@ -44,7 +44,7 @@ type reach struct {
 func newReach(files *profiles.Set, own profiles.Profile, region string) reach {
 	env := func(name, setting string) string { return cmp.Or(os.Getenv(name), own.Get(setting)) }
 	r := reach{
-		Region: own.Get("region"), Endpoints: map[string]string{}, LoginDir: os.Getenv("AWS_LOGIN_CACHE_DIRECTORY"),
+		Region: own.Get("region"), Endpoints: map[string]string{}, LoginDir: profiles.ExpandHome(os.Getenv("AWS_LOGIN_CACHE_DIRECTORY")),
 		FIPS:        isTrue(env("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint")),
 		DualStack:   isTrue(env("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint")),
 		region:      cmp.Or(first("AWS_REGION", "AWS_DEFAULT_REGION"), own.Get("region"), region),

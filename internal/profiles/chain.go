@@ -98,11 +98,11 @@ func (s *Set) Chain(name string) (Chain, error) {
 		return chain, s.missing(name, "")
 	}
 	for p.assumes() {
-		chain.Roles = slices.Insert(chain.Roles, 0, p.role())
-		source := p.Get("source_profile")
-		if p.Get("role_arn") == "" {
-			return chain, p.problem("its role_arn is empty")
+		role, err := p.role()
+		if chain.Roles = slices.Insert(chain.Roles, 0, role); err != nil {
+			return chain, err
 		}
+		source := p.Get("source_profile")
 		switch from := p.Has("credential_source"); {
 		case from && p.Has("source_profile"):
 			return chain, p.problem("it has both source_profile and credential_source")
@@ -140,15 +140,24 @@ func (s *Set) Chain(name string) (Chain, error) {
 // assumes reports whether the profile is one that assumes a role by another's credentials.
 func (p Profile) assumes() bool { return p.Has("role_arn") && !p.Has("web_identity_token_file") }
 
-func (p Profile) role() Role {
+func (p Profile) role() (Role, error) {
 	role := Role{
 		Profile: p.Name, ARN: p.Get("role_arn"), ExternalID: p.Get("external_id"), SessionName: p.Get("role_session_name"),
 		MFASerial: p.Get("mfa_serial"),
 	}
-	if seconds, err := strconv.Atoi(p.Get("duration_seconds")); err == nil {
+	// What is no number is passed over.
+	seconds, err := strconv.Atoi(strings.ReplaceAll(strings.TrimSpace(p.Get("duration_seconds")), "_", ""))
+	switch {
+	case role.ARN == "":
+		return role, p.problem("its role_arn is empty")
+	case p.Has("mfa_serial") && role.MFASerial == "":
+		return role, p.problem("its mfa_serial is empty")
+	case err == nil && seconds < 900:
+		return role, p.problem(fmt.Sprintf("its duration_seconds is %d, and AWS allows 900 at least", seconds))
+	case err == nil:
 		role.Duration = time.Duration(seconds) * time.Second
 	}
-	return role
+	return role, nil
 }
 
 func (p Profile) problem(text string, do ...advice.Action) *SettingsError {

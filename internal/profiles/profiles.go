@@ -42,6 +42,11 @@ func expand(path string) string {
 		}
 		return "$" + name
 	})
+	return ExpandHome(path)
+}
+
+// ExpandHome replaces a "~" at the beginning of a path.
+func ExpandHome(path string) string {
 	if rest, ok := strings.CutPrefix(path, "~"); ok && (rest == "" || os.IsPathSeparator(rest[0])) {
 		return disk.Home() + rest
 	}

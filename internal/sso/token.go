@@ -30,7 +30,7 @@ const refreshEarly = 15 * time.Minute
 func Token(ctx context.Context, cfg aws.Config, s profiles.SSOSession, log *slog.Logger) (string, error) {
 	path := File(s)
 	token, ends, err := usable(path)
-	if err == nil && refreshable(token) && time.Until(ends) < refreshEarly {
+	if err == nil && s.Name != "" && refreshable(token) && time.Until(ends) < refreshEarly {
 		unlock, lockErr := lockRefresh(ctx, path)
 		if unlock != nil {
 			defer unlock()
