@@ -68,7 +68,7 @@ Exit codes: 0 when all of them are good, 1 when one isn't.`,
 // loadProfiles reads the AWS configuration.
 func loadProfiles() (*profiles.Set, error) { return profiles.Load(profiles.Default()) }
 
-// chosenProfiles returns the profiles that a command was told, or the one that the SDK would take.
+// chosenProfiles returns the profiles that a command was told, or the one that the AWS CLI would take.
 // The command is what is typed before a profile.
 func chosenProfiles(set *profiles.Set, args []string, all bool, command ...string) ([]string, error) {
 	switch {
