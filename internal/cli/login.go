@@ -88,7 +88,7 @@ func chosenProfiles(set *profiles.Set, args []string, all bool, command ...strin
 		if near != "" {
 			return nil, p.With(advice.Ours(append(command, near)...))
 		}
-		return nil, p.With(advice.Run("aws configure list-profiles"))
+		return nil, p.With(advice.AWS2("configure", "list-profiles"))
 	}
 	return names, nil
 }
@@ -105,7 +105,7 @@ func defaultProfile(set *profiles.Set) string {
 func noProfiles() advice.Problem {
 	f := profiles.Default()
 	return advice.Problemf("the AWS configuration has no profiles (%s, %s)", f.Config, f.Credentials).
-		With(advice.Run("aws configure sso"))
+		With(advice.AWS2("configure", "sso"))
 }
 
 // userName is whom role sessions are named after when there is no database user.

@@ -111,7 +111,7 @@ func useProfile(cmd *cobra.Command, name string) error {
 	}
 	if _, ok := set.Profile(name); !ok {
 		return advice.Problemf("the AWS configuration has no profile %q%s", name, advice.DidYouMean(set.Nearest(name))).
-			With(advice.Run("aws configure list-profiles"))
+			With(advice.AWS2("configure", "list-profiles"))
 	}
 	return os.Setenv(stamp.EnvProfile, name)
 }

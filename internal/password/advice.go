@@ -69,7 +69,7 @@ func (e *SignError) missingProfile(missing *profiles.MissingError) advice.Proble
 		return p.With(correct)
 	}
 	return p.With(advice.Say("set aws_profile in %s to one that it has", e.Config.File),
-		advice.Run("aws configure list-profiles"))
+		advice.AWS2("configure", "list-profiles"))
 }
 
 // correct returns the action of naming the nearest profile where the missing one was named.
@@ -98,5 +98,5 @@ func (e *SignError) noCredentials() advice.Problem {
 	}
 	return advice.Problemf("no AWS credentials found (profile %q, the environment, and this machine's role)%s",
 		source.Name(), absent).
-		With(advice.Say("log in, or set aws_profile in %s", e.Config.File), advice.Run("aws configure sso"))
+		With(advice.Say("log in, or set aws_profile in %s", e.Config.File), advice.AWS2("configure", "sso"))
 }

@@ -173,7 +173,7 @@ func Configure(profile string) []advice.Action {
 }
 
 func (p Profile) ssoHint() []advice.Action {
-	return []advice.Action{advice.Run("aws configure sso --profile " + advice.Word(p.Name))}
+	return []advice.Action{advice.AWS2("configure", "sso", "--profile", p.Name)}
 }
 
 func (b Base) checkSource() error {

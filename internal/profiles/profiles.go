@@ -353,7 +353,7 @@ func (e *MissingError) Advice() advice.Problem {
 	if correct, ok := e.Correct(); ok {
 		return p.With(correct)
 	}
-	return p.With(advice.Run("aws configure list-profiles"))
+	return p.With(advice.AWS2("configure", "list-profiles"))
 }
 
 // Worded is the problem, with who has chosen the profile, and with nothing to do yet.
