@@ -79,8 +79,11 @@ func (t *Terminal) Line(ctx context.Context, question string) (string, error) {
 	}()
 	select {
 	case <-ctx.Done():
-		_, _ = io.WriteString(t.out, "\n") // what follows begins on a line of its own
-		t.stopReading(func() { <-read })
+		_, _ = io.WriteString(t.out, "\n")           // what follows begins on a line of its own
+		if t.in.SetReadDeadline(time.Now()) == nil { // else the system can't end a reading
+			<-read // which would take the answer to the next question
+			_ = t.in.SetReadDeadline(time.Time{})
+		}
 		return "", ErrNoAnswer
 	case a := <-read:
 		line := strings.TrimSpace(a.line)
@@ -92,14 +95,4 @@ func (t *Terminal) Line(ctx context.Context, question string) (string, error) {
 		}
 		return line, nil
 	}
-}
-
-// stopReading ends a reading that goes on in the background, where the system can do that, and
-// waits for its end: else it would take the answer to the next question.
-func (t *Terminal) stopReading(wait func()) {
-	if t.in.SetReadDeadline(time.Now()) != nil {
-		return
-	}
-	wait()
-	_ = t.in.SetReadDeadline(time.Time{})
 }
