@@ -114,13 +114,10 @@ func (c *console) connect(ctx context.Context, words, extra []string, f connectF
 	if err != nil {
 		return cannot(err, clients[0], u, res)
 	}
-	if client.Kind == connect.Shell {
-		c.warnOfHelper(client.Path)
-	}
 	u.Port = s.Port
 	var env []string
-	if client.Kind == connect.Shell && s.IAM {
-		env = c.cleartext(ctx, client.Path)
+	if client.Kind == connect.Shell {
+		env = c.shellEnv(ctx, client.Path, s.IAM)
 	}
 	if f.onlyPrint {
 		if f.profile != "" && !secretly {
@@ -238,53 +235,45 @@ func command(
 		if e == nil {
 			return client, args, secretly, nil
 		}
-		if err == nil {
-			err = e
-		}
+		err = cmp.Or(err, e)
 	}
 	return connect.Client{}, nil, false, err
 }
 
 // cannot words why none of the clients can connect.
 func cannot(err error, client connect.Client, u server.URL, res resolve.Resolution) error {
-	p := advice.Problemf("%v, and there is none: only %s", err, client.Path)
 	switch {
 	case errors.Is(err, connect.ErrNoTokens):
 		return advice.Problemf("this server has no tokens (%s), and %v", res.Reason, err).
 			With(advice.Say(getShell), advice.Ours("explain", u.String()))
-	case errors.Is(err, connect.ErrUnverified):
-		p = advice.Problemf("%v, and the token must not go to another one", err).
-			With(advice.Say(getShell + "; MySQL's own mysql can verify it, too"))
-		if len(res.Hops) > 0 { // no tunnel, but an alias
-			u.Host = res.Target.Host
-			p = p.With(advice.Ours("connect", u.String()))
-		}
-		return p
+	case !errors.Is(err, connect.ErrUnverified):
+		return advice.Problemf("%v, and there is none: only %s", err, client.Path).With(advice.Say(getShell))
 	}
-	return p.With(advice.Say(getShell))
+	p := advice.Problemf("%v, and the token must not go to another one", err).
+		With(advice.Say(getShell + "; MySQL's own mysql can verify it, too"))
+	if len(res.Hops) > 0 { // no tunnel, but an alias
+		u.Host = res.Target.Host
+		p = p.With(advice.Ours("connect", u.String()))
+	}
+	return p
 }
 
-// warnOfHelper tells of a MySQL Shell that will not find this program.
-func (c *console) warnOfHelper(shell string) {
+// shellEnv warns of a MySQL Shell that will not find this program, and returns the environment that
+// an old one needs to send a token. The TLS that it is sent over is verified.
+func (c *console) shellEnv(ctx context.Context, shell string, token bool) []string {
 	sys, err := here(nil)
 	if err != nil {
-		return
+		return nil
 	}
 	switch sys.Beside(setup.ShellAt(shell)).State {
 	case setup.Absent, setup.Dangling, setup.Forbidden, setup.Unknown:
 		warn(c.stderr, fmt.Sprintf("there is no %s beside %s, which will not find it: run: %s setup", about.Name, shell,
 			about.Name))
 	}
-}
-
-// cleartext is the environment that an old MySQL Shell needs to send a token. The TLS that it is
-// sent over is verified.
-func (c *console) cleartext(ctx context.Context, shell string) []string {
-	sys, err := here(nil)
-	if err != nil || !setup.NeedsCleartext(sys.Version(ctx, shell)) {
-		return nil
+	if token && setup.NeedsCleartext(sys.Version(ctx, shell)) {
+		return []string{setup.EnvCleartext + "=1"}
 	}
-	return []string{setup.EnvCleartext + "=1"}
+	return nil
 }
 
 func (c *console) printCommand(env, args []string, secretly bool, u server.URL, profile string) {
@@ -322,7 +311,7 @@ func pickerRows(servers []inventory.Server) []term.Row {
 		if s.Kind >= server.Tunnel {
 			name = s.Name // with the port, as several may share a host
 		}
-		rows[i] = term.Row{Host: name, Details: []string{dash(s.Profile), dash(s.Region), kindOf(s), dash(s.Engine)}}
+		rows[i] = term.Row{Host: name, Details: cells(s.Profile, s.Region, kindOf(s), s.Engine)}
 	}
 	return rows
 }

@@ -120,7 +120,7 @@ func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 func printError(w io.Writer, p advice.Problem) {
 	s := screenOf(w)
 	for _, line := range p.Lines() {
-		fmt.Fprintln(w, s.text("error: ", line))
+		s.print("error: ", line)
 	}
 	for _, do := range p.Do {
 		switch {
@@ -129,7 +129,7 @@ func printError(w io.Writer, p advice.Problem) {
 		case do.Paste != "":
 			fmt.Fprintln(w, s.paste("hint: ", do.Text, do.Paste))
 		default:
-			fmt.Fprintln(w, s.text("hint: ", do.Text))
+			s.print("hint: ", do.Text)
 		}
 	}
 }
@@ -140,7 +140,7 @@ func sayf(w io.Writer, format string, args ...any) {
 }
 
 // warn prints something that is no failure.
-func warn(w io.Writer, text string) { fmt.Fprintln(w, screenOf(w).text("warning: ", text)) }
+func warn(w io.Writer, text string) { screenOf(w).print("warning: ", text) }
 
 // readConfig reads and checks the configuration.
 func readConfig() (*config.Config, error) {

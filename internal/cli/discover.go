@@ -129,30 +129,11 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 	if err != nil {
 		return err
 	}
-	bar := &term.Progress{}
-	if !f.json {
-		bar = term.NewProgress(c.stderr)
-	}
-	c.ask.Aside = bar.Aside
-	client := discoverClient(f.parallel)
-	access := &awsAccess{
-		cfg: cfg, set: set, store: store, ask: c.ask,
-		client: client, shared: client.Freeze(), providers: map[string]*credentials.Provider{},
-	}
-	in := discover.Input{
+	report, err := c.runDiscover(ctx, f, newAccess(set, store, c.ask, f.parallel), discover.Input{
 		Profiles: discoverProfiles(set, names), Regions: f.regions, AllRegions: f.allRegions,
-		Users: databaseUsers(cfg), Assigned: assigned(cfg), Configured: set.Names(), Parallel: f.parallel, Path: path, DryRun: f.dryRun, Now: time.Now(),
-	}
-	note, stop := sayAlive(c.stderr)
-	progress := func(p discover.Progress) {
-		bar.Show(p.Done, p.Total, p.What, count(p.Servers, "server"))
-		note(p)
-	}
-	report, err := discover.Run(ctx, in, discover.Deps{
-		Config: access.config, Forget: access.forget, Describe: access.describe, Progress: progress,
+		Users: databaseUsers(cfg), Assigned: assigned(cfg), Configured: set.Names(),
+		Parallel: f.parallel, Path: path, DryRun: f.dryRun, Now: time.Now(),
 	})
-	stop()
-	bar.Clear()
 	if err != nil {
 		return err
 	}
@@ -165,6 +146,27 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 		return errSaid
 	}
 	return err
+}
+
+// runDiscover asks AWS, and shows how far that is.
+func (c *console) runDiscover(
+	ctx context.Context, f discoverFlags, access *awsAccess, in discover.Input,
+) (discover.Report, error) {
+	bar := &term.Progress{}
+	if !f.json {
+		bar = term.NewProgress(c.stderr)
+	}
+	defer bar.Clear()
+	c.ask.Aside = bar.Aside
+	note, stop := sayAlive(c.stderr)
+	defer stop()
+	return discover.Run(ctx, in, discover.Deps{
+		Config: access.config, Forget: access.forget, Describe: access.describe,
+		Progress: func(p discover.Progress) {
+			bar.Show(p.Done, p.Total, p.What, count(p.Servers, "server"))
+			note(p)
+		},
+	})
 }
 
 // discoverProfiles are the profiles to ask with.
@@ -194,9 +196,7 @@ func (c *console) warnOfAccounts(cfg *config.Config, set *profiles.Set) {
 // databaseUsers returns those whom the configuration signs for, and the person at the keyboard:
 // whoever may connect, may do so as one of them.
 func databaseUsers(cfg *config.Config) []string {
-	users := append(cfg.Users(), userName())
-	slices.Sort(users)
-	return slices.Compact(users)
+	return slices.Compact(slices.Sorted(slices.Values(append(cfg.Users(), userName()))))
 }
 
 // assigned returns the profiles that the configuration assigns to host ids.
@@ -212,7 +212,6 @@ func assigned(cfg *config.Config) map[string]string {
 
 // awsAccess provides discover with the credentials of each profile, and words for what AWS says.
 type awsAccess struct {
-	cfg   *config.Config
 	set   *profiles.Set
 	store cache.Store
 	ask   *credentials.Dialogue
@@ -222,6 +221,15 @@ type awsAccess struct {
 
 	mu        sync.Mutex
 	providers map[string]*credentials.Provider // by profile
+}
+
+// newAccess returns an awsAccess for so many calls at once.
+func newAccess(set *profiles.Set, store cache.Store, ask *credentials.Dialogue, parallel int) *awsAccess {
+	client := discoverClient(parallel)
+	return &awsAccess{
+		set: set, store: store, ask: ask,
+		client: client, shared: client.Freeze(), providers: map[string]*credentials.Provider{},
+	}
 }
 
 // discoverClient returns an HTTP client for so many calls at once.
@@ -236,8 +244,7 @@ func discoverClient(parallel int) *awshttp.BuildableClient {
 
 func (a *awsAccess) config(ctx context.Context, profile, region string) (aws.Config, error) {
 	p := credentials.New(credentials.Source{Profile: profile, Region: region, User: userName()}, credentials.Options{
-		Store: a.store, Files: func() (*profiles.Set, error) { return a.set, nil },
-		Code: a.ask.Code, Login: a.ask.Login, HTTP: a.client,
+		Store: a.store, Files: filesOf(a.set), Code: a.ask.Code, Login: a.ask.Login, HTTP: a.client,
 	})
 	a.mu.Lock()
 	a.providers[profile] = p
@@ -246,9 +253,7 @@ func (a *awsAccess) config(ctx context.Context, profile, region string) (aws.Con
 	if cfg.HTTPClient == a.client { // else the profile has a ca_bundle
 		cfg.HTTPClient = a.shared
 	}
-	if region != "" {
-		cfg.Region = region
-	}
+	cfg.Region = cmp.Or(region, cfg.Region)
 	return cfg, err
 }
 
@@ -295,9 +300,7 @@ func (a *awsAccess) describe(profile string, err error) discover.Description {
 }
 
 func (c *console) printReport(r discover.Report, f discoverFlags, cfg *config.Config) {
-	say := func(format string, args ...any) {
-		fmt.Fprintln(c.stdout, screenOf(c.stdout).text("", fmt.Sprintf(format, args...)))
-	}
+	say := func(format string, args ...any) { screenOf(c.stdout).print("", fmt.Sprintf(format, args...)) }
 	for _, p := range r.Preferred {
 		if len(p.Profiles) > 1 {
 			say("account %s: %s of %s: %s", p.Account, p.Profile, discover.Names(p.Profiles), p.Why)
@@ -330,7 +333,7 @@ func (c *console) printReport(r discover.Report, f discoverFlags, cfg *config.Co
 // policy that would allow it.
 func (c *console) printProblems(problems []discover.Problem) {
 	who := map[string][]string{} // by the operations
-	var all []string
+	actions := map[string]bool{}
 	for _, p := range problems {
 		if len(p.Operations) == 0 {
 			warn(c.stderr, problemLine(p))
@@ -339,17 +342,16 @@ func (c *console) printProblems(problems []discover.Problem) {
 		key := "rds:" + strings.Join(p.Operations, ", rds:")
 		who[key] = append(who[key], placeOf(p))
 		for _, operation := range p.Operations {
-			all = append(all, "rds:"+operation)
+			actions["rds:"+operation] = true
 		}
 	}
-	if len(all) == 0 {
+	if len(who) == 0 {
 		return
 	}
 	for _, key := range slices.Sorted(maps.Keys(who)) {
 		warn(c.stderr, fmt.Sprintf("%s: AccessDenied: %s", discover.Names(who[key]), key))
 	}
-	slices.Sort(all)
-	policy := credentials.Policy("*", slices.Compact(all)...)
+	policy := credentials.Policy("*", slices.Sorted(maps.Keys(actions))...)
 	fmt.Fprintln(c.stderr, screenOf(c.stderr).paste("hint: ", credentials.AllowedBy, policy))
 }
 
@@ -368,29 +370,21 @@ func placeOf(p discover.Problem) string {
 // printOthers prints the lines that would choose the second of several profiles, for each account
 // for which the configuration chooses none.
 func (c *console) printOthers(preferred []discover.Preference, cfg *config.Config) {
-	others := map[string]string{} // by account number
-	var numbers []string
+	said := map[string]bool{} // by account number
+	var lines string
 	for _, p := range preferred {
-		if _, known := others[p.Account]; known || len(p.Profiles) < 2 || cfg.Accounts[p.Account].Profile != "" ||
-			p.Why == discover.Assigned {
-			continue
+		if !said[p.Account] && len(p.Profiles) > 1 && cfg.Accounts[p.Account].Profile == "" &&
+			p.Why != discover.Assigned {
+			said[p.Account] = true
+			lines += fmt.Sprintf("  %s: %s\n", p.Account, config.Quote(p.Profiles[1]))
 		}
-		others[p.Account] = p.Profiles[1]
-		numbers = append(numbers, p.Account)
 	}
-	if len(numbers) == 0 {
-		return
-	}
-	where := "into " + cfg.File
+	where, heading := "into", "accounts:\n"
 	if cfg.Has("accounts") {
-		where = "under accounts: in " + cfg.File
+		where, heading = "under accounts: in", ""
 	}
-	fmt.Fprintf(c.stdout, "To choose another profile, paste %s:\n", where)
-	if !cfg.Has("accounts") {
-		fmt.Fprintln(c.stdout, "accounts:")
-	}
-	for _, number := range numbers {
-		fmt.Fprintf(c.stdout, "  %s: %s\n", number, config.Quote(others[number]))
+	if lines != "" {
+		fmt.Fprintf(c.stdout, "To choose another profile, paste %s %s:\n%s%s", where, cfg.File, heading, lines)
 	}
 }
 

@@ -15,7 +15,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mysql-secret-store-rds/internal/about"
 	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/cabundle"
 	"mysql-secret-store-rds/internal/cache"
@@ -64,13 +63,12 @@ Exit codes: 0 when nothing failed, 1 when something did.`,
 				defer found.bar.Clear()
 				c.ask.Aside = found.bar.Aside
 			}
-			if len(args) > 1 {
-				return advice.Problemf("doctor takes one server at most").
-					With(advice.Run(cmd.CommandPath() + " " + exampleServer))
-			}
-			if len(args) == 1 && args[0] == "" {
-				return advice.Problemf("the server's name is empty").
-					With(advice.Run(cmd.CommandPath() + " " + exampleServer))
+			example := advice.Run(cmd.CommandPath() + " " + exampleServer)
+			switch {
+			case len(args) > 1:
+				return advice.Problemf("doctor takes one server at most").With(example)
+			case len(args) == 1 && args[0] == "":
+				return advice.Problemf("the server's name is empty").With(example)
 			}
 			if err := useProfile(cmd, profile); err != nil {
 				return err
@@ -103,13 +101,14 @@ type findings struct {
 }
 
 func (f *findings) heading(text string) {
-	if !f.asJSON {
-		f.bar.Clear()
-		if len(f.list) > 0 {
-			fmt.Fprintln(f.w)
-		}
-		fmt.Fprintln(f.w, term.Visible(text))
+	if f.asJSON {
+		return
 	}
+	f.bar.Clear()
+	if len(f.list) > 0 {
+		fmt.Fprintln(f.w)
+	}
+	sayf(f.w, "%s", text)
 }
 
 func (f *findings) add(one doctor.Finding) {
@@ -138,7 +137,8 @@ func (f *findings) add(one doctor.Finding) {
 // printDo prints what to type or to paste, which isn't broken: below its finding where all of it
 // fits there, else further to the left.
 func (f *findings) printDo(s screen, list []string) {
-	beside, indent := strings.Repeat(" ", 23), strings.Repeat(" ", 23)
+	beside := strings.Repeat(" ", 23)
+	indent := beside
 	fits := func(text string) bool { return s.width == 0 || utf8.RuneCountInString(beside+text) <= s.width }
 	wheres := make([]string, len(list)) // that are said in a line of their own
 	pastes := slices.Clone(list)
@@ -154,7 +154,7 @@ func (f *findings) printDo(s screen, list []string) {
 	}
 	for i, paste := range pastes {
 		if wheres[i] != "" {
-			fmt.Fprintln(f.w, s.text(beside, wheres[i]))
+			s.print(beside, wheres[i])
 		}
 		for line := range strings.Lines(paste) {
 			fmt.Fprintln(f.w, indent+term.Visible(strings.TrimSuffix(line, "\n")))
@@ -167,29 +167,28 @@ func (f *findings) waiting(what string) { f.bar.Say("waiting for " + what + " â€
 
 // end says how it went; its error is errSaid when something failed, or a person interrupted it.
 func (f *findings) end(interrupted bool) error {
+	good := f.failed == 0 && !interrupted
 	if f.asJSON {
 		err := printJSON(f.w, struct {
 			OK       bool             `json:"ok"`
 			Findings []doctor.Finding `json:"findings"`
-		}{f.failed == 0 && !interrupted, f.list})
+		}{good, f.list})
 		if err != nil {
 			return err
 		}
 	} else if len(f.list) > 0 {
-		verdict := fmt.Sprintf("%d failed, %s", f.failed, count(f.warned, "warning"))
+		verdict, warnings := "All is well.", count(f.warned, "warning")
 		switch {
-		case f.failed+f.warned == 0:
-			verdict = "All is well."
-		case f.failed == 0:
-			verdict = fmt.Sprintf("Nothing failed, %s.", count(f.warned, "warning"))
-		}
-		if interrupted {
-			verdict = fmt.Sprintf("Interrupted: not everything was checked; so far %d failed, %s.", f.failed,
-				count(f.warned, "warning"))
+		case interrupted:
+			verdict = fmt.Sprintf("Interrupted: not everything was checked; so far %d failed, %s.", f.failed, warnings)
+		case f.failed > 0:
+			verdict = fmt.Sprintf("%d failed, %s", f.failed, warnings)
+		case f.warned > 0:
+			verdict = fmt.Sprintf("Nothing failed, %s.", warnings)
 		}
 		fmt.Fprintf(f.w, "\n%s\n", verdict)
 	}
-	if f.failed > 0 || interrupted {
+	if !good {
 		return errSaid
 	}
 	return nil
@@ -272,28 +271,28 @@ func here(shells []string) (setup.System, error) {
 func (c *console) installation(
 	ctx context.Context, sys setup.System, file stamp.ConfigFile, cfg *config.Config, configErr error,
 ) doctor.Installation {
-	provider := credentials.New(credentials.Source{Region: "us-east-1"},
-		credentials.Options{Timeout: config.DefaultTimeout})
 	in := doctor.Installation{
 		Binary: sys.Binary, OptionsFile: sys.OptionsFile(), ConfigFile: file.Path, ConfigErr: configErr,
-		Provider: provider,
+		Provider: credentials.New(credentials.Source{Region: "us-east-1"},
+			credentials.Options{Timeout: config.DefaultTimeout}),
 	}
 	found := sys.Shells()
 	in.Shells = make([]doctor.Shell, len(found))
 	var wg sync.WaitGroup
 	for i, sh := range found { // one that hangs is waited for once
 		wg.Go(func() {
-			helper := sys.Identify(ctx, sys.Beside(sh))
-			in.Shells[i] = doctor.Shell{Path: sh.Path, Version: sys.Version(ctx, sh.Path), Helper: helper}
+			in.Shells[i] = doctor.Shell{
+				Path: sh.Path, Version: sys.Version(ctx, sh.Path), Helper: sys.Identify(ctx, sys.Beside(sh)),
+			}
 			if sh.VSCode() {
-				own := doctor.Options{File: sys.OptionsOf(sh)}
+				own := doctor.Options{File: sys.OptionsOf(sh.Dir)}
 				own.Helper, own.Err = setup.OptionIn(own.File)
 				in.Shells[i].Own = &own
 			}
 		})
 	}
 	wg.Wait()
-	in.Option, in.OptionsErr = sys.Option()
+	in.Option, in.OptionsErr = setup.OptionIn(in.OptionsFile)
 	if helper := os.Getenv(setup.EnvHelper); helper != "" {
 		in.Option, in.Variable, in.OptionsErr = helper, setup.EnvHelper, nil
 	}
@@ -310,15 +309,6 @@ func (c *console) installation(
 		in.DelegateErr = &delegate.Error{Err: err, ConfigFile: cfg.File}
 	}
 	return in
-}
-
-// calledAs is the path that MySQL Shell calls this program by: its folder is the first in which the
-// other helper is looked for.
-func (c *console) calledAs(shells []setup.Shell) string {
-	if len(shells) > 0 {
-		return filepath.Join(shells[0].Dir, about.Name)
-	}
-	return c.args[0]
 }
 
 func (c *console) checkServer(ctx context.Context, u server.URL, cfg *config.Config, found *findings) error {

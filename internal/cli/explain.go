@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -162,18 +161,16 @@ func (e *explanation) others(c *console, cfg *config.Config) (d delegate.Helper,
 		return d, "", err
 	}
 	shells := sys.Shells()
-	d, err = c.otherHelper(cfg, shells)
-	if err == nil {
+	if d, err = c.otherHelper(cfg, shells); err == nil {
 		e.Delegate, e.helper = d.Path, d.Name()
 		e.Elsewhere = fmt.Sprintf("the helper %s (%s)", d.Name(), d.Path)
 		return d, "", nil
 	}
-	e.NoHelper = err.Error()
-	e.Elsewhere = e.NoHelper
+	e.NoHelper, e.Elsewhere = err.Error(), err.Error()
 	if cfg.Delegate != "none" && len(shells) == 0 {
-		return d, "When MySQL Shell calls, the folder of its own binary is searched first.", nil
+		hint = "When MySQL Shell calls, the folder of its own binary is searched first."
 	}
-	return d, "", nil
+	return d, hint, nil
 }
 
 // signer finds out whose credentials sign, and what is kept of them.
@@ -229,51 +226,54 @@ func (e *explanation) signer(
 // print says it to a person.
 func (e *explanation) print(w io.Writer) {
 	s := screenOf(w)
-	if e.Configuration.Present {
-		fmt.Fprintln(w, s.text("Configuration: ", e.Configuration.File))
-	} else {
-		fmt.Fprintln(w, s.text("Configuration: ", fmt.Sprintf("none (%s would be read)", e.Configuration.File)))
+	file := e.Configuration.File
+	if !e.Configuration.Present {
+		file = fmt.Sprintf("none (%s would be read)", file)
 	}
+	s.print("Configuration: ", file)
 	e.printSteps(s)
 	fmt.Fprintln(w)
-	answer := func(format string, args ...any) {
-		fmt.Fprintln(w, s.text("Answer: ", fmt.Sprintf(format, args...)))
+	answer, note := e.answer()
+	if answer != "" {
+		s.print("Answer: ", answer)
 	}
-	switch e.Answer {
-	case "none":
-		if e.Target == nil {
-			answer("no password; MySQL Shell asks for it (%s says credential: none)", e.Reason)
-		} else {
-			answer("no password; MySQL Shell asks for it")
+	if note != "" {
+		s.print("        ", "("+note+")")
+	}
+	if e.Answer != "token" {
+		return
+	}
+	for _, line := range [][2]string{
+		{"Keys:", e.Keys}, {"Whose:", e.Whose}, {"Cache:", e.Cache}, {"Others:", e.Elsewhere}, {"Hint:", e.Hint},
+	} {
+		if line[1] != "" {
+			s.print(fmt.Sprintf("%-7s ", line[0]), line[1])
 		}
-		return
-	case "delegate":
-		if e.Delegate == "" {
-			answer("no password; it isn't ours (%s), and %s", e.Reason, e.Elsewhere)
-			if e.Hint != "" {
-				fmt.Fprintln(w, s.text("        ", "("+e.Hint+")"))
-			}
-			return
-		}
-		answer("whatever the helper %s says (%s), because: %s", e.helper, e.Delegate, e.Reason)
-		return
-	case "saved":
-		answer("the password that you saved for exactly this server and user, kept by the helper %s (%s)", e.helper,
-			e.Delegate)
-		fmt.Fprintln(w,
-			s.text("        ", "(without it, or with credential: iam in the configuration, it would be an IAM token)"))
-		return
-	case "token":
+	}
+}
+
+// answer says in words where the password comes from; note is worth knowing then.
+func (e *explanation) answer() (answer, note string) {
+	const nobody = "no password; MySQL Shell asks for it"
+	switch {
+	case e.Answer == "none" && e.Target == nil:
+		answer = fmt.Sprintf("%s (%s says credential: none)", nobody, e.Reason)
+	case e.Answer == "none":
+		answer = nobody
+	case e.Answer == "delegate" && e.Delegate == "":
+		return fmt.Sprintf("no password; it isn't ours (%s), and %s", e.Reason, e.Elsewhere), e.Hint
+	case e.Answer == "delegate":
+		answer = fmt.Sprintf("whatever the helper %s says (%s), because: %s", e.helper, e.Delegate, e.Reason)
+	case e.Answer == "saved":
+		const saved = "the password that you saved for exactly this server and user, kept by the helper %s (%s)"
+		return fmt.Sprintf(saved, e.helper, e.Delegate),
+			"without it, or with credential: iam in the configuration, it would be an IAM token"
+	case e.Answer == "token":
 		t := e.Target
-		answer("an IAM token for %s at %s:%d (%s %q, account id %s), signed with %s",
+		answer = fmt.Sprintf("an IAM token for %s at %s:%d (%s %q, account id %s), signed with %s",
 			t.User, t.Host, t.Port, e.Kind, e.Name, e.ID, e.Signer)
 	}
-	for _, line := range []struct{ what, text string }{{"Keys:", e.Keys}, {"Whose:", e.Whose}, {"Cache:", e.Cache},
-		{"Others:", e.Elsewhere}, {"Hint:", e.Hint}} {
-		if line.text != "" {
-			fmt.Fprintln(w, s.text(fmt.Sprintf("%-7s ", line.what), line.text))
-		}
-	}
+	return answer, ""
 }
 
 // printSteps prints the steps as a table or, where there is no room for one, who decided a step
@@ -283,17 +283,13 @@ func (e *explanation) printSteps(s screen) {
 	for _, step := range e.Steps {
 		rows = append(rows, []string{"  " + step.What, term.Visible(step.Value), term.Visible(step.By)})
 	}
-	if len(rows) == 0 || s.width == 0 || fits(rows, s.width) {
-		table := tabwriter.NewWriter(s, 0, 0, 2, ' ', 0)
-		for _, row := range rows {
-			fmt.Fprintln(table, strings.Join(row, "\t"))
-		}
-		_ = table.Flush()
+	if s.width == 0 || fits(rows, s.width) {
+		printTable(s, rows)
 		return
 	}
 	for _, row := range rows {
-		fmt.Fprintln(s, s.text(term.Pad(row[0], 12), row[1]))
-		fmt.Fprintln(s, s.text("              ", row[2]))
+		s.print(fmt.Sprintf("%-12s", row[0]), row[1])
+		s.print("              ", row[2])
 	}
 }
 

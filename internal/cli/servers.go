@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -89,41 +87,31 @@ func noServers() advice.Problem {
 }
 
 func (c *console) printServers(servers []inventory.Server) {
-	table := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "HOST\tPORT\tKIND\tENGINE\tSTATUS\tIAM\tACCOUNT\tREGION\tPROFILE\tSEEN")
+	rows := [][]string{{"HOST", "PORT", "KIND", "ENGINE", "STATUS", "IAM", "ACCOUNT", "REGION", "PROFILE", "SEEN"}}
 	for _, s := range servers {
-		port := strconv.Itoa(s.Port)
-		if s.Port == 0 {
-			port = "-"
+		port, seen := "", ""
+		if s.Port != 0 {
+			port = strconv.Itoa(s.Port)
 		}
-		v := term.Visible
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
-			v(s.Host), port, s.Kind, engineOf(s), v(dash(s.Status)), iamOf(s),
-			v(dash(s.Account)), v(dash(s.Region)), v(dash(s.Profile)), seen(s))
+		if !s.Unseen {
+			seen = ago(time.Since(s.Seen))
+		}
+		rows = append(rows, cells(s.Host, port, s.Kind.String(), engineOf(s), s.Status, iamOf(s), s.Account, s.Region,
+			s.Profile, seen))
 	}
-	_ = table.Flush()
+	printTable(c.stdout, rows)
 }
 
 // engineOf is a server's engine with its version, as far as they are known.
-func engineOf(s inventory.Server) string {
-	return term.Visible(dash(strings.TrimSpace(s.Engine + " " + s.EngineVersion)))
-}
+func engineOf(s inventory.Server) string { return strings.TrimSpace(s.Engine + " " + s.EngineVersion) }
 
-// seen says when discover saw a server.
-func seen(s inventory.Server) string {
-	if s.Unseen {
-		return "-"
-	}
-	return ago(time.Since(s.Seen))
-}
-
-// iamOf returns a server's IAM authentication: on, off, or - where that isn't known.
+// iamOf returns a server's IAM authentication: on, off, or "" where that isn't known.
 func iamOf(s inventory.Server) string {
 	switch {
 	case s.IAM:
 		return "on"
 	case s.Partial():
-		return "-"
+		return ""
 	}
 	return "off"
 }
@@ -131,64 +119,31 @@ func iamOf(s inventory.Server) string {
 // fitServers is a table of what one looks for, in lines of at most width columns: the hosts'
 // domains go first, then the engines' versions, then the middle of what is widest.
 func fitServers(servers []inventory.Server, width int) string {
-	v := term.Visible
-	table := func(host func(string) string, versions bool) [][]string {
-		rows := [][]string{{"NAME", "KIND", "ENGINE", "PROFILE", "REGION", "IAM"}}
-		for _, s := range servers {
-			engine := term.Visible(dash(s.Engine))
-			if versions {
-				engine = engineOf(s)
-			}
-			rows = append(rows, []string{
-				v(host(s.Host)), kindOf(s), engine, v(dash(s.Profile)), v(dash(s.Region)), iamOf(s),
-			})
-		}
-		return rows
-	}
-	whole := func(host string) string { return host }
-	name := func(host string) string { return strings.SplitN(host, ".", 2)[0] }
-	rows := table(whole, true)
-	if !fits(rows, width) {
-		rows = table(name, true)
-	}
-	if !fits(rows, width) {
-		rows = table(name, false)
-	}
-	widths := widthsOf(rows)
 	const host, engine, profile = 0, 2, 3
+	rows := [][]string{{"NAME", "KIND", "ENGINE", "PROFILE", "REGION", "IAM"}}
+	for _, s := range servers {
+		rows = append(rows, cells(s.Host, kindOf(s), engineOf(s), s.Profile, s.Region, iamOf(s)))
+	}
+	shorten := func(column int, shorter func(inventory.Server) string) {
+		if !fits(rows, width) {
+			for i, s := range servers {
+				rows[1+i][column] = cells(shorter(s))[0]
+			}
+		}
+	}
+	shorten(host, func(s inventory.Server) string { return strings.SplitN(s.Host, ".", 2)[0] })
+	shorten(engine, func(s inventory.Server) string { return s.Engine })
+	widths := widthsOf(rows)
 	widths = term.Fit(widths, width-gap*(len(widths)-1), host, engine, profile)
 	var b strings.Builder
 	for _, row := range rows {
 		line := ""
 		for i, text := range row {
-			line += term.Pad(term.Shorten(text, widths[i]), widths[i]+gap)
+			line += fmt.Sprintf("%-*s", widths[i]+gap, term.Shorten(text, widths[i]))
 		}
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
 	return b.String()
-}
-
-// gap is how many blanks are between two columns.
-const gap = 2
-
-// widthsOf returns the widest texts of each column.
-func widthsOf(rows [][]string) []int {
-	widths := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, text := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(text))
-		}
-	}
-	return widths
-}
-
-// fits reports whether rows, in columns, are no wider than width.
-func fits(rows [][]string, width int) bool {
-	sum := -gap
-	for _, w := range widthsOf(rows) {
-		sum += w + gap
-	}
-	return sum <= width
 }
 
 // ago says how long since, roughly.

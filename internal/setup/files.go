@@ -42,7 +42,7 @@ func (in Input) configuration(st state, delegate string) (steps []Step, inForce 
 		s.What = fmt.Sprintf("write %s again, with delegate: %s", in.ConfigFile, delegate)
 	case delegate == "default":
 		s.Done, inForce = true, now
-	case in.System.sameDelegate(now, delegate):
+	case in.System.delegateName(now) == in.System.delegateName(delegate):
 		s.Done = true
 	case delegate == "none":
 		inForce = now

@@ -3,9 +3,11 @@
 package setup
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 
 	"mysql-secret-store-rds/internal/about"
@@ -75,7 +77,7 @@ type Plan struct {
 	state  state
 	file   string // of the state
 	old    string // where an earlier setup kept it
-	lock   string // the file that keeps others from it
+	lock   string // the file that keeps others from it; "" when there is no home
 	again  func() (Plan, error)
 }
 
@@ -86,12 +88,12 @@ var ErrTemporary = errors.New("this program is in the folder of a \"go run\", an
 func (in Input) begin(again func(Input) (Plan, error)) (Plan, error) {
 	sys := in.System
 	p := Plan{
-		Shells: sys.Shells(), file: sys.record(), old: stateFile(in.ConfigFile), lock: sys.lockFile(),
-		again: func() (Plan, error) { return again(in) },
+		Shells: sys.Shells(),
+		old:    filepath.Join(filepath.Dir(in.ConfigFile), stateFile),
+		lock:   under(sys.Home, "."+about.Name+"-setup.lock"), // in no folder that setup makes and removes
+		again:  func() (Plan, error) { return again(in) },
 	}
-	if p.file == "" {
-		p.file = p.old
-	}
+	p.file = cmp.Or(sys.record(), p.old)
 	var err error
 	p.state, err = readState(p.file, p.old)
 	return p, err
@@ -136,11 +138,8 @@ func Make(in Input) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	p.Steps = append(p.Steps, config...)
-	p.Steps = append(p.Steps, in.another(was, inForce)...)
-	p.Steps = append(p.Steps, in.saved(inForce, p.Shells)...)
-	p.Steps = append(p.Steps, in.completions(p.state)...)
-	p.Steps = append(p.Steps, in.onPath(placed)...)
+	p.Steps = slices.Concat(p.Steps, config, in.another(was, inForce), in.saved(inForce, p.Shells),
+		in.completions(p.state), in.onPath(placed))
 	return p, nil
 }
 
@@ -200,7 +199,7 @@ func (in Input) unnamed(g group, named []Shell) (steps []Step) {
 	all.Named = nil
 	for _, sh := range all.Shells() {
 		left := !slices.ContainsFunc(named, func(n Shell) bool { return n.Dir == sh.Dir })
-		if left && in.System.OptionsOf(sh) == g.file && !in.System.hasHelper(sh) {
+		if left && in.System.OptionsOf(sh.Dir) == g.file && !in.System.hasHelper(sh) {
 			steps = append(steps, Step{
 				What:  sh.Path + " reads that option, too, has no helper, and finds no password then",
 				Needs: in.System.call() + " setup",
@@ -230,7 +229,7 @@ func (in Input) notYet(g group, s Step, lacking []Shell, waits bool) Step {
 // that other passwords are passed on to.
 func (in Input) another(was formerly, inForce string) []Step {
 	vscode := delegateOf(was.vscode)
-	if !was.hasVSCode || vscode == "none" || in.System.sameDelegate(vscode, inForce) {
+	if !was.hasVSCode || vscode == "none" || in.System.delegateName(vscode) == in.System.delegateName(inForce) {
 		return nil
 	}
 	const what = "MySQL Shell for VS Code had the helper %s; saved passwords come from %s now"

@@ -59,13 +59,12 @@ func (s state) wrote(path string, text []byte) bool {
 }
 
 // standing returns what setup put into a place, if that is what is there.
-func (s state) standing(path string) (written, bool) {
-	for _, w := range s.Files {
-		if w.Path == path && w.stands() {
-			return w, true
-		}
+func (s state) standing(path string) (put written, mine bool) {
+	i := slices.IndexFunc(s.Files, func(w written) bool { return w.Path == path && w.stands() })
+	if i < 0 {
+		return written{}, false
 	}
-	return written{}, false
+	return s.Files[i], true
 }
 
 // expect notes what is about to stand in a place, beside what setup put there before.
@@ -129,8 +128,6 @@ func (e *StateError) Error() string {
 }
 
 func (e *StateError) Unwrap() error { return e.Err }
-
-func stateFile(config string) string { return filepath.Join(filepath.Dir(config), "setup.json") }
 
 // readState reads what is noted in a file or, when there is none, in the one where
 // it was kept before.

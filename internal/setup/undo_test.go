@@ -137,7 +137,7 @@ func TestBack(t *testing.T) {
 			b.same("undo of nothing", before)
 
 			b.done(Make(b.Input))
-			if name, err := b.System.Option(); name != helper || err != nil {
+			if name, err := OptionIn(b.System.OptionsFile()); name != helper || err != nil {
 				t.Errorf("the helper is %q, %v", name, err)
 			}
 			during := b.tree()
@@ -205,7 +205,7 @@ func TestCrash(t *testing.T) {
 					p, err = Make(b.Input)
 					run(p, err, cut{at, after})
 					b.done(Make(b.Input))
-					if name, err := b.System.Option(); name != helper || err != nil {
+					if name, err := OptionIn(b.System.OptionsFile()); name != helper || err != nil {
 						t.Errorf("the helper is %q, %v", name, err)
 					}
 					if p, err := Make(b.Input); err != nil || p.Open() {

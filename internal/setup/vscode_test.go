@@ -34,8 +34,8 @@ func TestVSCodeShells(t *testing.T) {
 	shells := func() (dirs []string) {
 		for _, sh := range b.System.Shells() {
 			dirs = append(dirs, strings.TrimPrefix(sh.Dir, b.System.Root+"/")+"/")
-			if !sh.VSCode() || b.System.OptionsOf(sh) != b.path(codeOptions) {
-				t.Errorf("%+v has %s", sh, b.System.OptionsOf(sh))
+			if !sh.VSCode() || b.System.OptionsOf(sh.Dir) != b.path(codeOptions) {
+				t.Errorf("%+v has %s", sh, b.System.OptionsOf(sh.Dir))
 			}
 		}
 		return dirs
@@ -64,7 +64,7 @@ func TestVSCodeOptions(t *testing.T) {
 		{"linux", "/h", map[string]string{"MYSQLSH_GUI_CUSTOM_CONFIG_DIR": "/c"}, "/c/options.json"},
 		{"linux", "", nil, ""},
 	} {
-		got := System{GOOS: tc.goos, Home: tc.home, Getenv: func(name string) string { return tc.env[name] }}.OptionsOf(sh)
+		got := System{GOOS: tc.goos, Home: tc.home, Getenv: func(name string) string { return tc.env[name] }}.OptionsOf(sh.Dir)
 		if got != filepath.FromSlash(tc.want) {
 			t.Errorf("%+v: %s", tc, got)
 		}
