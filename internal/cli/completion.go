@@ -13,6 +13,7 @@ import (
 	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/inventory"
+	"mysql-secret-store-rds/internal/profiles"
 	"mysql-secret-store-rds/internal/server"
 )
 
@@ -36,18 +37,19 @@ func (c *console) completionCommand() *cobra.Command {
   powershell  mysql-secret-store-rds completion powershell | Out-String | Invoke-Expression`,
 		ValidArgs: completionShells,
 		RunE: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 || !slices.Contains(completionShells, args[0]) {
-				p := advice.Problemf("completion takes one of %s", strings.Join(completionShells, ", ")).
-					With(advice.Ours("completion", "bash"))
-				if len(args) == 1 {
-					if near := advice.Nearest(args[0], completionShells); near != "" {
-						p.Text += fmt.Sprintf("; did you mean %s?", near)
-						p.Do = []advice.Action{advice.Ours("completion", near)}
-					}
-				}
-				return p
+			near := ""
+			if len(args) == 1 {
+				near = advice.Nearest(args[0], completionShells)
 			}
-			_, err := c.stdout.WriteString(completionScript(args[0]))
+			p := advice.Problemf("completion takes one of %s", strings.Join(completionShells, ", "))
+			switch {
+			case near == "":
+				return p.With(advice.Ours("completion", "bash"))
+			case near != args[0]:
+				p.Text += fmt.Sprintf("; did you mean %s?", near)
+				return p.With(advice.Ours("completion", near))
+			}
+			_, err := c.stdout.WriteString(completionScript(near))
 			return err
 		},
 	}
@@ -123,23 +125,19 @@ func matchServers(servers []inventory.Server, typed string, wantsUser bool, user
 	for _, s := range servers {
 		u := server.URL{Kind: server.TCP, Host: s.Host, Port: cmp.Or(s.Port, server.DefaultPort)}
 		address := strings.TrimPrefix(u.String(), "@")
-		fits := strings.HasPrefix(address, rest)
+		match, fits := address, strings.HasPrefix(address, rest)
 		switch {
-		case name != "" && fits:
-			matches = append(matches, name+"@"+address)
 		case name != "":
-		case named && !fits:
+			match = name + "@" + address
 		case named || wantsUser:
 			u.User = user(u)
-			if whole := u.String(); fits || strings.HasPrefix(whole, typed) {
-				matches = append(matches, whole)
-			}
-		case fits && strings.Contains(rest, ":"):
-			matches = append(matches, address)
-		case fits && s.Kind >= server.Tunnel: // several may share a host
-			matches = append(matches, address)
-		case fits:
-			matches = append(matches, s.Host)
+			match = u.String()
+			fits = fits || !named && strings.HasPrefix(match, typed)
+		case !strings.Contains(rest, ":") && s.Kind < server.Tunnel: // of which several may share a host
+			match = s.Host
+		}
+		if fits {
+			matches = append(matches, match)
 		}
 	}
 	return matches
@@ -147,32 +145,27 @@ func matchServers(servers []inventory.Server, typed string, wantsUser bool, user
 
 // completeProfiles completes the names of AWS profiles that weren't given yet. It asks AWS nothing.
 func completeProfiles(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
-	set, err := loadProfiles()
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var matches []string
-	for _, name := range set.Names() {
-		if strings.HasPrefix(name, typed) && !slices.Contains(args, name) {
-			matches = append(matches, name)
-		}
-	}
-	return offered(matches), cobra.ShellCompDirectiveNoFileComp
+	return completeNames(args, typed, (*profiles.Set).Names)
 }
 
 // completeLogins completes the names of profiles and of SSO sessions.
-func completeLogins(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
-	matches, directive := completeProfiles(cmd, args, typed)
-	set, err := loadProfiles()
-	if err != nil {
-		return matches, directive
-	}
-	for _, name := range set.Sessions() {
-		if strings.HasPrefix(name, typed) && !slices.Contains(args, name) && !slices.Contains(matches, name) {
-			matches = append(matches, name)
+func completeLogins(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	return completeNames(args, typed, (*profiles.Set).Names, (*profiles.Set).Sessions)
+}
+
+func completeNames(
+	args []string, typed string, lists ...func(*profiles.Set) []string,
+) (matches []string, directive cobra.ShellCompDirective) {
+	if set, err := loadProfiles(); err == nil {
+		for _, names := range lists {
+			for _, name := range names(set) {
+				if strings.HasPrefix(name, typed) && !slices.Contains(args, name) && !slices.Contains(matches, name) {
+					matches = append(matches, name)
+				}
+			}
 		}
 	}
-	return matches, directive
+	return offered(matches), cobra.ShellCompDirectiveNoFileComp
 }
 
 // noFiles makes commands and flags that say nothing about it complete no file names, but for those

@@ -139,6 +139,11 @@ func sayf(w io.Writer, format string, args ...any) {
 	fmt.Fprintln(w, term.Visible(fmt.Sprintf(format, args...)))
 }
 
+// say prints a sentence on stdout.
+func (c *console) say(format string, args ...any) {
+	screenOf(c.stdout).print("", fmt.Sprintf(format, args...))
+}
+
 // warn prints something that is no failure.
 func warn(w io.Writer, text string) { screenOf(w).print("warning: ", text) }
 

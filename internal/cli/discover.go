@@ -300,10 +300,9 @@ func (a *awsAccess) describe(profile string, err error) discover.Description {
 }
 
 func (c *console) printReport(r discover.Report, f discoverFlags, cfg *config.Config) {
-	say := func(format string, args ...any) { screenOf(c.stdout).print("", fmt.Sprintf(format, args...)) }
 	for _, p := range r.Preferred {
 		if len(p.Profiles) > 1 {
-			say("account %s: %s of %s: %s", p.Account, p.Profile, discover.Names(p.Profiles), p.Why)
+			c.say("account %s: %s of %s: %s", p.Account, p.Profile, discover.Names(p.Profiles), p.Why)
 		}
 	}
 	c.printOthers(r.Preferred, cfg)
@@ -313,7 +312,7 @@ func (c *console) printReport(r discover.Report, f discoverFlags, cfg *config.Co
 		c.printNothingFound(r, f)
 	case r.Found:
 		took := time.Duration(r.Elapsed * float64(time.Second)).Round(100 * time.Millisecond)
-		say("%s (%d new, %d changed, %d gone) in %s and %s, read in %v",
+		c.say("%s (%d new, %d changed, %d gone) in %s and %s, read in %v",
 			count(r.Servers, "server"), r.New, r.Changed, r.Gone,
 			count(r.Accounts, "account"), count(r.RegionNames, "region"), max(took, 100*time.Millisecond))
 	}
@@ -322,7 +321,7 @@ func (c *console) printReport(r discover.Report, f discoverFlags, cfg *config.Co
 	}
 	switch {
 	case r.Written && r.Known > 0:
-		say("Kept in %s; %s list-servers shows it.", r.Path, about.Name)
+		c.say("Kept in %s; %s list-servers shows it.", r.Path, about.Name)
 	case f.dryRun:
 		fmt.Fprintln(c.stdout, "The inventory was left as it is (--dry-run).")
 	}

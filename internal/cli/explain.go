@@ -69,26 +69,24 @@ type explanation struct {
 		File    string `json:"file"`
 		Present bool   `json:"present"`
 	} `json:"configuration"`
-	Steps     []resolve.Step `json:"steps"`
-	Answer    string         `json:"answer,omitempty"` // "token", "saved", "delegate" or "none"
-	Reason    string         `json:"reason,omitempty"` // why not "token"
-	Target    *server.Target `json:"target,omitempty"`
-	Kind      string         `json:"endpoint_kind,omitempty"`
-	Name      string         `json:"endpoint_name,omitempty"`
-	ID        string         `json:"account_id_in_host,omitempty"`
-	Signer    string         `json:"signer,omitempty"`
-	Keys      string         `json:"credentials,omitempty"`
-	Kept      *keptKeys      `json:"credentials_kept,omitempty"`
-	Whose     string         `json:"identity,omitempty"` // with --online
-	Cache     string         `json:"cache,omitempty"`
-	Token     *keptToken     `json:"token_kept,omitempty"` // that get would hand out
-	Delegate  string         `json:"delegate,omitempty"`   // the path of the other helper
-	NoHelper  string         `json:"delegate_problem,omitempty"`
-	Saved     bool           `json:"password_saved,omitempty"` // for exactly this server and user
-	Elsewhere string         `json:"-"`
-	helper    string         // its name
-	Hint      string         `json:"hint,omitempty"`
-	Problem   string         `json:"problem,omitempty"`
+	Steps    []resolve.Step `json:"steps"`
+	Answer   string         `json:"answer,omitempty"` // "token", "saved", "delegate" or "none"
+	Reason   string         `json:"reason,omitempty"` // why not "token"
+	Target   *server.Target `json:"target,omitempty"`
+	Kind     string         `json:"endpoint_kind,omitempty"`
+	Name     string         `json:"endpoint_name,omitempty"`
+	ID       string         `json:"account_id_in_host,omitempty"`
+	Signer   string         `json:"signer,omitempty"`
+	Keys     string         `json:"credentials,omitempty"`
+	Kept     *keptKeys      `json:"credentials_kept,omitempty"`
+	Whose    string         `json:"identity,omitempty"` // with --online
+	Cache    string         `json:"cache,omitempty"`
+	Token    *keptToken     `json:"token_kept,omitempty"` // that get would hand out
+	Delegate string         `json:"delegate,omitempty"`   // the path of the other helper
+	NoHelper string         `json:"delegate_problem,omitempty"`
+	Saved    bool           `json:"password_saved,omitempty"` // for exactly this server and user
+	Hint     string         `json:"hint,omitempty"`
+	Problem  string         `json:"problem,omitempty"`
 }
 
 type keptKeys struct {
@@ -127,16 +125,26 @@ func (c *console) explain(ctx context.Context, typed string, online bool, e *exp
 	if err != nil {
 		return err
 	}
-	d, noHelperHint, err := e.others(c, cfg)
+	sys, err := here(nil)
 	if err != nil {
 		return err
+	}
+	shells := sys.Shells()
+	d, noHelper := c.otherHelper(cfg, shells)
+	if noHelper == nil {
+		e.Delegate = d.Path
+	} else {
+		e.NoHelper = noHelper.Error()
 	}
 	e.Reason = res.Reason
 	switch res.Outcome {
 	case resolve.ToNobody:
 		e.Answer = "none"
 	case resolve.ToDelegate:
-		e.Answer, e.Hint = "delegate", noHelperHint
+		e.Answer = "delegate"
+		if noHelper != nil && cfg.Delegate != "none" && len(shells) == 0 {
+			e.Hint = "When MySQL Shell calls, the folder of its own binary is searched first."
+		}
 	case resolve.ToToken:
 		e.Answer, e.Target = "token", &res.Target
 		e.Kind, e.Name, e.ID = res.Endpoint.Kind.String(), res.Endpoint.Name, res.Endpoint.HostID
@@ -154,24 +162,16 @@ func (c *console) explain(ctx context.Context, typed string, online bool, e *exp
 	return err
 }
 
-// others finds the helper for everybody else; hint is worth saying where it isn't found.
-func (e *explanation) others(c *console, cfg *config.Config) (d delegate.Helper, hint string, err error) {
-	sys, err := here(nil)
-	if err != nil {
-		return d, "", err
+// others says who is asked about the servers that aren't ours.
+func (e *explanation) others() string {
+	if e.Delegate == "" {
+		return e.NoHelper
 	}
-	shells := sys.Shells()
-	if d, err = c.otherHelper(cfg, shells); err == nil {
-		e.Delegate, e.helper = d.Path, d.Name()
-		e.Elsewhere = fmt.Sprintf("the helper %s (%s)", d.Name(), d.Path)
-		return d, "", nil
-	}
-	e.NoHelper, e.Elsewhere = err.Error(), err.Error()
-	if cfg.Delegate != "none" && len(shells) == 0 {
-		hint = "When MySQL Shell calls, the folder of its own binary is searched first."
-	}
-	return d, hint, nil
+	return fmt.Sprintf("the helper %s (%s)", e.helper(), e.Delegate)
 }
+
+// helper is the other helper's name.
+func (e *explanation) helper() string { return delegate.Helper{Path: e.Delegate}.Name() }
 
 // signer finds out whose credentials sign, and what is kept of them.
 func (e *explanation) signer(
@@ -244,7 +244,7 @@ func (e *explanation) print(w io.Writer) {
 		return
 	}
 	for _, line := range [][2]string{
-		{"Keys:", e.Keys}, {"Whose:", e.Whose}, {"Cache:", e.Cache}, {"Others:", e.Elsewhere}, {"Hint:", e.Hint},
+		{"Keys:", e.Keys}, {"Whose:", e.Whose}, {"Cache:", e.Cache}, {"Others:", e.others()}, {"Hint:", e.Hint},
 	} {
 		if line[1] != "" {
 			s.print(fmt.Sprintf("%-7s ", line[0]), line[1])
@@ -261,12 +261,11 @@ func (e *explanation) answer() (answer, note string) {
 	case e.Answer == "none":
 		answer = nobody
 	case e.Answer == "delegate" && e.Delegate == "":
-		return fmt.Sprintf("no password; it isn't ours (%s), and %s", e.Reason, e.Elsewhere), e.Hint
+		return fmt.Sprintf("no password; it isn't ours (%s), and %s", e.Reason, e.NoHelper), e.Hint
 	case e.Answer == "delegate":
-		answer = fmt.Sprintf("whatever the helper %s says (%s), because: %s", e.helper, e.Delegate, e.Reason)
+		answer = fmt.Sprintf("whatever the helper %s says (%s), because: %s", e.helper(), e.Delegate, e.Reason)
 	case e.Answer == "saved":
-		const saved = "the password that you saved for exactly this server and user, kept by the helper %s (%s)"
-		return fmt.Sprintf(saved, e.helper, e.Delegate),
+		return "the password that you saved for exactly this server and user, kept by " + e.others(),
 			"without it, or with credential: iam in the configuration, it would be an IAM token"
 	case e.Answer == "token":
 		t := e.Target

@@ -67,8 +67,7 @@ const stateWidth = 9 // of a step's state and the blanks after it
 
 // line prints one step.
 func (r *setupRun) line(state, what string) {
-	s := screenOf(r.stdout)
-	fmt.Fprintln(s, s.text(fmt.Sprintf("%-*s", stateWidth, state), what))
+	screenOf(r.stdout).print(fmt.Sprintf("%-*s", stateWidth, state), what)
 }
 
 // after says what comes next.
@@ -118,14 +117,8 @@ func (r *setupRun) leftToDo() {
 		heading = "Left for you; MySQL Shell stays as it is until root has put the helper there:"
 	}
 	fmt.Fprintln(r.stdout)
-	r.say(heading)
+	r.say("%s", heading)
 	for _, line := range lines {
 		fmt.Fprintln(r.stdout, "  "+term.Visible(line))
 	}
-}
-
-// say prints a sentence.
-func (r *setupRun) say(text string) {
-	s := screenOf(r.stdout)
-	fmt.Fprintln(s, s.text("", text))
 }
