@@ -33,15 +33,17 @@ func (c *console) connectCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "connect [filter…|user@host:port] [-- mysqlsh arguments]",
 		Short: "open a connection with MySQL Shell: pick a server, the rest is known",
-		Long: `Becomes mysqlsh with everything that IAM needs: user, host and port, the token sent in clear over verified TLS, Amazon's certificate
-authorities, an SSH tunnel if the configuration has one. Without MySQL Shell it becomes mariadb or mysql, with the token in the environment.
+		Long: `Becomes mysqlsh with everything that IAM needs: user, host and port, the token sent in clear over
+verified TLS, Amazon's certificate authorities, an SSH tunnel if the configuration has one. Without MySQL Shell it
+becomes mariadb or mysql, with the token in the environment.
 
 An SSO session that is over is asked for first, on the terminal: log in, and it goes on.
 
-The server is the one that is named: user@host:port, a connection string (mysql://user@host:port/schema), the name of an instance or cluster, or the
-beginning of a host; or the only one that matches the words of a filter; or the one that you pick on the terminal, those used most first. The user is
-the one that is named, else --user, "db_user" in the configuration, the one of the last time, or the one that you type; without a terminal your own
-name. What follows "--" goes to the client.
+The server is the one that is named: user@host:port, a connection string (mysql://user@host:port/schema), the name of
+an instance or cluster, or the beginning of a host; or the only one that matches the words of a filter; or the one
+that you pick on the terminal, those used most first. The user is the one that is named, else --user, "db_user" in the
+configuration, the one of the last time, or the one that you type; without a terminal your own name. What follows "--"
+goes to the client.
 
 Exit codes: 1 when there is no connection to open, else the client's.`,
 		Example: `  mysql-secret-store-rds connect

@@ -72,8 +72,8 @@ type console struct {
 
 func newConsole(s Streams) *console {
 	return &console{
-		args: s.Args, stdin: s.Stdin, stdout: &output{File: s.Stdout}, stderr: s.Stderr, log: s.Log, catchStderr: s.CatchStderr,
-		ask: &credentials.Dialogue{},
+		args: s.Args, stdin: s.Stdin, stdout: &output{File: s.Stdout}, stderr: s.Stderr,
+		log: s.Log, catchStderr: s.CatchStderr, ask: &credentials.Dialogue{},
 	}
 }
 

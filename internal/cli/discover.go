@@ -46,14 +46,14 @@ func (c *console) discoverCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "discover",
 		Short: "find your database servers, and the AWS profile for each of their accounts",
-		Long: `Asks AWS which RDS and Aurora servers each profile of your AWS configuration reaches, and keeps the answer. From
-then on a server's profile is known by its host name, without any configuration: the 12 characters after its name
-stand for one account and region, so that servers which are created later are known, too.
+		Long: `Asks AWS which RDS and Aurora servers each profile of your AWS configuration reaches, and keeps the
+answer. From then on a server's profile is known by its host name, without any configuration: the 12 characters after
+its name stand for one account and region, so that servers which are created later are known, too.
 
-Every account and region is asked once, however many profiles reach it. Of several, the one is preferred that may connect
-(iam:SimulatePrincipalPolicy), else one that assumes a role rather than the profile that it is built on, else the first in the AWS configuration;
-"accounts:" in the configuration settles it, and the lines to paste for that are printed.
-A profile that can't be used is a line at the end, and doesn't stop the others. Ctrl-C keeps what was found.
+Every account and region is asked once, however many profiles reach it. Of several, the one is preferred that may
+connect (iam:SimulatePrincipalPolicy), else one that assumes a role rather than the profile that it is built on, else
+the first in the AWS configuration; "accounts:" in the configuration settles it, and the lines to paste for that are
+printed. A profile that can't be used is a line at the end, and doesn't stop the others. Ctrl-C keeps what was found.
 Where an SSO session is over it asks on the terminal, once, whether to log in.
 
 Exit codes: 0 when anything was found, 1 when nothing was.`,

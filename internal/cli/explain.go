@@ -33,7 +33,8 @@ func (c *console) explainCommand() *cobra.Command {
 the configuration, or what discover learned, decided what; whose credentials would sign; what the cache holds, and who
 is asked about servers that aren't ours. Signs nothing, and asks AWS nothing but with --online.
 
-The argument is a Server URL, as MySQL Shell writes it, or what stands for one: the name of an instance or cluster, or the beginning of a host.
+The argument is a Server URL, as MySQL Shell writes it, or what stands for one: the name of an instance or cluster, or
+the beginning of a host.
 Exit codes: 0 when the Server URL leads somewhere, 1 when something is wrong.`,
 		Args:              oneArgument,
 		ValidArgsFunction: completeServers,

@@ -37,10 +37,10 @@ func (c *console) loginCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "login [profile…|session…|--all]",
 		Short: "get AWS credentials ahead of time: SSO sessions, MFA codes, roles",
-		Long: `Gets the AWS credentials of profiles and keeps them, so that MySQL Shell need not wait for them: it logs in to
-SSO sessions in the browser (the AWS CLI and other tools are logged in by that, too), and asks for MFA codes
-on the terminal. Without a profile it takes the one that AWS_PROFILE names, else default. Profiles may be patterns;
-the name of an sso-session, which is no profile's, logs in to that session alone.
+		Long: `Gets the AWS credentials of profiles and keeps them, so that MySQL Shell need not wait for them: it
+logs in to SSO sessions in the browser (the AWS CLI and other tools are logged in by that, too), and asks for MFA
+codes on the terminal. Without a profile it takes the one that AWS_PROFILE names, else default. Profiles may be
+patterns; the name of an sso-session, which is no profile's, logs in to that session alone.
 
 Exit codes: 0 when all of them are good, 1 when one isn't.`,
 		Example: "  mysql-secret-store-rds login prod-dba\n  mysql-secret-store-rds login corp\n" +
@@ -90,7 +90,8 @@ func chosenProfiles(set *profiles.Set, args []string, all bool, command ...strin
 	if near != "" {
 		do = advice.Ours(append(command, near)...)
 	}
-	return nil, advice.Problemf("the AWS configuration has no profile %q%s", unmatched[0], advice.DidYouMean(near)).With(do)
+	return nil, advice.Problemf("the AWS configuration has no profile %q%s", unmatched[0], advice.DidYouMean(near)).
+		With(do)
 }
 
 // filesOf is an AWS configuration that has been read, for [credentials.Options].
@@ -398,8 +399,8 @@ func (c *console) logoutCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "logout [profile…|--all]",
 		Short: "drop the tokens and credentials that are kept",
-		Long: `Drops the tokens and AWS credentials that this program keeps of profiles, or, with --all, of everybody. Without
-a profile it takes the one that AWS_PROFILE names, else default. An SSO session itself belongs to AWS's tools:
+		Long: `Drops the tokens and AWS credentials that this program keeps of profiles, or, with --all, of everybody.
+Without a profile it takes the one that AWS_PROFILE names, else default. An SSO session itself belongs to AWS's tools:
 "aws sso logout" ends it.`,
 		Example:           "  mysql-secret-store-rds logout prod-dba\n  mysql-secret-store-rds logout --all",
 		ValidArgsFunction: completeProfiles,

@@ -46,8 +46,9 @@ func (c *console) root() *cobra.Command {
 	root.Flags().BoolVar(&version, "version", false, "print the version")
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(
-		c.setupCommand(), c.discoverCommand(), c.listServersCommand(), c.connectCommand(), c.explainCommand(), c.doctorCommand(),
-		c.tokenCommand(), c.loginCommand(), c.logoutCommand(), c.cacheCommand(), c.caBundleCommand(), c.completionCommand(),
+		c.setupCommand(), c.discoverCommand(), c.listServersCommand(), c.connectCommand(), c.explainCommand(),
+		c.doctorCommand(), c.tokenCommand(), c.loginCommand(), c.logoutCommand(), c.cacheCommand(),
+		c.caBundleCommand(), c.completionCommand(),
 	)
 	for _, cmd := range root.Commands() {
 		cmd.DisableFlagsInUseLine = true

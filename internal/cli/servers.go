@@ -1,8 +1,12 @@
 package cli
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -10,7 +14,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"mysql-secret-store-rds/internal/advice"
+	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/inventory"
+	"mysql-secret-store-rds/internal/resolve"
+	"mysql-secret-store-rds/internal/server"
 	"mysql-secret-store-rds/internal/term"
 )
 
@@ -19,12 +26,15 @@ func (c *console) listServersCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list-servers [filter…]",
 		Short: "show the servers that discover found, and those of the configuration",
-		Long: `Shows the servers that discover found, those seen last first, and those that only the configuration has. Each word of
-the filter has to match: a part of the host, name, cluster, engine and version, kind, account, region, profile, status or a tag (key=value), or a pattern (prod-*) of the whole of one.
+		Long: `Shows the servers that discover found, those seen last first, and those that only the configuration
+has. Each word of the filter has to match: a part of the host, name, cluster, engine and version, kind, account,
+region, profile, status or a tag (key=value), or a pattern (prod-*) of the whole of one.
 
-On a terminal it shows name, kind, engine, profile, region and IAM authentication, as wide as the terminal is; everything with --wide, and where it
-doesn't go to a terminal.`,
-		Example: "  mysql-secret-store-rds list-servers\n  mysql-secret-store-rds list-servers prod eu-west-1\n  mysql-secret-store-rds list-servers --json team=orders",
+On a terminal it shows name, kind, engine, profile, region and IAM authentication, as wide as the terminal is;
+everything with --wide, and where it doesn't go to a terminal.`,
+		Example: `  mysql-secret-store-rds list-servers
+  mysql-secret-store-rds list-servers prod eu-west-1
+  mysql-secret-store-rds list-servers --json team=orders`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			cfg, err := readConfig()
 			if err != nil {
@@ -59,6 +69,76 @@ doesn't go to a terminal.`,
 	cmd.Flags().BoolVar(&wide, "wide", false, "everything in its full length, on a terminal, too")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print everything that is known of each server as JSON")
 	return cmd
+}
+
+// servers returns the servers that discover found, and after them those that only the configuration
+// has.
+func (c *console) servers(cfg *config.Config) ([]inventory.Server, error) {
+	servers, err := allServers(cfg)
+	if err != nil && len(servers) > 0 {
+		warn(c.stderr, advice.Of(err).OneLine())
+		err = nil
+	}
+	return servers, err
+}
+
+// allServers returns what can be had of the servers, and with it an error for those that discover
+// may have found, unless there is nothing to be had yet.
+func allServers(cfg *config.Config) ([]inventory.Server, error) {
+	servers, err := inventoryServers()
+	configured := configuredServers(cfg, servers)
+	if err == inventory.ErrAbsent && len(configured) > 0 {
+		err = nil
+	}
+	return append(servers, configured...), unusable(err)
+}
+
+// configuredServers returns the entries of servers in the configuration, but for those that are
+// among the known ones.
+func configuredServers(cfg *config.Config, known []inventory.Server) []inventory.Server {
+	learned := &inventory.User{}
+	defer learned.Close()
+	var list []inventory.Server
+	for _, l := range cfg.Servers() {
+		if !slices.ContainsFunc(known, func(s inventory.Server) bool { return s.Host == l.Host }) {
+			list = append(list, configured(l, cfg, learned))
+		}
+	}
+	return list
+}
+
+// configured returns what is known of a server in the configuration: what discover learned of the
+// endpoint behind it, as far as it did.
+func configured(l config.Listed, cfg *config.Config, learned *inventory.User) inventory.Server {
+	u := server.URL{Kind: server.TCP, Host: l.Host, Port: l.Port}
+	res, err := resolve.FromEnvironment().URL(context.Background(), u, cfg, learned, noAlias)
+	s := inventory.Server{Unseen: true}
+	if res.Server != nil {
+		s = *res.Server
+	}
+	ep := res.Endpoint
+	if ep.Host == "" {
+		ep, _ = server.ParseEndpoint(l.Host) // of a server with a password
+	}
+	s.Kind, s.Name, s.HostID = ep.Kind, ep.Name, ep.HostID
+	s.Region, s.Profile = cmp.Or(res.Target.Region, ep.Region), res.Target.Profile
+	s.Host, s.Port = l.Host, cmp.Or(l.Port, s.Port)
+	if ep.Host == l.Host {
+		return s
+	}
+	s.Endpoint, s.Name = ep.Host, l.Host
+	switch {
+	case err == nil && res.Outcome != resolve.ToToken:
+		s.Kind, s.Endpoint = server.Elsewhere, ""
+	case config.IsLoopback(l.Host):
+		s.Kind, s.Port = server.Tunnel, l.Port
+	default:
+		s.Kind = server.Alias
+	}
+	if l.Port != 0 {
+		s.Name = net.JoinHostPort(l.Host, strconv.Itoa(l.Port))
+	}
+	return s
 }
 
 // inventoryServers reads the inventory's servers.
