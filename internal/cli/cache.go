@@ -81,7 +81,6 @@ func (c *console) cacheClearCommand() *cobra.Command {
 	return cmd
 }
 
-// dropped is how much was dropped of the cache.
 type dropped struct {
 	Tokens      int `json:"tokens"`
 	Credentials int `json:"credentials"` // sets of them
@@ -107,7 +106,6 @@ func (d dropped) String() string {
 		count(d.Credentials, "set of credentials", "sets of credentials"))
 }
 
-// listing is what cache list --json prints.
 func listing(tokens []cache.Entry, kept []cache.Credentials) any {
 	type token struct {
 		ServerURL  string    `json:"server_url"`
@@ -167,7 +165,6 @@ func whoseKept(k cache.Credentials) string {
 	return fmt.Sprintf("%s of account %s", k.Who, k.AccountID)
 }
 
-// goodFor says how long something is good.
 func goodFor(until, now time.Time) string {
 	switch left := until.Sub(now); {
 	case left <= 0:

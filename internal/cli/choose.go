@@ -238,9 +238,13 @@ const listed = 10
 func (c chooser) pick(
 	ctx context.Context, found []inventory.Server, user string, words []string,
 ) (s inventory.Server, err error) {
-	if found = byUse(found); len(found) == 1 {
+	if len(found) == 1 {
 		return found[0], nil
 	}
+	uses := readUses()
+	slices.SortStableFunc(found, func(a, b inventory.Server) int { // those that were connected to most first
+		return uses[useKey(b.Host, b.Port)].Count - uses[useKey(a.Host, a.Port)].Count
+	})
 	t, err := term.Open()
 	if err != nil {
 		p := advice.Problemf("%s match, and there is no terminal to pick one on", count(len(found), "server"))
@@ -260,16 +264,6 @@ func (c chooser) pick(
 	return found[at], nil
 }
 
-// byUse puts the servers that were connected to most first.
-func byUse(servers []inventory.Server) []inventory.Server {
-	uses := readUses()
-	slices.SortStableFunc(servers, func(a, b inventory.Server) int {
-		return uses[useKey(b.Host, b.Port)].Count - uses[useKey(a.Host, a.Port)].Count
-	})
-	return servers
-}
-
-// notURL is the error of a Server URL that a person typed.
 func notURL(command string, err error) error {
 	return advice.Problemf("this is not a Server URL: %v", err).With(advice.Ours(command, exampleServer))
 }

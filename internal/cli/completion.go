@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"embed"
 	"fmt"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/inventory"
 	"mysql-secret-store-rds/internal/profiles"
+	"mysql-secret-store-rds/internal/resolve"
 	"mysql-secret-store-rds/internal/server"
 )
 
@@ -55,7 +57,6 @@ func (c *console) completionCommand() *cobra.Command {
 	}
 }
 
-// completionScript returns the script for one of completionShells.
 func completionScript(shell string) string {
 	text, err := completionScripts.ReadFile("completion/" + shell)
 	if err != nil {
@@ -108,7 +109,10 @@ func completeServer(
 	}
 	servers, _ := allServers(cfg) // as far as there are any
 	uses := readUses()
-	user := func(u server.URL) string { return usualUser(u, cfg, uses) }
+	user := func(u server.URL) string { // without a look into DNS and without a question, as there may be many
+		res, _ := resolve.URL(context.Background(), u, cfg, nil, noAlias) // whoever connects is told
+		return cmp.Or(res.Login, uses[useKey(u.Host, u.Port)].User, uses.LastUser(), userName())
+	}
 	return offered(matchServers(servers, typed, wantsUser, user)), cobra.ShellCompDirectiveNoFileComp
 }
 
@@ -148,7 +152,6 @@ func completeProfiles(_ *cobra.Command, args []string, typed string) ([]string, 
 	return completeNames(args, typed, (*profiles.Set).Names)
 }
 
-// completeLogins completes the names of profiles and of SSO sessions.
 func completeLogins(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 	return completeNames(args, typed, (*profiles.Set).Names, (*profiles.Set).Sessions)
 }
@@ -166,15 +169,4 @@ func completeNames(
 		}
 	}
 	return offered(matches), cobra.ShellCompDirectiveNoFileComp
-}
-
-// noFiles makes commands and flags that say nothing about it complete no file names, but for those
-// that name a program.
-func noFiles(root *cobra.Command) {
-	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
-	for _, cmd := range root.Commands() {
-		if cmd.Flags().Lookup("shell") != nil {
-			_ = cmd.RegisterFlagCompletionFunc("shell", cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault))
-		}
-	}
 }

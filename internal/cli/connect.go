@@ -72,7 +72,6 @@ Exit codes: 1 when there is no connection to open, else the client's.`,
 	return cmd
 }
 
-// connectFlags are what connect was told.
 type connectFlags struct {
 	onlyPrint, asURI bool
 	user, profile    string
@@ -188,7 +187,6 @@ func (c *console) become(ctx context.Context, more, args []string, secretly bool
 	return nil
 }
 
-// connection returns where to connect to, and how.
 func (c *console) connection(
 	ctx context.Context, u server.URL, res resolve.Resolution, cfg *config.Config,
 ) (s connect.Server, err error) {
@@ -242,7 +240,6 @@ func command(
 	return connect.Client{}, nil, false, err
 }
 
-// cannot words why none of the clients can connect.
 func cannot(err error, client connect.Client, u server.URL, res resolve.Resolution) error {
 	switch {
 	case errors.Is(err, connect.ErrNoTokens):
@@ -305,7 +302,6 @@ func self() string {
 	return binary
 }
 
-// pickerRows are the servers as the picker shows them.
 func pickerRows(servers []inventory.Server) []term.Row {
 	rows := make([]term.Row, len(servers))
 	for i, s := range servers {

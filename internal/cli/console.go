@@ -60,7 +60,6 @@ func Run(s Streams) int {
 	return 1
 }
 
-// console is one run of a command.
 type console struct {
 	args          []string
 	stdin, stderr *os.File
@@ -116,7 +115,6 @@ type exitError int
 
 func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
-// printError prints a problem.
 func printError(w io.Writer, p advice.Problem) {
 	s := screenOf(w)
 	for _, line := range p.Lines() {
@@ -147,7 +145,6 @@ func (c *console) say(format string, args ...any) {
 // warn prints something that is no failure.
 func warn(w io.Writer, text string) { screenOf(w).print("warning: ", text) }
 
-// readConfig reads and checks the configuration.
 func readConfig() (*config.Config, error) {
 	_, cfg, err := readConfigFile()
 	return cfg, err

@@ -33,7 +33,6 @@ import (
 	"mysql-secret-store-rds/internal/term"
 )
 
-// discoverFlags are what discover was told.
 type discoverFlags struct {
 	profiles, regions []string
 	allRegions        bool
@@ -74,7 +73,6 @@ Exit codes: 0 when anything was found, 1 when nothing was.`,
 	return cmd
 }
 
-// check refuses flags that can't be meant.
 func (f discoverFlags) check() error {
 	for _, region := range f.regions {
 		if server.Partition(region) == "" {
@@ -129,9 +127,11 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 	if err != nil {
 		return err
 	}
+	// Whoever may connect, may do so as one of those whom the configuration signs for, or as this person.
+	users := slices.Compact(slices.Sorted(slices.Values(append(cfg.Users(), userName()))))
 	report, err := c.runDiscover(ctx, f, newAccess(set, store, c.ask, f.parallel), discover.Input{
 		Profiles: discoverProfiles(set, names), Regions: f.regions, AllRegions: f.allRegions,
-		Users: databaseUsers(cfg), Assigned: assigned(cfg), Configured: set.Names(),
+		Users: users, Assigned: assigned(cfg), Configured: set.Names(),
 		Parallel: f.parallel, Path: path, DryRun: f.dryRun, Now: time.Now(),
 	})
 	if err != nil {
@@ -169,7 +169,6 @@ func (c *console) runDiscover(
 	})
 }
 
-// discoverProfiles are the profiles to ask with.
 func discoverProfiles(set *profiles.Set, names []string) []discover.Profile {
 	var list []discover.Profile
 	for _, name := range names {
@@ -191,12 +190,6 @@ func (c *console) warnOfAccounts(cfg *config.Config, set *profiles.Set) {
 			warn(c.stderr, fmt.Sprintf(text, id, profile)+advice.DidYouMean(set.Nearest(profile)))
 		}
 	}
-}
-
-// databaseUsers returns those whom the configuration signs for, and the person at the keyboard:
-// whoever may connect, may do so as one of them.
-func databaseUsers(cfg *config.Config) []string {
-	return slices.Compact(slices.Sorted(slices.Values(append(cfg.Users(), userName()))))
 }
 
 // assigned returns the profiles that the configuration assigns to host ids.
@@ -223,7 +216,6 @@ type awsAccess struct {
 	providers map[string]*credentials.Provider // by profile
 }
 
-// newAccess returns an awsAccess for so many calls at once.
 func newAccess(set *profiles.Set, store cache.Store, ask *credentials.Dialogue, parallel int) *awsAccess {
 	client := discoverClient(parallel)
 	return &awsAccess{
@@ -309,7 +301,14 @@ func (c *console) printReport(r discover.Report, f discoverFlags, cfg *config.Co
 	switch {
 	case !r.Found && r.Interrupted:
 	case !r.Found && (r.Regions > 0 || len(r.Problems) == 0):
-		c.printNothingFound(r, f)
+		fmt.Fprintln(c.stdout, "No RDS or Aurora servers found.")
+		if r.Gone > 0 {
+			fmt.Fprintf(c.stdout, "%s that were known are gone.\n", count(r.Gone, "server"))
+		}
+		if r.Regions > 0 && !f.allRegions {
+			fmt.Fprintf(c.stdout, "Looked at %s, in %s; for all of them: %s discover --all-regions\n",
+				count(r.Accounts, "account"), count(r.RegionNames, "region"), about.Name)
+		}
 	case r.Found:
 		took := time.Duration(r.Elapsed * float64(time.Second)).Round(100 * time.Millisecond)
 		c.say("%s (%d new, %d changed, %d gone) in %s and %s, read in %v",
@@ -384,17 +383,6 @@ func (c *console) printOthers(preferred []discover.Preference, cfg *config.Confi
 	}
 	if lines != "" {
 		fmt.Fprintf(c.stdout, "To choose another profile, paste %s %s:\n%s%s", where, cfg.File, heading, lines)
-	}
-}
-
-func (c *console) printNothingFound(r discover.Report, f discoverFlags) {
-	fmt.Fprintln(c.stdout, "No RDS or Aurora servers found.")
-	if r.Gone > 0 {
-		fmt.Fprintf(c.stdout, "%s that were known are gone.\n", count(r.Gone, "server"))
-	}
-	if r.Regions > 0 && !f.allRegions {
-		fmt.Fprintf(c.stdout, "Looked at %s, in %s; for all of them: %s discover --all-regions\n",
-			count(r.Accounts, "account"), count(r.RegionNames, "region"), about.Name)
 	}
 }
 

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"crypto/x509"
 	"fmt"
 	"io"
 	"os"
@@ -163,7 +162,6 @@ func (f *findings) printDo(s screen, list []string) {
 	}
 }
 
-// waiting says what is being waited for.
 func (f *findings) waiting(what string) { f.bar.Say("waiting for " + what + " …") }
 
 // end says how it went; its error is errSaid when something failed, or a person interrupted it.
@@ -331,26 +329,19 @@ func (c *console) checkServer(ctx context.Context, u server.URL, cfg *config.Con
 		Provider: credentials.New(password.Source(res.Target),
 			credentials.Options{Code: c.ask.Code, Login: c.ask.Login, Store: store, Timeout: cfg.Timeout}),
 	}
-	s.Saved = res.Outcome == resolve.ToToken && c.isSaved(ctx, res, cfg, u.String())
 	if res.Outcome == resolve.ToToken {
+		s.Saved = c.isSaved(ctx, res, cfg, u.String())
 		if server, ok, err := known.Server(res.Endpoint.Host); err == nil && ok {
 			s.Known = &server
 		}
-		if s.CA, s.CAFile, s.CAKnown, err = trusted(res); err != nil {
+		if s.CAFile = res.Client.SSLCA; s.CAFile == "" {
+			s.CA, s.CAKnown = cabundle.Pool(), covered(res)
+		} else if s.CA, err = readAuthorities(s.CAFile); err == nil {
+			s.CAKnown = true
+		} else {
 			found.add(doctor.Finding{Name: "ssl_ca", Status: doctor.Fail, Text: err.Error()})
 		}
 	}
 	doctor.CheckServer(ctx, s, found.add)
 	return nil
-}
-
-// trusted returns the authorities that a server's certificate may be of: those of the
-// configuration's file, or the embedded ones, which are not for every region.
-func trusted(res resolve.Resolution) (pool *x509.CertPool, file string, known bool, err error) {
-	file = res.Client.SSLCA
-	if file == "" {
-		return cabundle.Pool(), "", covered(res), nil
-	}
-	pool, err = readAuthorities(file)
-	return pool, file, err == nil, err
 }

@@ -20,7 +20,6 @@ import (
 	"mysql-secret-store-rds/internal/sso"
 )
 
-// readAWS reads what this machine's files say of AWS.
 func readAWS(now time.Time) doctor.AWS {
 	a := doctor.AWS{Files: profiles.Default(), Now: now}
 	a.Profiles, a.ProfilesErr = loadProfiles()
@@ -72,7 +71,6 @@ func (c *console) askAWS(ctx context.Context, set *profiles.Set, cfg *config.Con
 	}
 }
 
-// ofProfile words whose credentials a profile gives.
 func ofProfile(name string, who credentials.Caller, err error) doctor.Finding {
 	const check = "online"
 	if err == nil {

@@ -171,7 +171,6 @@ func (e *explanation) others() string {
 	return fmt.Sprintf("the helper %s (%s)", e.helper(), e.Delegate)
 }
 
-// helper is the other helper's name.
 func (e *explanation) helper() string { return delegate.Helper{Path: e.Delegate}.Name() }
 
 // signer finds out whose credentials sign, and what is kept of them.
@@ -224,7 +223,6 @@ func (e *explanation) signer(
 	return nil
 }
 
-// print says it to a person.
 func (e *explanation) print(w io.Writer) {
 	s := screenOf(w)
 	file := e.Configuration.File

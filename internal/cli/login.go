@@ -65,7 +65,6 @@ Exit codes: 0 when all of them are good, 1 when one isn't.`,
 	return cmd
 }
 
-// loadProfiles reads the AWS configuration.
 func loadProfiles() (*profiles.Set, error) { return profiles.Load(profiles.Default()) }
 
 // chosenProfiles returns the profiles that a command was told, or the one that the SDK would take.
@@ -75,7 +74,9 @@ func chosenProfiles(set *profiles.Set, args []string, all bool, command ...strin
 	case all && len(args) > 0:
 		return nil, advice.Problemf("either profiles or --all, not both")
 	case all && len(set.Names()) == 0:
-		return nil, noProfiles()
+		f := profiles.Default()
+		return nil, advice.Problemf("the AWS configuration has no profiles (%s, %s)", f.Config, f.Credentials).
+			With(advice.Run("aws configure sso"))
 	case all:
 		return set.Names(), nil
 	case len(args) == 0:
@@ -105,12 +106,6 @@ func defaultProfile(set *profiles.Set) string {
 	return cmp.Or(credentials.New(source, credentials.Options{Files: filesOf(set)}).Whose().Profile, source.Name())
 }
 
-func noProfiles() advice.Problem {
-	f := profiles.Default()
-	return advice.Problemf("the AWS configuration has no profiles (%s, %s)", f.Config, f.Credentials).
-		With(advice.Run("aws configure sso"))
-}
-
 // userName is whom role sessions are named after when there is no database user.
 func userName() string {
 	if u, err := user.Current(); err == nil {
@@ -119,7 +114,6 @@ func userName() string {
 	return "user"
 }
 
-// logins is one call of login.
 type logins struct {
 	*console
 	set            *profiles.Set
@@ -132,7 +126,6 @@ type logins struct {
 	tally    struct{ good, failed int } // profiles
 }
 
-// sessionLogin is an SSO session to log in to.
 type sessionLogin struct {
 	profiles.SSOSession
 	profiles []string // of those to log in
@@ -377,7 +370,6 @@ func (l *logins) session(ctx context.Context, s *sessionLogin) error {
 	return nil
 }
 
-// begin begins a session.
 func (l *logins) begin(ctx context.Context, cfg aws.Config, s *sessionLogin) error {
 	defer credentials.Pause(ctx)()
 	if sso.Confirming(sso.File(s.SSOSession)) {

@@ -147,7 +147,6 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	return advice.Problemf("%s takes no argument, such as %q", name, args[0]).With(advice.Run(cmd.CommandPath() + flag))
 }
 
-// oneArgument wants exactly one server.
 func oneArgument(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
 		return advice.Problemf("%s takes one server", cmd.Name()).

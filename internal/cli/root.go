@@ -50,10 +50,13 @@ func (c *console) root() *cobra.Command {
 		c.doctorCommand(), c.tokenCommand(), c.loginCommand(), c.logoutCommand(), c.cacheCommand(),
 		c.caBundleCommand(), c.completionCommand(),
 	)
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	for _, cmd := range root.Commands() {
 		cmd.DisableFlagsInUseLine = true
+		if cmd.Flags().Lookup("shell") != nil { // which names a program
+			_ = cmd.RegisterFlagCompletionFunc("shell", cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault))
+		}
 	}
-	noFiles(root)
 	return root
 }
 

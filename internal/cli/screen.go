@@ -24,7 +24,6 @@ type screen struct {
 	home  string // "": is not shortened
 }
 
-// screenOf returns the screen that a file is.
 func screenOf(w io.Writer) screen {
 	s := screen{Writer: w}
 	var f *os.File
@@ -76,7 +75,6 @@ func (s screen) tilde(text string) string {
 	return path.ReplaceAllString(text, "${1}~${2}")
 }
 
-// gap is how many blanks are between two columns.
 const gap = 2
 
 // cells returns texts as a table shows them: what isn't known is a dash.
@@ -87,7 +85,6 @@ func cells(texts ...string) []string {
 	return texts
 }
 
-// printTable prints rows in columns.
 func printTable(w io.Writer, rows [][]string) {
 	table := tabwriter.NewWriter(w, 0, 0, gap, ' ', 0)
 	for _, row := range rows {
@@ -96,7 +93,6 @@ func printTable(w io.Writer, rows [][]string) {
 	_ = table.Flush()
 }
 
-// widthsOf returns the widest texts of each column.
 func widthsOf(rows [][]string) (widths []int) {
 	for _, row := range rows {
 		widths = term.Widen(widths, row)

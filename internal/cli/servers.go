@@ -86,25 +86,23 @@ func (c *console) servers(cfg *config.Config) ([]inventory.Server, error) {
 // may have found, unless there is nothing to be had yet.
 func allServers(cfg *config.Config) ([]inventory.Server, error) {
 	servers, err := inventoryServers()
-	configured := configuredServers(cfg, servers)
-	if err == inventory.ErrAbsent && len(configured) > 0 {
-		err = nil
-	}
-	return append(servers, configured...), unusable(err)
-}
-
-// configuredServers returns the entries of servers in the configuration, but for those that are
-// among the known ones.
-func configuredServers(cfg *config.Config, known []inventory.Server) []inventory.Server {
+	all := servers
 	learned := &inventory.User{}
 	defer learned.Close()
-	var list []inventory.Server
 	for _, l := range cfg.Servers() {
-		if !slices.ContainsFunc(known, func(s inventory.Server) bool { return s.Host == l.Host }) {
-			list = append(list, configured(l, cfg, learned))
+		if !slices.ContainsFunc(servers, func(s inventory.Server) bool { return s.Host == l.Host }) {
+			all = append(all, configured(l, cfg, learned))
 		}
 	}
-	return list
+	switch {
+	case err == inventory.ErrAbsent && len(all) > 0:
+		err = nil
+	case err == inventory.ErrAbsent:
+		err = advice.Problemf("no servers are known yet").With(advice.Ours("discover"))
+	case errors.Is(err, inventory.ErrAbsent):
+		err = advice.Problemf("what discover found can't be used: %v", err).With(advice.Ours("discover"))
+	}
+	return all, err
 }
 
 // configured returns what is known of a server in the configuration: what discover learned of the
@@ -141,23 +139,11 @@ func configured(l config.Listed, cfg *config.Config, learned *inventory.User) in
 	return s
 }
 
-// inventoryServers reads the inventory's servers.
 func inventoryServers() ([]inventory.Server, error) {
 	known := &inventory.User{}
 	defer known.Close()
 	_, servers, err := known.All()
 	return servers, err
-}
-
-// unusable words the error of an inventory that isn't there, or can't be used.
-func unusable(err error) error {
-	switch {
-	case err == inventory.ErrAbsent:
-		return advice.Problemf("no servers are known yet").With(advice.Ours("discover"))
-	case errors.Is(err, inventory.ErrAbsent):
-		return advice.Problemf("what discover found can't be used: %v", err).With(advice.Ours("discover"))
-	}
-	return err
 }
 
 // noServers is an inventory that is there, and empty.

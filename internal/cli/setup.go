@@ -66,7 +66,6 @@ Shell has no helper before root has put it there.`,
 	return cmd
 }
 
-// check refuses flags that don't go together.
 func (f setupFlags) check() error {
 	switch {
 	case f.json && !f.yes && !f.dryRun:
@@ -82,7 +81,6 @@ func (f setupFlags) check() error {
 	return nil
 }
 
-// setupRun is one call of setup.
 type setupRun struct {
 	*console
 	setupFlags
@@ -120,7 +118,6 @@ func (r *setupRun) run(ctx context.Context) error {
 	return nil
 }
 
-// read finds out what there is to do.
 func (r *setupRun) read(ctx context.Context) error {
 	plan, err := planSetup(ctx, r.setupFlags)
 	if errors.Is(err, setup.ErrTemporary) {
@@ -269,7 +266,6 @@ func (r *setupRun) apply() {
 	}
 }
 
-// planSetup finds out what there is to do.
 func planSetup(ctx context.Context, f setupFlags) (setup.Plan, error) {
 	sys, err := here(f.shells)
 	if err != nil {

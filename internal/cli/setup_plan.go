@@ -68,7 +68,6 @@ func (r *setupRun) print() {
 
 const stateWidth = 9 // of a step's state and the blanks after it
 
-// line prints one step.
 func (r *setupRun) line(state, what string) {
 	screenOf(r.stdout).print(fmt.Sprintf("%-*s", stateWidth, state), what)
 }

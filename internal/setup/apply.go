@@ -101,7 +101,8 @@ func (p *Plan) renew() ([]Step, error) {
 }
 
 func (p *Plan) apply(s Step) error {
-	before := p.state.clone()
+	before := p.state
+	before.Options, before.Files = slices.Clone(before.Options), slices.Clone(before.Files)
 	if s.note != nil {
 		err := s.note(&p.state)
 		if err == nil {

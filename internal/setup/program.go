@@ -41,9 +41,6 @@ func version(ctx context.Context, path string) string {
 	return strings.TrimSpace(line)
 }
 
-// temporary reports whether this program is one that go run made, and will remove.
-func (s System) temporary() bool { return strings.Contains(filepath.ToSlash(s.Binary), "/go-build") }
-
 // placing is the file that takes path's place when it is done. MySQL Shell takes every file that
 // begins as helpers do for one, also what a setup that was killed has left.
 func placing(path string) string { return filepath.Join(filepath.Dir(path), "."+about.Name+".new") }

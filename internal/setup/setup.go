@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"mysql-secret-store-rds/internal/about"
 	"mysql-secret-store-rds/internal/advice"
@@ -101,7 +102,7 @@ func (in Input) begin(again func(Input) (Plan, error)) (Plan, error) {
 
 // Make plans the installation.
 func Make(in Input) (Plan, error) {
-	if in.System.temporary() {
+	if strings.Contains(filepath.ToSlash(in.System.Binary), "/go-build") { // go run removes it
 		return Plan{}, ErrTemporary
 	}
 	p, err := in.begin(Make)

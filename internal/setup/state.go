@@ -111,11 +111,6 @@ func (s *state) folders(file string) {
 	s.Dirs = append(s.Dirs, missing...)
 }
 
-func (s state) clone() state {
-	s.Options, s.Files, s.Dirs = slices.Clone(s.Options), slices.Clone(s.Files), slices.Clone(s.Dirs)
-	return s
-}
-
 // StateError is a note of what setup did before that can't be read, so that nothing can be taken
 // back by it.
 type StateError struct {
