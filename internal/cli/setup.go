@@ -271,19 +271,9 @@ func planSetup(ctx context.Context, f setupFlags) (setup.Plan, error) {
 	if err != nil {
 		return setup.Plan{}, err
 	}
-	in := setup.Input{
-		System: sys, Starter: config.Starter, Schema: config.Schema(), SchemaFile: config.SchemaFile,
-		Completions: map[string]string{},
-	}
+	in := setup.Input{System: sys, Completions: map[string]string{}}
 	if in.ConfigFile, err = stamp.ConfigPath(); err != nil {
 		return setup.Plan{}, err
-	}
-	in.Delegate = func(text []byte) (string, error) {
-		cfg, err := config.Parse(in.ConfigFile, text)
-		if err != nil {
-			return "", err
-		}
-		return cfg.Delegate, nil
 	}
 	for _, shell := range completionShells {
 		in.Completions[shell] = completionScript(shell)

@@ -25,13 +25,8 @@ const (
 
 // Input is what setup is to put where.
 type Input struct {
-	System     System
-	ConfigFile string
-	Starter    func(delegate string) []byte // the configuration that is written where there is none
-	// Delegate reads a configuration, and returns the helper that it passes other passwords on to.
-	Delegate    func(text []byte) (string, error)
-	Schema      []byte            // of the configuration, for editors
-	SchemaFile  string            // its name beside the configuration
+	System      System
+	ConfigFile  string
 	Completions map[string]string // by shell: bash, zsh, fish
 
 	// Saved returns the RDS servers for which a helper keeps passwords, as Server URLs, when it is

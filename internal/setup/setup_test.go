@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mysql-secret-store-rds/internal/about"
+	"mysql-secret-store-rds/internal/config"
 )
 
 // bench is a machine with a program to set up.
@@ -40,18 +41,7 @@ func newBench(t *testing.T) *bench {
 				return strings.TrimSpace(string(text))
 			},
 		},
-		ConfigFile: filepath.Join(root, "home", "config", "config.yaml"), Schema: []byte("{}"), SchemaFile: "config.schema.json",
-		Starter: func(delegate string) []byte { return []byte("delegate: " + delegate + "\n") },
-		Delegate: func(text []byte) (string, error) {
-			if strings.HasPrefix(string(text), "broken") {
-				return "", errors.New("config.yaml:1: broken")
-			}
-			_, name, ok := strings.Cut(strings.TrimSpace(string(text)), "delegate: ")
-			if !ok {
-				name = "default"
-			}
-			return name, nil
-		},
+		ConfigFile:  filepath.Join(root, "home", "config", "config.yaml"),
 		Completions: map[string]string{"bash": "# bash", "zsh": "# zsh", "fish": "# fish"},
 	}
 	b.put("home/bin/"+about.Name, about.Name+" 1", 0o755)
@@ -220,7 +210,7 @@ func TestThereAndBack(t *testing.T) {
 	}
 	b.want("usr/bin/"+about.Name, about.Name+" 1")
 	b.want(options, strings.Replace(before, "keychain", "rds", 1))
-	b.want("home/config/config.yaml", "delegate: keychain\n")
+	b.want("home/config/config.yaml", string(config.Starter("keychain")))
 	if info, err := os.Stat(b.path(options)); err != nil || info.Mode().Perm() != 0o640 {
 		t.Errorf("options.json has mode %v, %v", info.Mode(), err)
 	}
@@ -256,7 +246,7 @@ func TestNothingBefore(t *testing.T) {
 	b.env["MYSQLSH_USER_CONFIG_HOME"] = b.path("shell")
 	b.apply(Make(b.Input))
 	b.want("shell/options.json", "{\"credentialStore.helper\": \"rds\"}\n")
-	b.want("home/config/config.yaml", "delegate: default\n")
+	b.want("home/config/config.yaml", string(config.Starter("default")))
 	b.apply(Undo(b.Input))
 	b.want("shell/options.json", "-")
 
@@ -281,7 +271,7 @@ func TestOwnConfiguration(t *testing.T) {
 		{"delegate: keychain\n", `"keychain"`, "keep ROOT/home/config/config.yaml", ""},
 		{"delegate: default\n", `"login-path"`, "keep ROOT/home/config/config.yaml", ""},
 		{"delegate: none\n", `null`, "keep ROOT/home/config/config.yaml", ""},
-		{"broken\n", `"keychain"`, "keep ROOT/home/config/config.yaml, which can't be used", "mend it: config.yaml:1: broken"},
+		{"broken\n", `"keychain"`, "keep ROOT/home/config/config.yaml, which can't be used", "mend it: ROOT/home/config/config.yaml:1: the configuration should be a map of keys and values, not text"},
 	} {
 		b := newShellBench(t)
 		b.put(options, `{"credentialStore.helper":`+tc.before+`}`, 0o600)
@@ -309,7 +299,7 @@ func TestVariable(t *testing.T) {
 	b := newShellBench(t)
 	b.env[EnvHelper] = "keychain"
 	b.has(b.done(Make(b.Input)), unset)
-	b.want("home/config/config.yaml", "delegate: keychain\n")
+	b.want("home/config/config.yaml", string(config.Starter("keychain")))
 	b.has(b.done(Make(b.Input)), unset)
 	for _, name := range []string{"rds", ""} {
 		b.env[EnvHelper] = name
@@ -319,14 +309,14 @@ func TestVariable(t *testing.T) {
 			}
 		}
 	}
-	b.want("home/config/config.yaml", "delegate: keychain\n")
+	b.want("home/config/config.yaml", string(config.Starter("keychain")))
 
 	b = newBench(t)
 	b.put("usr/bin/mysqlsh", "", 0o755)
 	b.put(options, `{"credentialStore.helper":"login-path"}`, 0o600)
 	b.env[EnvHelper] = "keychain"
 	b.has(b.done(Make(b.Input)), unset)
-	b.want("home/config/config.yaml", "delegate: login-path\n")
+	b.want("home/config/config.yaml", string(config.Starter("login-path")))
 	if got := (System{GOOS: "windows"}).unsetByHand("X"); got != "in PowerShell: Remove-Item Env:X" {
 		t.Error(got)
 	}
@@ -406,7 +396,7 @@ func TestRoot(t *testing.T) {
 	}
 	b.has(words, "needs: then run again, to finish: ROOT/home/bin/"+about.Name+` setup --shell 'ROOT/usr/it'\''s here/mysqlsh'`)
 	b.want(options, "-")
-	b.want("home/config/config.yaml", "delegate: default\n")
+	b.want("home/config/config.yaml", string(config.Starter("default")))
 	b.link("usr/it's here/"+about.Name, b.System.Binary) // the person types it
 	if p, err := Make(b.Input); p.Waits || !p.Ready || err != nil {
 		t.Errorf("the Shell has a helper: %+v, %v", p, err)
@@ -511,7 +501,7 @@ func TestRefusals(t *testing.T) {
 	b = newBench(t)
 	b.apply(Make(b.Input))
 	b.want(options, "-")
-	b.want("home/config/config.yaml", "delegate: default\n")
+	b.want("home/config/config.yaml", string(config.Starter("default")))
 }
 
 // TestSaved: setup names the servers whose passwords stay in force.

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"mysql-secret-store-rds/internal/about"
+	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/disk"
 )
 
@@ -261,10 +262,10 @@ func TestChangedSince(t *testing.T) {
 	b := newShellBench(t)
 	b.put(options, `{"credentialStore.helper":"login-path"}`, 0o600)
 	b.apply(Make(b.Input))
-	b.want("home/config/config.yaml", "delegate: login-path\n")
+	b.want("home/config/config.yaml", string(config.Starter("login-path")))
 	b.put(options, `{"credentialStore.helper":"keychain"}`, 0o600)
 	b.has(b.apply(Make(b.Input)), "done: write ROOT/home/config/config.yaml again, with delegate: keychain")
-	b.want("home/config/config.yaml", "delegate: keychain\n")
+	b.want("home/config/config.yaml", string(config.Starter("keychain")))
 	b.put("home/config/config.yaml", "delegate: none\n", 0o600)
 	b.put(options, `{"credentialStore.helper":"x"}`, 0o600)
 	b.apply(Make(b.Input))
@@ -427,10 +428,10 @@ func TestTwoHomes(t *testing.T) {
 	}
 	b.want("one/options.json", `{"credentialStore.helper":"rds"}`)
 	b.want("two/options.json", `{"credentialStore.helper":"rds"}`)
-	b.want("home/config/config.yaml", "delegate: one\n") // as it is setup for one that ran last
+	b.want("home/config/config.yaml", string(config.Starter("one"))) // as it is setup for one that ran last
 	b.env["MYSQLSH_USER_CONFIG_HOME"] = b.path("three")
 	b.done(Make(b.Input))
-	b.want("home/config/config.yaml", "delegate: one\n") // that three has no helper says nothing
+	b.want("home/config/config.yaml", string(config.Starter("one"))) // that three has no helper says nothing
 	b.apply(Undo(b.Input))
 	b.want("one/options.json", `{"credentialStore.helper":"one"}`)
 	b.want("two/options.json", `{"credentialStore.helper":"two"}`)
