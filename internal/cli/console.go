@@ -150,6 +150,16 @@ func readConfig() (*config.Config, error) {
 	return cfg, err
 }
 
+// progress is a line on stderr, which makes room for questions; none where JSON is wanted.
+func (c *console) progress(asJSON bool) *term.Progress {
+	bar := &term.Progress{}
+	if !asJSON {
+		bar = term.NewProgress(c.stderr)
+	}
+	c.ask.Aside = bar.Aside
+	return bar
+}
+
 // readConfigFile is readConfig that returns the file, too, as far as there is one.
 func readConfigFile() (stamp.ConfigFile, *config.Config, error) {
 	file, err := stamp.ReadConfig()

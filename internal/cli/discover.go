@@ -152,12 +152,8 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 func (c *console) runDiscover(
 	ctx context.Context, f discoverFlags, access *awsAccess, in discover.Input,
 ) (discover.Report, error) {
-	bar := &term.Progress{}
-	if !f.json {
-		bar = term.NewProgress(c.stderr)
-	}
+	bar := c.progress(f.json)
 	defer bar.Clear()
-	c.ask.Aside = bar.Aside
 	note, stop := sayAlive(c.stderr)
 	defer stop()
 	return discover.Run(ctx, in, discover.Deps{

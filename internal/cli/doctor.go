@@ -55,14 +55,9 @@ Exit codes: 0 when nothing failed, 1 when something did.`,
 		ValidArgsFunction: completeServers,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			found := &findings{
-				w: c.stdout.asIs(), asJSON: asJSON, colour: term.Colours(c.stdout.File),
-				bar: &term.Progress{},
+				w: c.stdout.asIs(), asJSON: asJSON, colour: term.Colours(c.stdout.File), bar: c.progress(asJSON),
 			}
-			if !asJSON {
-				found.bar = term.NewProgress(c.stderr)
-				defer found.bar.Clear()
-				c.ask.Aside = found.bar.Aside
-			}
+			defer found.bar.Clear()
 			example := advice.Run(cmd.CommandPath() + " " + exampleServer)
 			switch {
 			case len(args) > 1:

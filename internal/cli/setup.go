@@ -271,12 +271,9 @@ func planSetup(ctx context.Context, f setupFlags) (setup.Plan, error) {
 	if err != nil {
 		return setup.Plan{}, err
 	}
-	in := setup.Input{System: sys, Completions: map[string]string{}}
+	in := setup.Input{System: sys, Completion: completionScript}
 	if in.ConfigFile, err = stamp.ConfigPath(); err != nil {
 		return setup.Plan{}, err
-	}
-	for _, shell := range completionShells {
-		in.Completions[shell] = completionScript(shell)
 	}
 	if f.undo {
 		in.Purge, in.Leaves = f.purge, leaves(in.ConfigFile)

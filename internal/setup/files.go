@@ -62,12 +62,8 @@ func (in Input) configuration(st state, delegate string) (steps []Step, inForce 
 func (in Input) completions(st state) []Step {
 	var steps []Step
 	for _, c := range in.System.completions() {
-		text, ok := in.Completions[c.shell]
-		if !ok {
-			continue
-		}
 		what := fmt.Sprintf("write the completions for %s, %s", c.shell, c.file)
-		s := st.fileStep(c.file, []byte(text), what)
+		s := st.fileStep(c.file, []byte(in.Completion(c.shell)), what)
 		steps = append(steps, s)
 		if c.note != "" && s.What == what { // and not somebody else's
 			steps = append(steps, Step{What: "let " + c.shell + " find them", Needs: c.note})
@@ -108,13 +104,7 @@ func (s state) fileStep(path string, text []byte, what string) Step {
 			st.expect(entry)
 			return nil
 		},
-		do: func(st *state) error {
-			if err := disk.Edit(path, text, 0o644); err != nil {
-				return err
-			}
-			st.settle(entry)
-			return nil
-		},
+		do: func(st *state) error { return st.settled(entry, disk.Edit(path, text, 0o644)) },
 	}
 	have, err := readFile(path)
 	switch {

@@ -102,11 +102,7 @@ func (in Input) install(s Step, h Helper) Step {
 	}
 	if s.Needs == "" {
 		s.do = func(st *state) error {
-			if err := sys.place(h.Path, target, sys.GOOS == "windows"); err != nil {
-				return err
-			}
-			st.settle(entry)
-			return nil
+			return st.settled(entry, sys.place(h.Path, target, sys.GOOS == "windows"))
 		}
 	}
 	return s

@@ -25,9 +25,9 @@ const (
 
 // Input is what setup is to put where.
 type Input struct {
-	System      System
-	ConfigFile  string
-	Completions map[string]string // by shell: bash, zsh, fish
+	System     System
+	ConfigFile string
+	Completion func(shell string) string // the script for bash, zsh or fish
 
 	// Saved returns the RDS servers for which a helper keeps passwords, as Server URLs, when it is
 	// called as these Shells do.

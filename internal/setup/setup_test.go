@@ -19,9 +19,10 @@ import (
 // bench is a machine with a program to set up.
 type bench struct {
 	Input
-	t     *testing.T
-	env   map[string]string
-	roots map[string]bool // folders that need root
+	t           *testing.T
+	env         map[string]string
+	roots       map[string]bool // folders that need root
+	completions map[string]string
 }
 
 func newBench(t *testing.T) *bench {
@@ -31,6 +32,7 @@ func newBench(t *testing.T) *bench {
 	}
 	root := t.TempDir()
 	b := &bench{t: t, env: map[string]string{"PATH": filepath.Join(root, "usr", "bin"), "SHELL": "/bin/bash"}, roots: map[string]bool{}}
+	b.completions = map[string]string{"bash": "# bash", "zsh": "# zsh", "fish": "# fish"}
 	b.Input = Input{
 		System: System{
 			GOOS: "linux", Root: root, Home: filepath.Join(root, "home"), Binary: filepath.Join(root, "home", "bin", about.Name),
@@ -41,8 +43,8 @@ func newBench(t *testing.T) *bench {
 				return strings.TrimSpace(string(text))
 			},
 		},
-		ConfigFile:  filepath.Join(root, "home", "config", "config.yaml"),
-		Completions: map[string]string{"bash": "# bash", "zsh": "# zsh", "fish": "# fish"},
+		ConfigFile: filepath.Join(root, "home", "config", "config.yaml"),
+		Completion: func(shell string) string { return b.completions[shell] },
 	}
 	b.put("home/bin/"+about.Name, about.Name+" 1", 0o755)
 	return b
@@ -222,7 +224,7 @@ func TestThereAndBack(t *testing.T) {
 		}
 	}
 	// A newer program has other completions; what setup wrote it may replace.
-	b.Completions["bash"] = "# newer"
+	b.completions["bash"] = "# newer"
 	b.apply(Make(b.Input))
 	b.want("home/.local/share/bash-completion/completions/"+about.Name, "# newer")
 

@@ -74,10 +74,13 @@ func (s *state) expect(entry written) {
 	}
 }
 
-// settle makes an entry the only one of its path.
-func (s *state) settle(entry written) {
-	s.Files = slices.DeleteFunc(s.Files, func(w written) bool { return w.Path == entry.Path })
-	s.Files = append(s.Files, entry)
+// settled makes an entry the only one of its path unless there is an error, which it returns.
+func (s *state) settled(entry written, err error) error {
+	if err == nil {
+		s.Files = slices.DeleteFunc(s.Files, func(w written) bool { return w.Path == entry.Path })
+		s.Files = append(s.Files, entry)
+	}
+	return err
 }
 
 // forget removes what is noted of a file, and what a setup that was killed has left beside it.

@@ -233,7 +233,7 @@ func TestCutTwice(t *testing.T) {
 		b := newShellBench(t)
 		before := b.tree()
 		b.done(Make(b.Input))
-		b.Completions["bash"] = "# newer"
+		b.completions["bash"] = "# newer"
 		p, err := Make(b.Input)
 		if err != nil {
 			t.Fatal(err)
@@ -549,7 +549,7 @@ func TestRecord(t *testing.T) {
 	if err := os.Rename(b.path(record), b.path(old)); err != nil {
 		t.Fatal(err)
 	}
-	b.Completions["bash"] = "# newer"
+	b.completions["bash"] = "# newer"
 	b.done(Make(b.Input))
 	b.want(old, "-")
 	if b.text(record) == "-" {

@@ -94,7 +94,7 @@ func (t *Terminal) Pick(ctx context.Context, question string, rows []Row, elsewh
 
 // press acts on a key. When over, picked is the item, or -1 for none.
 func (p *picker) press(k stroke) (picked int, over bool) {
-	switch k.key {
+	switch k {
 	case keyEnter:
 		if len(p.shown) == 0 {
 			return 0, false
@@ -114,15 +114,16 @@ func (p *picker) press(k stroke) (picked int, over bool) {
 		p.move(-len(p.shown))
 	case keyEnd:
 		p.move(len(p.shown))
-	case keyRune:
-		p.typed += string(k.letter)
-		p.filter()
 	case keyBack:
 		_, size := utf8.DecodeLastRuneInString(p.typed)
 		p.typed = p.typed[:len(p.typed)-size]
 		p.filter()
 	case keyClear:
 		p.typed = ""
+		p.filter()
+	case keyNone:
+	default:
+		p.typed += string(rune(k))
 		p.filter()
 	}
 	return 0, false
