@@ -91,8 +91,7 @@ type findings struct {
 	colour bool
 	bar    *term.Progress // what is being waited for
 	list   []doctor.Finding
-	failed int
-	warned int
+	number [doctor.Fail + 1]int // of findings, by their status
 }
 
 func (f *findings) heading(text string) {
@@ -108,15 +107,7 @@ func (f *findings) heading(text string) {
 
 func (f *findings) add(one doctor.Finding) {
 	f.list = append(f.list, one)
-	colour := term.Green
-	switch one.Status {
-	case doctor.Warn:
-		f.warned++
-		colour = term.Yellow
-	case doctor.Fail:
-		f.failed++
-		colour = term.Red
-	}
+	f.number[one.Status]++
 	if f.asJSON {
 		return
 	}
@@ -125,6 +116,7 @@ func (f *findings) add(one doctor.Finding) {
 	const status = "  %-4s  %-13s  "
 	text := s.text(fmt.Sprintf(status, one.Status, one.Name), one.Text)
 	word := one.Status.String()
+	colour := [...]term.Colour{doctor.OK: term.Green, doctor.Warn: term.Yellow, doctor.Fail: term.Red}[one.Status]
 	fmt.Fprintln(f.w, strings.Replace(text, word, term.Paint(word, colour, f.colour), 1))
 	f.printDo(s, one.Do)
 }
@@ -161,7 +153,8 @@ func (f *findings) waiting(what string) { f.bar.Say("waiting for " + what + " â€
 
 // end says how it went; its error is errSaid when something failed, or a person interrupted it.
 func (f *findings) end(interrupted bool) error {
-	good := f.failed == 0 && !interrupted
+	failed, warned := f.number[doctor.Fail], f.number[doctor.Warn]
+	good := failed == 0 && !interrupted
 	if f.asJSON {
 		err := printJSON(f.w, struct {
 			OK       bool             `json:"ok"`
@@ -171,13 +164,13 @@ func (f *findings) end(interrupted bool) error {
 			return err
 		}
 	} else if len(f.list) > 0 {
-		verdict, warnings := "All is well.", count(f.warned, "warning")
+		verdict, warnings := "All is well.", count(warned, "warning")
 		switch {
 		case interrupted:
-			verdict = fmt.Sprintf("Interrupted: not everything was checked; so far %d failed, %s.", f.failed, warnings)
-		case f.failed > 0:
-			verdict = fmt.Sprintf("%d failed, %s", f.failed, warnings)
-		case f.warned > 0:
+			verdict = fmt.Sprintf("Interrupted: not everything was checked; so far %d failed, %s.", failed, warnings)
+		case failed > 0:
+			verdict = fmt.Sprintf("%d failed, %s", failed, warnings)
+		case warned > 0:
 			verdict = fmt.Sprintf("Nothing failed, %s.", warnings)
 		}
 		fmt.Fprintf(f.w, "\n%s\n", verdict)

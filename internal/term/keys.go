@@ -26,24 +26,24 @@ const (
 // readKeys reads what is pressed, until done is closed or the person leaves.
 func readKeys(in io.Reader, done <-chan struct{}) <-chan stroke {
 	keys := make(chan stroke)
+	send := func(k stroke) bool {
+		select {
+		case keys <- k:
+			return true
+		case <-done:
+			return false
+		}
+	}
 	go func() {
 		r := bufio.NewReader(in)
 		for {
 			k := readKey(r)
-			select {
-			case keys <- k:
-			case <-done:
+			if !send(k) || k == keyLeave {
 				return
 			}
-			switch k {
-			case keyLeave:
+			// What is typed next may be the answer to another question: only a picker that goes on takes this.
+			if k == keyEnter && !send(keyNone) {
 				return
-			case keyEnter: // what is typed next may be the answer to another question
-				select {
-				case keys <- keyNone: // which does nothing, taken by a picker that goes on
-				case <-done:
-					return
-				}
 			}
 		}
 	}()

@@ -68,14 +68,12 @@ func (t *Terminal) Line(ctx context.Context, question string) (string, error) {
 	if _, err := io.WriteString(t.out, Text(question)); err != nil {
 		return "", err
 	}
-	type answer struct {
-		line string
-		err  error
-	}
-	read := make(chan answer, 1)
+	var line string
+	var err error
+	read := make(chan struct{})
 	go func() {
-		line, err := bufio.NewReader(t.in).ReadString('\n')
-		read <- answer{line, err}
+		defer close(read)
+		line, err = bufio.NewReader(t.in).ReadString('\n')
 	}()
 	select {
 	case <-ctx.Done():
@@ -85,14 +83,13 @@ func (t *Terminal) Line(ctx context.Context, question string) (string, error) {
 			_ = t.in.SetReadDeadline(time.Time{})
 		}
 		return "", ErrNoAnswer
-	case a := <-read:
-		line := strings.TrimSpace(a.line)
-		switch {
-		case line == "" && errors.Is(a.err, io.EOF):
-			return "", ErrNoAnswer
-		case line == "" && a.err != nil:
-			return "", a.err
-		}
-		return line, nil
+	case <-read:
 	}
+	switch line = strings.TrimSpace(line); {
+	case line == "" && errors.Is(err, io.EOF):
+		return "", ErrNoAnswer
+	case line == "":
+		return "", err
+	}
+	return line, nil
 }

@@ -94,11 +94,11 @@ func Wrap(text string, width int, indent string) string {
 	first := len(text) - len(body) // which is part of the first line
 	var b strings.Builder
 	b.WriteString(text[:first])
-	column, begun := first, false
-	for word := range strings.SplitSeq(body, " ") {
+	column := first
+	for i, word := range strings.Split(body, " ") {
 		n := utf8.RuneCountInString(word)
 		switch {
-		case !begun:
+		case i == 0:
 		case column+1+n > width:
 			b.WriteString("\n" + indent)
 			column = utf8.RuneCountInString(indent)
@@ -107,7 +107,7 @@ func Wrap(text string, width int, indent string) string {
 			column++
 		}
 		b.WriteString(word)
-		column, begun = column+n, true
+		column += n
 	}
 	return b.String()
 }
