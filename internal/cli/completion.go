@@ -5,9 +5,9 @@ import (
 	"context"
 	"embed"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -70,16 +70,9 @@ func completionScript(shell string) string {
 // isn't the program's own goes through here, as anybody may have written an AWS configuration or
 // named a server.
 func offered(candidates []string) []string {
-	return slices.DeleteFunc(candidates, func(candidate string) bool {
-		first := true
-		odd := strings.ContainsFunc(candidate, func(r rune) bool {
-			begins := unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_./:%", r)
-			ok := begins || !first && strings.ContainsRune("@+-=, ", r)
-			first = false
-			return !ok
-		})
-		return odd || candidate != strings.TrimSpace(candidate)
-	})
+	const first = `\p{L}\p{Nd}_./:%`
+	word := regexp.MustCompile(`^[` + first + `]([` + first + `@+=, -]*[` + first + `@+=,-])?$`)
+	return slices.DeleteFunc(candidates, func(candidate string) bool { return !word.MatchString(candidate) })
 }
 
 // completeServers completes a Server URL from the servers that are known, for commands that want

@@ -238,16 +238,12 @@ type awsAccess struct {
 	client *awshttp.BuildableClient // which the SDK copies for each service's client, without its connections
 	shared aws.HTTPClient           // the same, frozen: nothing copies it
 
-	mu        sync.Mutex
-	providers map[string]*credentials.Provider // by profile
+	providers sync.Map // *credentials.Provider by profile
 }
 
 func newAccess(set *profiles.Set, store cache.Store, ask *credentials.Dialogue, parallel int) *awsAccess {
 	client := discoverClient(parallel)
-	return &awsAccess{
-		set: set, store: store, ask: ask,
-		client: client, shared: client.Freeze(), providers: map[string]*credentials.Provider{},
-	}
+	return &awsAccess{set: set, store: store, ask: ask, client: client, shared: client.Freeze()}
 }
 
 // discoverClient returns an HTTP client for so many calls at once.
@@ -264,9 +260,7 @@ func (a *awsAccess) config(ctx context.Context, profile, region string) (aws.Con
 	p := credentials.New(credentials.Source{Profile: profile, Region: region, User: userName()}, credentials.Options{
 		Store: a.store, Files: filesOf(a.set), Code: a.ask.Code, Login: a.ask.Login, HTTP: a.client,
 	})
-	a.mu.Lock()
-	a.providers[profile] = p
-	a.mu.Unlock()
+	a.providers.Store(profile, p)
 	cfg, err := p.Config(ctx)
 	if cfg.HTTPClient == a.client { // else the profile has a ca_bundle
 		cfg.HTTPClient = a.shared
@@ -276,9 +270,9 @@ func (a *awsAccess) config(ctx context.Context, profile, region string) (aws.Con
 }
 
 func (a *awsAccess) provider(profile string) *credentials.Provider {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.providers[profile]
+	value, _ := a.providers.Load(profile)
+	p, _ := value.(*credentials.Provider) // nil where config was not called
+	return p
 }
 
 // forget drops a profile's kept credentials, and reports whether there were any.

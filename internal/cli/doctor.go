@@ -240,7 +240,7 @@ func here(shells []string) (setup.System, error) {
 			_, err = os.Stat(path)
 		}
 		if err != nil {
-			return setup.System{}, advice.Problemf("%s", "--shell: "+err.Error())
+			return setup.System{}, advice.Problemf("--shell: %v", err)
 		}
 		if !sys.Program(path) {
 			p := advice.Problemf("--shell: %s is not a program", path)

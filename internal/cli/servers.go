@@ -44,23 +44,18 @@ everything with --wide, and where it doesn't go to a terminal.`,
 			if err != nil {
 				return err
 			}
-			if len(servers) == 0 && !asJSON {
-				return noServers()
-			}
 			found := inventory.Filter(servers, args)
-			if asJSON {
-				if found == nil {
-					found = []inventory.Server{}
-				}
-				return printJSON(c.stdout, found)
-			}
-			if len(found) == 0 {
+			switch {
+			case asJSON:
+				return printJSON(c.stdout, append([]inventory.Server{}, found...)) // none is [], not null
+			case len(servers) == 0:
+				return noServers()
+			case len(found) == 0:
 				return advice.Problemf("none of %s matches", count(len(servers), "server")).
 					With(advice.Ours("list-servers"))
-			}
-			if wide || !term.Is(c.stdout.File) {
+			case wide || !term.Is(c.stdout.File):
 				c.printServers(found)
-			} else {
+			default:
 				fmt.Fprint(c.stdout, fitServers(found, term.Width(c.stdout.File)))
 			}
 			return nil

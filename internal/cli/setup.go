@@ -257,7 +257,7 @@ func (r *setupRun) apply() {
 		if s.State = stepDone; err != nil {
 			s.State, s.Error = stepFailed, err.Error()
 			if !r.json {
-				printError(r.stderr, advice.Problemf("%s", s.What+": "+err.Error()))
+				printError(r.stderr, advice.Problemf("%s: %v", s.What, err))
 			}
 		}
 	})

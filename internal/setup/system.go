@@ -177,43 +177,36 @@ func (s System) unsetByHand(name string) string {
 type completion struct{ shell, file, note string }
 
 // completions returns the shells that seem to be used, and where their completions belong.
-func (s System) completions() []completion {
-	uses := func(shell string, files ...string) bool {
-		if filepath.Base(s.Getenv("SHELL")) == shell {
-			return true
-		}
-		return slices.ContainsFunc(files, func(f string) bool {
-			_, err := os.Stat(filepath.Join(s.Home, f))
-			return err == nil
-		})
+func (s System) completions() (list []completion) {
+	if s.GOOS == "windows" || s.Home == "" {
+		return nil
 	}
 	base := func(env string, otherwise ...string) string {
 		if dir := s.Getenv(env); filepath.IsAbs(dir) { // no other counts (XDG Base Directory Specification)
 			return dir
 		}
-		return filepath.Join(append([]string{s.Home}, otherwise...)...)
+		return under(s.Home, otherwise...)
 	}
 	data, config := base("XDG_DATA_HOME", ".local", "share"), base("XDG_CONFIG_HOME", ".config")
-	var list []completion
-	if s.GOOS == "windows" || s.Home == "" {
-		return nil
-	}
-	if uses("bash", ".bashrc", ".bash_profile") {
-		list = append(list, completion{"bash", filepath.Join(data, "bash-completion", "completions", about.Name), ""})
-	}
-	if uses("zsh", ".zshrc") {
-		dir, rc, note := filepath.Join(data, "zsh", "site-functions"), filepath.Join(base("ZDOTDIR"), ".zshrc"), ""
-		if !s.names(rc, dir) {
-			if rc == filepath.Join(s.Home, ".zshrc") {
-				rc = "~/.zshrc"
-			}
-			note = "write into " + rc + ", before compinit: fpath+=(" + advice.Word(dir) + ")"
+	zsh, rc, note := filepath.Join(data, "zsh", "site-functions"), filepath.Join(base("ZDOTDIR"), ".zshrc"), ""
+	if !s.names(rc, zsh) {
+		if rc == filepath.Join(s.Home, ".zshrc") {
+			rc = "~/.zshrc"
 		}
-		list = append(list, completion{"zsh", filepath.Join(dir, "_"+about.Name), note})
+		note = "write into " + rc + ", before compinit: fpath+=(" + advice.Word(zsh) + ")"
 	}
-	if uses("fish", ".config/fish") {
-		list = append(list, completion{"fish", filepath.Join(config, "fish", "completions", about.Name+".fish"), ""})
+	add := func(c completion, files ...string) {
+		if filepath.Base(s.Getenv("SHELL")) == c.shell || slices.ContainsFunc(files, func(f string) bool {
+			_, err := os.Stat(filepath.Join(s.Home, f))
+			return err == nil
+		}) {
+			list = append(list, c)
+		}
 	}
+	add(completion{"bash", filepath.Join(data, "bash-completion", "completions", about.Name), ""},
+		".bashrc", ".bash_profile")
+	add(completion{"zsh", filepath.Join(zsh, "_"+about.Name), note}, ".zshrc")
+	add(completion{"fish", filepath.Join(config, "fish", "completions", about.Name+".fish"), ""}, ".config/fish")
 	return list
 }
 
