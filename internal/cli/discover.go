@@ -35,10 +35,9 @@ import (
 )
 
 type discoverFlags struct {
-	profiles, regions []string
-	allRegions        bool
-	json, dryRun      bool
-	parallel          int
+	discover.Input
+	profiles []string // patterns
+	json     bool
 }
 
 func (c *console) discoverCommand() *cobra.Command {
@@ -65,25 +64,25 @@ Exit codes: 0 when anything was found, 1 when nothing was.`,
 	}
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.profiles, "profile", nil, "only these profiles; patterns allowed (prod-*)")
-	flags.StringSliceVar(&f.regions, "region", nil, "these regions, instead of each profile's own")
-	flags.BoolVar(&f.allRegions, "all-regions", false, "every region that is enabled in the account")
-	flags.IntVar(&f.parallel, "parallel", 16, "accounts and regions that are asked at once")
+	flags.StringSliceVar(&f.Regions, "region", nil, "these regions, instead of each profile's own")
+	flags.BoolVar(&f.AllRegions, "all-regions", false, "every region that is enabled in the account")
+	flags.IntVar(&f.Parallel, "parallel", 16, "accounts and regions that are asked at once")
 	flags.BoolVar(&f.json, "json", false, "print the summary as JSON")
-	flags.BoolVar(&f.dryRun, "dry-run", false, "ask AWS, and leave the inventory as it is")
+	flags.BoolVar(&f.DryRun, "dry-run", false, "ask AWS, and leave the inventory as it is")
 	_ = cmd.RegisterFlagCompletionFunc("profile", completeProfiles) // it fails for a flag that isn't there
 	return cmd
 }
 
 func (f discoverFlags) check() error {
-	for _, region := range f.regions {
+	for _, region := range f.Regions {
 		if server.Partition(region) == "" {
 			return advice.Problemf("%q is no AWS region", region).With(advice.Ours("discover", "--region", "eu-west-1"))
 		}
 	}
-	if len(f.regions) > 0 && f.allRegions {
+	if len(f.Regions) > 0 && f.AllRegions {
 		return advice.Problemf("either --region or --all-regions, not both")
 	}
-	if f.parallel < 1 || f.parallel > 256 {
+	if f.Parallel < 1 || f.Parallel > 256 {
 		return advice.Problemf("--parallel should be from 1 to 256")
 	}
 	return nil
@@ -120,8 +119,7 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 		return err
 	}
 	c.warnOfAccounts(cfg, set)
-	path, err := inventory.Path()
-	if err != nil {
+	if f.Path, err = inventory.Path(); err != nil {
 		return err
 	}
 	store, err := openStore(cfg)
@@ -129,12 +127,9 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 		return err
 	}
 	// Whoever may connect, may do so as one of those whom the configuration signs for, or as this person.
-	users := slices.Compact(slices.Sorted(slices.Values(append(cfg.Users(), userName()))))
-	report, err := c.runDiscover(ctx, f, newAccess(set, store, c.ask, f.parallel), discover.Input{
-		Profiles: discoverProfiles(set, names), Regions: f.regions, AllRegions: f.allRegions,
-		Users: users, Assigned: assigned(cfg), Configured: set.Names(),
-		Parallel: f.parallel, Path: path, DryRun: f.dryRun, Now: time.Now(),
-	})
+	f.Users = slices.Compact(slices.Sorted(slices.Values(append(cfg.Users(), userName()))))
+	f.Profiles, f.Configured, f.Assigned, f.Now = discoverProfiles(set, names), set.Names(), assigned(cfg), time.Now()
+	report, err := c.runDiscover(ctx, f, newAccess(set, store, c.ask, f.Parallel))
 	if err != nil {
 		return err
 	}
@@ -150,14 +145,12 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 }
 
 // runDiscover asks AWS, and shows how far that is.
-func (c *console) runDiscover(
-	ctx context.Context, f discoverFlags, access *awsAccess, in discover.Input,
-) (discover.Report, error) {
+func (c *console) runDiscover(ctx context.Context, f discoverFlags, access *awsAccess) (discover.Report, error) {
 	bar := c.progress(f.json)
 	defer bar.Clear()
 	note, stop := sayAlive(c.stderr)
 	defer stop()
-	return discover.Run(ctx, in, discover.Deps{
+	return discover.Run(ctx, f.Input, discover.Deps{
 		Config: access.config, Forget: access.forget, Describe: access.describe,
 		Progress: func(p discover.Progress) {
 			bar.Show(p.Done, p.Total, p.What, count(p.Servers, "server"))
@@ -241,19 +234,15 @@ type awsAccess struct {
 	providers sync.Map // *credentials.Provider by profile
 }
 
+// newAccess has an HTTP client for so many calls at once.
 func newAccess(set *profiles.Set, store cache.Store, ask *credentials.Dialogue, parallel int) *awsAccess {
-	client := discoverClient(parallel)
-	return &awsAccess{set: set, store: store, ask: ask, client: client, shared: client.Freeze()}
-}
-
-// discoverClient returns an HTTP client for so many calls at once.
-func discoverClient(parallel int) *awshttp.BuildableClient {
 	const timeout = 3100 * time.Millisecond // as the SDK sets it (aws/defaults), unless the client is frozen
-	return awshttp.NewBuildableClient().
+	client := awshttp.NewBuildableClient().
 		WithDialerOptions(func(d *net.Dialer) { d.Timeout = timeout }).
 		WithTransportOptions(func(t *http.Transport) {
 			t.TLSHandshakeTimeout, t.MaxIdleConnsPerHost = timeout, parallel
 		})
+	return &awsAccess{set: set, store: store, ask: ask, client: client, shared: client.Freeze()}
 }
 
 func (a *awsAccess) config(ctx context.Context, profile, region string) (aws.Config, error) {
@@ -325,7 +314,7 @@ func (c *console) printReport(r discover.Report, f discoverFlags, cfg *config.Co
 		if r.Gone > 0 {
 			fmt.Fprintf(c.stdout, "%s that were known are gone.\n", count(r.Gone, "server"))
 		}
-		if r.Regions > 0 && !f.allRegions {
+		if r.Regions > 0 && !f.AllRegions {
 			fmt.Fprintf(c.stdout, "Looked at %s, in %s; for all of them: %s discover --all-regions\n",
 				count(r.Accounts, "account"), count(r.RegionNames, "region"), about.Name)
 		}
@@ -341,7 +330,7 @@ func (c *console) printReport(r discover.Report, f discoverFlags, cfg *config.Co
 	switch {
 	case r.Written && r.Known > 0:
 		c.say("Kept in %s; %s list-servers shows it.", r.Path, about.Name)
-	case f.dryRun:
+	case f.DryRun:
 		fmt.Fprintln(c.stdout, "The inventory was left as it is (--dry-run).")
 	}
 	c.printProblems(r.Problems)
