@@ -51,9 +51,6 @@ const patience = 10 * time.Second
 
 // lock keeps other processes from the state, and from all that it stands for.
 func lock(file string) (unlock func(), err error) {
-	if file == "" {
-		return func() {}, nil
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	unlock, err = disk.Mutex(ctx, file)

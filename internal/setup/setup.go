@@ -125,9 +125,7 @@ func Make(in Input) (Plan, error) {
 			})
 		}
 		if was.most == nil { // then it alone named the helper
-			if was.most, err = json.Marshal(name); err != nil {
-				return Plan{}, err
-			}
+			was.most, _ = json.Marshal(name) // a string never fails
 		}
 	}
 	config, inForce, err := in.configuration(p.state, was.delegate())
@@ -188,9 +186,6 @@ func (in Input) options(p *Plan, placed map[string]bool) (was formerly, err erro
 // unnamed tells of Shells that a person left out, and that have no helper though they read the
 // option.
 func (in Input) unnamed(g group, named []Shell) (steps []Step) {
-	if len(in.System.Named) == 0 {
-		return nil
-	}
 	all := in.System
 	all.Named = nil
 	for _, sh := range all.Shells() {
