@@ -111,39 +111,37 @@ func (c *console) connect(ctx context.Context, words, extra []string, f connectF
 		fmt.Fprintln(c.stdout, s.URI())
 		return nil
 	}
-	client, args, secretly, err := command(clients, s)
+	client, args, err := command(clients, s)
 	if err != nil {
 		return cannot(err, clients[0], u, res)
 	}
 	u.Port = s.Port
+	isShell := client.Kind == connect.Shell
 	var env []string
-	if client.Kind == connect.Shell {
+	if isShell {
 		env = c.shellEnv(ctx, client.Path, s.IAM)
 	}
 	if f.onlyPrint {
-		if f.profile != "" && !secretly {
+		if f.profile != "" && isShell {
 			env = append(env, stamp.EnvProfile+"="+f.profile)
 		}
-		c.printCommand(env, args, secretly, u, f.profile)
+		c.printCommand(env, args, isShell, u, f.profile)
 		return nil
 	}
-	if err := c.logInFirst(ctx, u, res, cfg, s.IAM); err != nil {
-		return err
+	if s.IAM {
+		if err := c.logInFirst(ctx, u, res, cfg); err != nil {
+			return err
+		}
 	}
 	address := strings.TrimPrefix(server.URL{Host: s.Host, Port: s.Port}.String(), "@")
 	fmt.Fprintf(c.stderr, "Connecting as %s to %s%s\n", term.Visible(s.User), term.Visible(address), ch.userIs())
-	return c.become(ctx, env, args, secretly, u)
+	return c.become(ctx, env, args, isShell, u)
 }
 
 // logInFirst asks whether to log in to the SSO session that a token for u needs, if that is known
 // to be over: better now than when MySQL Shell asks for the token. Whatever else is wrong the Shell
 // tells.
-func (c *console) logInFirst(
-	ctx context.Context, u server.URL, res resolve.Resolution, cfg *config.Config, iam bool,
-) error {
-	if !iam {
-		return nil
-	}
+func (c *console) logInFirst(ctx context.Context, u server.URL, res resolve.Resolution, cfg *config.Config) error {
 	store, err := openStore(cfg)
 	if err != nil || !credentials.New(password.Source(res.Target), credentials.Options{Store: store}).SessionOver() {
 		return nil
@@ -162,9 +160,9 @@ func (c *console) logInFirst(
 
 // become counts the connection and becomes the client. A token for u that is not MySQL Shell's to
 // ask for goes into the environment.
-func (c *console) become(ctx context.Context, more, args []string, secretly bool, u server.URL) error {
+func (c *console) become(ctx context.Context, more, args []string, isShell bool, u server.URL) error {
 	env := append(os.Environ(), more...)
-	if secretly {
+	if !isShell {
 		e, err := c.token(ctx, "connect", u.String(), u)
 		if err != nil {
 			return err
@@ -227,17 +225,15 @@ const getShell = "install MySQL Shell, or add its folder to PATH"
 
 // command returns the command of the first client that can connect to the server; the error is the
 // first one's.
-func command(
-	clients []connect.Client, s connect.Server,
-) (client connect.Client, args []string, secretly bool, err error) {
+func command(clients []connect.Client, s connect.Server) (client connect.Client, args []string, err error) {
 	for _, client := range clients {
-		args, secretly, e := client.Command(s)
+		args, e := client.Command(s)
 		if e == nil {
-			return client, args, secretly, nil
+			return client, args, nil
 		}
 		err = cmp.Or(err, e)
 	}
-	return connect.Client{}, nil, false, err
+	return connect.Client{}, nil, err
 }
 
 func cannot(err error, client connect.Client, u server.URL, res resolve.Resolution) error {
@@ -275,14 +271,14 @@ func (c *console) shellEnv(ctx context.Context, shell string, token bool) []stri
 	return nil
 }
 
-func (c *console) printCommand(env, args []string, secretly bool, u server.URL, profile string) {
+func (c *console) printCommand(env, args []string, isShell bool, u server.URL, profile string) {
 	line := ""
 	for _, v := range env { // quoted as a whole it would be no assignment
 		name, value, _ := strings.Cut(v, "=")
 		line += name + "=" + advice.Word(value) + " "
 	}
 	line += advice.Words(args...)
-	if secretly {
+	if !isShell {
 		token := []string{self(), "token", u.String()}
 		if profile != "" {
 			token = append(token, "--profile", profile)

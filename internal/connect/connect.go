@@ -105,21 +105,21 @@ var (
 
 // Command returns the arguments, the program's path first. No argument is a secret: MySQL Shell
 // asks its credential helper for the token, the other clients read it from the environment variable
-// MYSQL_PWD (secretly is true then). What the client can't do, or not safely, is an error. Options:
-// MySQL Shell 8.0 guide, "mysqlsh - The MySQL Shell"; MariaDB's and MySQL's client manuals.
-func (c Client) Command(s Server) (args []string, secretly bool, err error) {
+// MYSQL_PWD. What the client can't do, or not safely, is an error. Options: MySQL Shell 8.0 guide,
+// "mysqlsh - The MySQL Shell"; MariaDB's and MySQL's client manuals.
+func (c Client) Command(s Server) ([]string, error) {
 	shell := c.Kind == Shell
 	switch {
 	case shell:
 	case !s.IAM:
-		return nil, false, ErrNoTokens
+		return nil, ErrNoTokens
 	case s.SSH != "":
-		return nil, false, ErrSSH
+		return nil, ErrSSH
 	case c.Kind == MariaDB && !s.Same:
-		return nil, false, ErrUnverified
+		return nil, ErrUnverified
 	}
 	tls := s.TLS || s.IAM // no token is sent without
-	args = []string{c.Path}
+	args := []string{c.Path}
 	add := func(wanted bool, more ...string) {
 		if wanted {
 			args = append(args, more...)
@@ -140,7 +140,7 @@ func (c Client) Command(s Server) (args []string, secretly bool, err error) {
 	add(!shell && s.Schema != "", "--database="+s.Schema)
 	add(shell, s.Args...)
 	add(true, s.Extra...)
-	return args, !shell, nil
+	return args, nil
 }
 
 // URI returns what MySQL Shell's \connect takes for the same connection, with a scheme, so that it
