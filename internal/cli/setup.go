@@ -248,12 +248,8 @@ func (r *setupRun) offerRoot(ctx context.Context) error {
 
 // apply carries out the plan, and notes what became of its steps.
 func (r *setupRun) apply() {
-	at := 0
-	err := r.plan.Apply(func(_ setup.Step, err error) {
-		for r.steps[at].State != stepOpen { // the steps that are open come in order
-			at++
-		}
-		s := &r.steps[at]
+	err := r.plan.Apply(func(step int, err error) {
+		s := &r.steps[step]
 		if s.State = stepDone; err != nil {
 			s.State, s.Error = stepFailed, err.Error()
 			if !r.json {

@@ -94,10 +94,10 @@ func (b *bench) apply(p Plan, err error) []string {
 			words = append(words, strip.Replace("needs: "+s.Needs))
 		}
 	}
-	if err := p.Apply(func(s Step, err error) {
-		word := "done: " + s.What
+	if err := p.Apply(func(i int, err error) {
+		word := "done: " + p.Steps[i].What
 		if err != nil {
-			word = "failed: " + s.What
+			word = "failed: " + p.Steps[i].What
 		}
 		words = append(words, strip.Replace(word))
 	}); err != nil {
@@ -175,7 +175,7 @@ func TestShells(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Apply(func(Step, error) {}); err != nil {
+	if err := p.Apply(func(int, error) {}); err != nil {
 		t.Fatal(err)
 	}
 	copied := filepath.Join(filepath.Dir(shell), about.Name+".exe")
@@ -183,7 +183,7 @@ func TestShells(t *testing.T) {
 		t.Errorf("no copy: %v, %v", info, err)
 	}
 	if p, err = Undo(b.Input); err == nil {
-		err = p.Apply(func(Step, error) {})
+		err = p.Apply(func(int, error) {})
 	}
 	if _, gone := os.Lstat(copied); err != nil || !errors.Is(gone, os.ErrNotExist) {
 		t.Errorf("the copy stays: %v, %v", gone, err)

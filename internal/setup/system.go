@@ -90,13 +90,10 @@ func (s System) Shells() []Shell {
 	var shells []Shell
 	for _, path := range candidates {
 		found := ShellAt(path)
-		if len(s.Named) == 0 && !strings.HasPrefix(filepath.Base(found.Path), "mysqlsh") {
-			continue // a launcher with many names (snap, mise), beside which no Shell looks for helpers
-		}
-		if !s.Program(found.Path) {
-			continue
-		}
-		if !slices.ContainsFunc(shells, func(sh Shell) bool { return sh.Dir == found.Dir }) {
+		// Beside a launcher with many names (snap, mise) no Shell looks for helpers.
+		launcher := len(s.Named) == 0 && !strings.HasPrefix(filepath.Base(found.Path), "mysqlsh")
+		known := slices.ContainsFunc(shells, func(sh Shell) bool { return sh.Dir == found.Dir })
+		if !launcher && !known && s.Program(found.Path) {
 			shells = append(shells, found)
 		}
 	}

@@ -183,7 +183,7 @@ func TestCrash(t *testing.T) {
 			}
 			panic("cut")
 		}
-		_ = p.Apply(func(Step, error) {})
+		_ = p.Apply(func(int, error) {})
 		return false
 	}
 	for i, tc := range befores {
@@ -248,7 +248,7 @@ func TestCutTwice(t *testing.T) {
 		}
 		func() {
 			defer func() { _ = recover() }()
-			_ = p.Apply(func(Step, error) {})
+			_ = p.Apply(func(int, error) {})
 		}()
 		b.done(Undo(b.Input))
 		b.same("undo", before)
@@ -366,7 +366,7 @@ func TestAtOnce(t *testing.T) {
 					if err != nil {
 						return err
 					}
-					return p.Apply(func(Step, error) {})
+					return p.Apply(func(int, error) {})
 				})
 			}
 			if err := all.Wait(); err != nil {
@@ -398,7 +398,7 @@ func TestLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	ended := make(chan error)
-	go func() { ended <- p.Apply(func(Step, error) {}) }()
+	go func() { ended <- p.Apply(func(int, error) {}) }()
 	select {
 	case err := <-ended:
 		t.Errorf("it didn't wait: %v", err)
