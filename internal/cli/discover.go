@@ -126,7 +126,8 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 	if err != nil {
 		return err
 	}
-	// Whoever may connect, may do so as one of those whom the configuration signs for, or as this person.
+	// Whoever may connect, may do so as one of those whom the configuration signs for, or as this
+	// person.
 	f.Users = slices.Compact(slices.Sorted(slices.Values(append(cfg.Users(), userName()))))
 	f.Profiles, f.Configured, f.Assigned, f.Now = discoverProfiles(set, names), set.Names(), assigned(cfg), time.Now()
 	report, err := c.runDiscover(ctx, f, newAccess(set, store, c.ask, f.Parallel))

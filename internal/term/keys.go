@@ -41,7 +41,8 @@ func readKeys(in io.Reader, done <-chan struct{}) <-chan stroke {
 			if !send(k) || k == keyLeave {
 				return
 			}
-			// What is typed next may be the answer to another question: only a picker that goes on takes this.
+			// What is typed next may be the answer to another question: only a picker that goes on
+			// takes this.
 			if k == keyEnter && !send(keyNone) {
 				return
 			}
