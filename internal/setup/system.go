@@ -192,11 +192,12 @@ func (s System) completions() (list []completion) {
 		}
 		note = "write into " + rc + ", before compinit: fpath+=(" + advice.Word(zsh) + ")"
 	}
+	isThere := func(f string) bool {
+		_, err := os.Stat(filepath.Join(s.Home, f))
+		return err == nil
+	}
 	add := func(c completion, files ...string) {
-		if filepath.Base(s.Getenv("SHELL")) == c.shell || slices.ContainsFunc(files, func(f string) bool {
-			_, err := os.Stat(filepath.Join(s.Home, f))
-			return err == nil
-		}) {
+		if filepath.Base(s.Getenv("SHELL")) == c.shell || slices.ContainsFunc(files, isThere) {
 			list = append(list, c)
 		}
 	}
