@@ -62,9 +62,8 @@ func (s System) pathLine(dir string) (rc, line string) {
 			"[Environment]::GetEnvironmentVariable('Path', 'User') + ';%s', 'User')"
 		return "", fmt.Sprintf(set, strings.ReplaceAll(dir, "'", "''"))
 	}
-	shell := filepath.Base(s.Getenv("SHELL"))
 	rc = "~/.profile"
-	switch shell {
+	switch filepath.Base(s.Getenv("SHELL")) {
 	case "fish":
 		return "", "fish_add_path " + advice.Word(dir)
 	case "zsh":
