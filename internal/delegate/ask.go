@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os/exec"
 	"time"
 
 	"mysql-secret-store-rds/internal/disk"
@@ -43,6 +44,21 @@ func (h Helper) Ask(ctx context.Context, word string, input []byte, limit time.D
 		return Reply{}, fmt.Errorf("%s %s: no answer within %v", h.Path, word, limit)
 	}
 	return Reply{stdout.Bytes(), stderr.Bytes(), code, signalled}, err
+}
+
+// Says returns what a program prints, at most a few lines, such as its version; "" when it fails,
+// prints more, or takes longer than limit.
+func Says(ctx context.Context, limit time.Duration, path string, args ...string) string {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.WaitDelay = time.Second
+	out := &disk.Limited{Limit: 64 << 10, OnFull: cancel}
+	cmd.Stdout = out
+	if cmd.Run() != nil {
+		return ""
+	}
+	return string(out.Bytes())
 }
 
 // Works reports whether the helper tells its version, as MySQL Shell asks each one when it starts:
