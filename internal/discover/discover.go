@@ -124,7 +124,7 @@ func Run(ctx context.Context, in Input, deps Deps) (Report, error) {
 	in.Timeout = cmp.Or(in.Timeout, DefaultTimeout)
 	in.SlowLogin = cmp.Or(in.SlowLogin, 5*time.Second)
 	r := &run{in: in, deps: deps, report: Report{Path: in.Path, Preferred: []Preference{}}}
-	r.problems.list = []Problem{}
+	r.problems.index, r.problems.sessions = map[problemKey]int{}, map[string]Session{}
 	callers, scanned := r.scan(ctx)
 	decisions := r.simulateAll(ctx, callers, scanned)
 	r.report.Interrupted = ctx.Err() != nil

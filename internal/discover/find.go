@@ -29,30 +29,21 @@ func Find(
 	l.only = e.Name
 	switch e.Kind {
 	case server.Instance:
-		if err = l.readInstances(ctx, client); err == nil {
-			if s = l.servers[e.Host]; s.Cluster != "" {
-				l.only = s.Cluster
-				err = l.readClusters(ctx, client)
-				s.ResourceID = l.clusters[s.Cluster].ResourceID
-				return s, err == nil, err
-			}
-		}
-	case server.Writer, server.Reader:
-		err = l.readClusters(ctx, client)
-	case server.Custom:
-		if err = l.readClusterEndpoints(ctx, client); err == nil && len(l.customEndpoints) > 0 {
-			l.only = l.customEndpoints[0].Cluster
+		if err = l.readInstances(ctx, client); err == nil && l.servers[e.Host].Cluster != "" {
+			s = l.servers[e.Host]
+			l.only = s.Cluster
 			err = l.readClusters(ctx, client)
-		}
-	case server.Proxy:
-		err = l.readProxies(ctx, client)
-	case server.ProxyEndpoint:
-		if err = l.readProxyEndpoints(ctx, client); err == nil && len(l.proxyEndpoints) > 0 {
-			l.only = l.proxyEndpoints[0].Cluster
-			err = l.readProxies(ctx, client)
+			s.ResourceID = l.clusters[s.Cluster].ResourceID
+			return s, err == nil, err
 		}
 	case server.GlobalWriter:
 		return l.findGlobal(ctx, cfg, client, e.Host)
+	}
+	for _, read := range readsToFind[e.Kind] {
+		if err = read(l, ctx, client); err != nil || len(l.parts) == 0 {
+			break
+		}
+		l.only = l.parts[0].Cluster
 	}
 	if isNotFound(err) {
 		err = nil
@@ -62,20 +53,28 @@ func Find(
 	return s, found && err == nil, err
 }
 
+// readsToFind are the operations that tell all of an endpoint. What the first one finds names what
+// the second one is to ask about.
+var readsToFind = map[server.EndpointKind][]func(*listing, context.Context, *rds.Client) error{
+	server.Writer:        {(*listing).readClusters},
+	server.Reader:        {(*listing).readClusters},
+	server.Custom:        {(*listing).readClusterEndpoints, (*listing).readClusters},
+	server.Proxy:         {(*listing).readProxies},
+	server.ProxyEndpoint: {(*listing).readProxyEndpoints, (*listing).readProxies},
+}
+
 // findGlobal asks for a global writer, and then for the cluster that it leads to.
 func (l *listing) findGlobal(
 	ctx context.Context, cfg aws.Config, client *rds.Client, host string,
 ) (s inventory.Server, found bool, err error) {
-	if err = l.readGlobalClusters(ctx, client); err != nil || len(l.globals) == 0 {
-		if isNotFound(err) {
-			err = nil
-		}
+	err = l.readGlobalClusters(ctx, client)
+	switch {
+	case isNotFound(err):
+		return s, false, nil
+	case err != nil || len(l.globals) == 0 || l.globals[0].Host != host:
 		return s, false, err
 	}
 	s = l.globals[0]
-	if s.Host != host {
-		return s, false, nil
-	}
 	l.only = s.Cluster
 	if err = l.readClusters(ctx, rds.NewFromConfig(cfg, func(o *rds.Options) { o.Region = s.Region })); err != nil {
 		return s, false, err

@@ -25,14 +25,13 @@ type listing struct {
 	now       time.Time
 	only      string // the one name to ask for; "": all
 
-	servers         map[string]inventory.Server // by host
-	hostIDs         map[string]bool
-	clusters        map[string]inventory.Server // by name, of every engine
-	customEndpoints []inventory.Server          // of clusters
-	proxies         map[string]inventory.Server // by name, of every engine
-	proxyEndpoints  []inventory.Server
-	globals         []inventory.Server // global writers, without what the region of their cluster knows of them
-	leftOut         []string           // hosts of servers that can't be kept
+	servers  map[string]inventory.Server // by host
+	hostIDs  map[string]bool
+	clusters map[string]inventory.Server // by name, of every engine
+	proxies  map[string]inventory.Server // the same
+	parts    []inventory.Server          // custom endpoints of clusters, and endpoints of proxies
+	globals  []inventory.Server          // global writers, without what the region of their cluster knows of them
+	leftOut  []string                    // hosts of servers that can't be kept
 }
 
 func newListing(key regionKey, partition string, timeout time.Duration, now time.Time) *listing {
@@ -84,16 +83,14 @@ func (l *listing) keeps(s inventory.Server, named bool) bool {
 
 // join adds the endpoints that have something from a cluster or proxy.
 func (l *listing) join() {
-	for _, e := range l.customEndpoints {
+	for _, e := range l.parts {
 		of := l.clusters[e.Cluster]
+		if e.Kind == server.ProxyEndpoint {
+			of = l.proxies[e.Cluster]
+		}
 		e.Port, e.Engine, e.EngineVersion = of.Port, of.Engine, of.EngineVersion
 		e.ResourceID, e.IAM = of.ResourceID, of.IAM
 		e.MasterUser, e.MasterSecretARN, e.Tags = of.MasterUser, of.MasterSecretARN, of.Tags
-		l.add(e)
-	}
-	for _, e := range l.proxyEndpoints {
-		of := l.proxies[e.Cluster]
-		e.Port, e.Engine, e.ResourceID, e.IAM = of.Port, of.Engine, of.ResourceID, of.IAM
 		l.add(e)
 	}
 }
@@ -154,7 +151,7 @@ func (l *listing) readClusterEndpoints(ctx context.Context, client *rds.Client) 
 			if aws.ToString(e.EndpointType) != "CUSTOM" {
 				continue // the cluster itself names its writer and reader
 			}
-			l.customEndpoints = append(l.customEndpoints, inventory.Server{
+			l.parts = append(l.parts, inventory.Server{
 				Kind: server.Custom, Name: aws.ToString(e.DBClusterEndpointIdentifier),
 				Cluster: aws.ToString(e.DBClusterIdentifier),
 				Host:    aws.ToString(e.Endpoint), Status: aws.ToString(e.Status),
@@ -216,7 +213,7 @@ func (l *listing) readProxyEndpoints(ctx context.Context, client *rds.Client) er
 			if aws.ToBool(e.IsDefault) {
 				continue // the proxy's own
 			}
-			l.proxyEndpoints = append(l.proxyEndpoints, inventory.Server{
+			l.parts = append(l.parts, inventory.Server{
 				Kind: server.ProxyEndpoint, Name: aws.ToString(e.DBProxyEndpointName),
 				Cluster: aws.ToString(e.DBProxyName),
 				Host:    aws.ToString(e.Endpoint), Status: string(e.Status),

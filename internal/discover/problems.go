@@ -15,10 +15,9 @@ import (
 
 // problems collects problems from all goroutines.
 type problems struct {
-	mu    sync.Mutex
-	list  []Problem
-	index map[problemKey]int // in list
-
+	mu       sync.Mutex
+	list     []Problem
+	index    map[problemKey]int // in list
 	sessions map[string]Session // that are over, by profile
 }
 
@@ -32,9 +31,6 @@ func (p *problems) add(problem Problem, cause string) {
 	key := problemKey{problem.Profile, problem.Account, cmp.Or(cause, problem.Text)}
 	i, known := p.index[key]
 	if !known {
-		if p.index == nil {
-			p.index = map[problemKey]int{}
-		}
 		p.index[key] = len(p.list)
 		p.list = append(p.list, problem)
 		return
@@ -54,7 +50,8 @@ func include(list *[]string, word string) {
 	}
 }
 
-// sorted returns the problems in the order of the profiles, those of no profile first.
+// sorted returns the problems in the order of the profiles, those of no profile first, and those of
+// several profiles of a session as one.
 func (p *problems) sorted(in Input) []Problem {
 	order := map[string]int{}
 	for i, profile := range in.Profiles {
@@ -64,21 +61,6 @@ func (p *problems) sorted(in Input) []Problem {
 		return cmp.Or(cmp.Compare(order[a.Profile], order[b.Profile]), cmp.Compare(a.Account, b.Account),
 			cmp.Compare(a.Text, b.Text))
 	})
-	return p.joinSessions()
-}
-
-// setSession notes that a profile's problem is its session's.
-func (p *problems) setSession(profile string, s Session) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.sessions == nil {
-		p.sessions = map[string]Session{}
-	}
-	p.sessions[profile] = s
-}
-
-// joinSessions returns the problems with those of several profiles of a session as one.
-func (p *problems) joinSessions() []Problem {
 	joined := make([]Problem, 0, len(p.list))
 	first := map[string]int{} // in joined, by session
 	for _, one := range p.list {
@@ -94,6 +76,13 @@ func (p *problems) joinSessions() []Problem {
 		joined = append(joined, one)
 	}
 	return joined
+}
+
+// setSession notes that a profile's problem is its session's.
+func (p *problems) setSession(profile string, s Session) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sessions[profile] = s
 }
 
 // join makes a problem of one profile that of its session s, which another profile has, too.
@@ -126,8 +115,7 @@ func (r *run) addError(ctx context.Context, problem Problem, err error) {
 
 // code returns the code of an error that AWS answered, or "".
 func code(err error) string {
-	var api smithy.APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		return api.ErrorCode()
 	}
 	return ""
@@ -147,42 +135,28 @@ func isUnknown(err error) bool {
 // isDisabled reports whether a region may be disabled for the account. Such a region doesn't know
 // the account's credentials; only STS and EC2 have words for it.
 func isDisabled(err error) bool {
-	switch code(err) {
-	case "InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure",
-		"OptInRequired", "RegionDisabledException":
-		return true
-	}
-	return false
+	return slices.Contains([]string{"InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure",
+		"OptInRequired", "RegionDisabledException"}, code(err))
 }
 
 // isNotFound reports whether there is nothing of the name that was asked for.
 func isNotFound(err error) bool {
-	switch code(err) {
-	case "DBInstanceNotFound", "DBClusterNotFoundFault", "DBClusterEndpointNotFoundFault", "DBProxyNotFoundFault",
-		"DBProxyEndpointNotFoundFault", "GlobalClusterNotFoundFault":
-		return true
-	}
-	return false
+	return slices.Contains([]string{"DBInstanceNotFound", "DBClusterNotFoundFault", "DBClusterEndpointNotFoundFault",
+		"DBProxyNotFoundFault", "DBProxyEndpointNotFoundFault", "GlobalClusterNotFoundFault"}, code(err))
 }
 
 // isNotOffered reports whether a region doesn't have the operation: there is nothing to read then.
 // The second form is what RDS says of global clusters where it has none.
 func isNotOffered(err error) bool {
-	var api smithy.APIError
-	if !errors.As(err, &api) {
-		return false
-	}
-	return api.ErrorCode() == "InvalidAction" || api.ErrorCode() == "InvalidParameterValue" &&
-		strings.Contains(strings.ToLower(api.ErrorMessage()), "access denied to api version")
+	c := code(err)
+	return c == "InvalidAction" || c == "InvalidParameterValue" &&
+		strings.Contains(strings.ToLower(err.Error()), "access denied to api version")
 }
 
 // isFatal reports whether other operations would fail the same way: credentials that aren't taken
 // in this region or any more, throttling, no answer at all.
 func isFatal(err error) bool {
 	c := code(err)
-	switch c {
-	case "", "ExpiredToken", "ExpiredTokenException", "RequestExpired", "SignatureDoesNotMatch", "RequestLimitExceeded":
-		return true
-	}
-	return isDisabled(err) || strings.HasPrefix(c, "Throttling")
+	return isDisabled(err) || strings.HasPrefix(c, "Throttling") || slices.Contains([]string{"", "ExpiredToken",
+		"ExpiredTokenException", "RequestExpired", "SignatureDoesNotMatch", "RequestLimitExceeded"}, c)
 }

@@ -5,6 +5,7 @@ package discover
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -63,11 +64,7 @@ func (s *scan) results(ctx context.Context) ([]*caller, []*accountRegion) {
 	for _, c := range slices.Backward(s.callers) {
 		first[c.account] = c.order
 	}
-	scanned := make([]*accountRegion, 0, len(s.regions))
-	for _, ar := range s.regions {
-		scanned = append(scanned, ar)
-	}
-	slices.SortFunc(scanned, func(a, b *accountRegion) int {
+	scanned := slices.SortedFunc(maps.Values(s.regions), func(a, b *accountRegion) int {
 		return cmp.Or(first[a.account]-first[b.account], cmp.Compare(a.region, b.region))
 	})
 	for _, ar := range scanned {

@@ -39,16 +39,14 @@ func (r *run) simulateAll(ctx context.Context, callers []*caller, scanned []*acc
 	}
 	asked := r.competing(callers, scanned)
 	decisions := map[string]decision{}
-	note := func(c *caller, d decision) {
+	update := func(note func()) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		decisions[c.profile] = d
+		note()
 		r.progress(Progress{Done: len(decisions), Total: len(asked), What: "permissions"})
 	}
 	if len(asked) > 0 {
-		r.mu.Lock()
-		r.progress(Progress{Total: len(asked), What: "permissions"})
-		r.mu.Unlock()
+		update(func() {})
 	}
 	var g errgroup.Group
 	g.SetLimit(r.in.Parallel)
@@ -56,7 +54,8 @@ func (r *run) simulateAll(ctx context.Context, callers []*caller, scanned []*acc
 		g.Go(func() error {
 			inTime, cancel := context.WithTimeout(ctx, r.in.Timeout)
 			defer cancel()
-			note(c, simulate(inTime, c, resources(read[c.account], r.in.Users)))
+			d := simulate(inTime, c, resources(read[c.account], r.in.Users))
+			update(func() { decisions[c.profile] = d })
 			return nil
 		})
 	}
