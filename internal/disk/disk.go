@@ -1,6 +1,6 @@
-// Package private has the program's two folders, and their files, which only the user may read: it
-// reads them when they can be trusted, replaces them whole, and lets one process at a
-// time work on one.
+// Package disk has the program's two folders, and their files, which only the user may read: it
+// reads them when they can be trusted, replaces them whole, and lets one process at a time work on
+// one. It reads other programs' files, too, without waiting for what never ends.
 package disk
 
 import (
@@ -27,33 +27,41 @@ func (e *UntrustedError) Error() string { return e.File + ": " + e.Reason }
 // Is makes an UntrustedError an [ErrAbsent].
 func (e *UntrustedError) Is(target error) bool { return target == ErrAbsent }
 
+// ExposedError is a file that somebody else may change: it has to be refused when it says what is
+// to be done.
+type ExposedError struct {
+	Path    string // the file or folder that is open to others
+	Reason  string
+	Foreign bool // it is another user's; else its mode is wrong
+}
+
+func (e *ExposedError) Error() string { return e.Path + " " + e.Reason }
+
 // Open opens a file for reading if it is a regular file (no symbolic link to one), the caller's own
 // and closed to everybody else. The error is [ErrAbsent] or an [*UntrustedError].
 func Open(path string) (*os.File, error) {
-	f, err := openNoFollow(path)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) { // which says so of a folder on the way
+	f, err := os.OpenFile(path, os.O_RDONLY|noFollow, 0)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR): // which says so of a folder on the way
 		return nil, ErrAbsent
-	}
-	untrusted := func(reason string) (*os.File, error) {
-		if f != nil {
-			_ = f.Close()
-		}
-		return nil, &UntrustedError{path, reason}
-	}
-	if err != nil {
-		return untrusted(err.Error())
+	case err != nil:
+		return nil, &UntrustedError{path, err.Error()}
 	}
 	info, err := f.Stat()
-	if err != nil {
-		return untrusted(err.Error())
+	reason := ""
+	switch {
+	case err != nil:
+		reason = err.Error()
+	case !info.Mode().IsRegular():
+		reason = "not a regular file"
+	default:
+		reason = notPrivate(info)
 	}
-	if !info.Mode().IsRegular() {
-		return untrusted("not a regular file")
+	if reason == "" {
+		return f, nil
 	}
-	if reason := notPrivate(info); reason != "" {
-		return untrusted(reason)
-	}
-	return f, nil
+	_ = f.Close()
+	return nil, &UntrustedError{path, reason}
 }
 
 // Read returns the content of a file that [Open] trusts and that has at most limit bytes.

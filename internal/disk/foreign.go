@@ -47,7 +47,7 @@ func OpenForeign(path string) (*os.File, fs.FileInfo, error) {
 	if err := readable(path, info); err != nil { // opening some devices does something
 		return nil, nil, err
 	}
-	f, err := openNoWait(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|noWait, 0)
 	if err != nil {
 		return nil, nil, err
 	}
