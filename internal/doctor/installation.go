@@ -157,17 +157,15 @@ func checkOption(o Options, where, do string, read bool) Finding {
 		return Finding{name, Fail, o.Err.Error(), nil}
 	case o.Helper == "rds":
 		return Finding{name, OK, "credentialStore.helper is rds (" + where + ")", nil}
-	case o.Helper == "" && !read:
-		text := "credentialStore.helper is not set (" + where + "), which matters when there is a MySQL Shell"
-		return Finding{name, Warn, text, nil}
-	case !read:
-		text := fmt.Sprintf("credentialStore.helper is %s, not rds (%s), which matters when there is a MySQL Shell",
-			o.Helper, where)
-		return Finding{name, Warn, text, nil}
-	case o.Helper == "":
-		return Finding{name, Fail, "credentialStore.helper is not set (" + where + ")", []string{do}}
 	}
-	return Finding{name, Fail, fmt.Sprintf("credentialStore.helper is %s, not rds (%s)", o.Helper, where), []string{do}}
+	text := fmt.Sprintf("credentialStore.helper is %s, not rds (%s)", o.Helper, where)
+	if o.Helper == "" {
+		text = "credentialStore.helper is not set (" + where + ")"
+	}
+	if !read {
+		return Finding{name, Warn, text + ", which matters when there is a MySQL Shell", nil}
+	}
+	return Finding{name, Fail, text, []string{do}}
 }
 
 func (in Installation) checkDelegate() Finding {

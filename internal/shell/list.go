@@ -38,7 +38,11 @@ func (h *Helper) list(ctx context.Context) error {
 	}
 	var ours []string
 	if cfg.Cache {
-		ours = h.kept()
+		var problems []error
+		ours, problems = h.openCache().List()
+		for _, p := range problems {
+			h.Log.Warn("cache entry not used", "reason", p)
+		}
 	}
 	var theirs []byte
 	d, theirProblem := delegate.Find(cfg.Delegate, h.Argv0)
@@ -53,15 +57,6 @@ func (h *Helper) list(ctx context.Context) error {
 	}
 	_, err = h.Stdout.Write(append(reply, '\n'))
 	return err
-}
-
-// kept returns the Server URLs of the kept tokens.
-func (h *Helper) kept() []string {
-	urls, problems := h.openCache().List()
-	for _, p := range problems {
-		h.Log.Warn("cache entry not used", "reason", p)
-	}
-	return urls
 }
 
 // readBriefly reads what list was given. It ends at the end of the input, at the end of one

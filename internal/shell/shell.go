@@ -129,7 +129,11 @@ func (c *call) get(ctx context.Context) (int, error) {
 
 // saved asks the other helper for a password that a person has saved.
 func (c *call) saved(ctx context.Context) (reply []byte, found bool) {
-	d, err := c.other()
+	cfg, err := c.engine.Config()
+	if err != nil {
+		return nil, false
+	}
+	d, err := delegate.Find(cfg.Delegate, c.Argv0)
 	if err != nil {
 		return nil, false
 	}
@@ -202,41 +206,32 @@ func (c *call) nothingToDrop(cacheOff bool) (int, error) {
 	return 1, protocol.ErrNotFound
 }
 
-// other finds the other helper.
-func (c *call) other() (delegate.Helper, error) {
-	cfg, err := c.engine.Config()
-	if err != nil {
-		return delegate.Helper{}, err
-	}
-	return delegate.Find(cfg.Delegate, c.Argv0)
-}
-
 // pass hands the call on as it came. Without a delegate there is nothing that get could find; but
 // store must not lose a password without a word, nor erase seem to have looked for one.
-func (c *call) pass(ctx context.Context, why string) (int, error) {
+func (c *call) pass(ctx context.Context, why string) (code int, err error) {
 	cfg, err := c.engine.Config()
 	if err != nil {
 		return 1, err
 	}
-	d, err := c.other()
-	switch {
-	case err != nil && c.command == "erase" && c.tokens:
-		return c.nothingToDrop(!cfg.Cache)
-	case err != nil && (c.command == "get" || c.command == "erase" && cfg.Delegate == "none"):
-		c.Log.Info("no delegate", "type", c.req.Type, "why", why, "reason", err)
-		return 1, protocol.ErrNotFound
-	case err != nil:
+	d, err := delegate.Find(cfg.Delegate, c.Argv0)
+	if err != nil {
+		switch {
+		case c.command == "erase" && c.tokens:
+			return c.nothingToDrop(!cfg.Cache)
+		case c.command == "get" || c.command == "erase" && cfg.Delegate == "none":
+			c.Log.Info("no delegate", "type", c.req.Type, "why", why, "reason", err)
+			return 1, protocol.ErrNotFound
+		}
 		return 1, &delegate.Error{Err: err, ConfigFile: c.file.Path}
 	}
 	c.Log.Info("delegated", "type", c.req.Type, "why", why, "helper", d.Path)
-	if c.command == "store" { // which has no answer
-		code, err := d.Run(c.command, c.input, c.Stdout, c.Stderr)
-		if err != nil {
-			return 1, &delegate.Error{Err: err, ConfigFile: c.file.Path}
-		}
-		return code, nil
+	if c.command != "store" {
+		return c.passAndRead(ctx, d, cfg)
 	}
-	return c.passAndRead(ctx, d, cfg)
+	if code, err = d.Run(c.command, c.input, c.Stdout, c.Stderr); err != nil { // it has no answer to be read
+		return 1, &delegate.Error{Err: err, ConfigFile: c.file.Path}
+	}
+	return code, nil
 }
 
 // passAndRead hands a get or an erase on, and looks at the answer before it is printed. A helper
