@@ -106,7 +106,8 @@ func (r *run) callerIdentity(
 	ctx context.Context, profile string, config *aws.Config,
 ) (*sts.GetCallerIdentityOutput, error) {
 	who, err := r.askSTS(ctx, *config)
-	if err != nil && isUnknown(err) && r.deps.Forget != nil && r.deps.Forget(profile) {
+	unknown := err != nil && (isDisabled(err) || strings.HasPrefix(code(err), "ExpiredToken"))
+	if unknown && r.deps.Forget != nil && r.deps.Forget(profile) {
 		if c, ok := config.Credentials.(*aws.CredentialsCache); ok {
 			c.Invalidate()
 		}

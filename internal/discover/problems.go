@@ -127,11 +127,6 @@ func isDenied(err error) bool {
 	return strings.HasPrefix(c, "AccessDenied") || c == "UnauthorizedOperation" || c == "NotAuthorized"
 }
 
-// isUnknown reports whether AWS doesn't know the credentials, or no longer.
-func isUnknown(err error) bool {
-	return isDisabled(err) || strings.HasPrefix(code(err), "ExpiredToken")
-}
-
 // isDisabled reports whether a region may be disabled for the account. Such a region doesn't know
 // the account's credentials; only STS and EC2 have words for it.
 func isDisabled(err error) bool {

@@ -194,8 +194,10 @@ func (s *scan) queue(ctx context.Context, c *caller, region string, guessed bool
 	key := regionKey{c.account, region}
 	ar := s.regions[key]
 	if ar == nil {
-		ar = newAccountRegion(key, c.partition, s.in)
-		ar.guessed = guessed
+		ar = &accountRegion{
+			listing: newListing(key, c.partition, s.in.Timeout, s.in.Now), guessed: true,
+			pending: slices.Clone(operations), failures: map[string]failure{},
+		}
 		s.regions[key] = ar
 	}
 	ar.guessed = ar.guessed && guessed

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -72,7 +73,7 @@ func (r *run) competing(callers []*caller, scanned []*accountRegion) []*caller {
 		profiles[c.account] = append(profiles[c.account], c.profile)
 	}
 	for _, ar := range scanned {
-		for _, hostID := range ar.hostIDs {
+		for hostID := range ar.hostIDs {
 			unassigned[ar.account] = unassigned[ar.account] || r.in.Assigned[hostID] == ""
 		}
 	}
@@ -110,7 +111,7 @@ func resources(read []*accountRegion, users []string) []string {
 	for _, ar := range read {
 		prefix := fmt.Sprintf("arn:%s:rds-db:%s:%s:dbuser:", ar.partition, ar.region, ar.account)
 		all = append(all, prefix+"*/*")
-		for _, id := range resourceIDs(ar.servers) {
+		for _, id := range ar.resourceIDs() {
 			for _, user := range users {
 				specific = append(specific, prefix+id+"/"+user)
 			}
@@ -120,9 +121,8 @@ func resources(read []*accountRegion, users []string) []string {
 }
 
 // resourceIDs returns resource ids of servers that have IAM authentication on, sorted.
-func resourceIDs(servers []inventory.Server) []string {
-	var ids []string
-	for _, s := range servers {
+func (l *listing) resourceIDs() (ids []string) {
+	for _, s := range slices.SortedFunc(maps.Values(l.servers), byHost) {
 		if s.IAM && s.ResourceID != "" && len(ids) < maxIDs {
 			include(&ids, s.ResourceID)
 		}
