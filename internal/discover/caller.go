@@ -49,13 +49,13 @@ func (r *run) identify(ctx context.Context, p Profile) *caller {
 		r.addError(ctx, Problem{Profile: p.Name, Regions: []string{region}}, err)
 		return nil
 	}
-	if number := aws.ToString(who.Account); !server.IsAccountNumber(number) {
+	number := aws.ToString(who.Account)
+	if !server.IsAccountNumber(number) {
 		text := fmt.Sprintf("AWS says that the account is %.40q, which is no account's number", number)
 		r.problems.add(Problem{Profile: p.Name, Text: text}, "")
 		return nil
 	}
-	c := &caller{profile: p.Name, base: p.Base, config: config, arn: aws.ToString(who.Arn),
-		account: aws.ToString(who.Account)}
+	c := &caller{profile: p.Name, base: p.Base, config: config, arn: aws.ToString(who.Arn), account: number}
 	if parts := strings.SplitN(c.arn, ":", 3); len(parts) == 3 {
 		c.partition = parts[1]
 	}

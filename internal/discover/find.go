@@ -3,6 +3,7 @@
 package discover
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -21,17 +22,15 @@ import (
 func Find(
 	ctx context.Context, cfg aws.Config, e server.Endpoint, region, account string, now time.Time,
 ) (s inventory.Server, found bool, err error) {
-	if e.Region != "" {
-		region = e.Region
-	}
+	region = cmp.Or(e.Region, region)
 	client := rds.NewFromConfig(cfg, func(o *rds.Options) { o.Region = region })
 	l := newListing(regionKey{account, region}, e.Partition, time.Minute, now)
-	l.only = e.Name
+	l.only = &e.Name
 	switch e.Kind {
 	case server.Instance:
 		if err = l.readInstances(ctx, client); err == nil && l.servers[e.Host].Cluster != "" {
 			s = l.servers[e.Host]
-			l.only = s.Cluster
+			l.only = &s.Cluster
 			err = l.readClusters(ctx, client)
 			s.ResourceID = l.clusters[s.Cluster].ResourceID
 			return s, err == nil, err
@@ -43,7 +42,7 @@ func Find(
 		if err = read(l, ctx, client); err != nil || len(l.parts) == 0 {
 			break
 		}
-		l.only = l.parts[0].Cluster
+		l.only = &l.parts[0].Cluster
 	}
 	if isNotFound(err) {
 		err = nil
@@ -75,7 +74,7 @@ func (l *listing) findGlobal(
 		return s, false, err
 	}
 	s = l.globals[0]
-	l.only = s.Cluster
+	l.only = &s.Cluster
 	if err = l.readClusters(ctx, rds.NewFromConfig(cfg, func(o *rds.Options) { o.Region = s.Region })); err != nil {
 		return s, false, err
 	}

@@ -23,7 +23,7 @@ type listing struct {
 	partition string
 	timeout   time.Duration // of one page
 	now       time.Time
-	only      string // the one name to ask for; "": all
+	only      *string // the one name to ask for; nil: all
 
 	servers  map[string]inventory.Server // by host
 	hostIDs  map[string]bool
@@ -40,14 +40,6 @@ func newListing(key regionKey, partition string, timeout time.Duration, now time
 		servers: map[string]inventory.Server{}, hostIDs: map[string]bool{},
 		clusters: map[string]inventory.Server{}, proxies: map[string]inventory.Server{},
 	}
-}
-
-// name is what to ask for, in the SDK's form.
-func (l *listing) name() *string {
-	if l.only == "" {
-		return nil
-	}
-	return &l.only
 }
 
 // add notes an endpoint: its host id, whatever the engine, and the server if it speaks MySQL.
@@ -71,7 +63,8 @@ func (l *listing) add(s inventory.Server) {
 // gives, and it isn't larger than any that there is. A host that RDS doesn't name can't be signed
 // for, and may be anybody's.
 func (l *listing) keeps(s inventory.Server, named bool) bool {
-	if !isMySQL(s.Engine) {
+	// "aurora" was Aurora MySQL 1.
+	if !slices.Contains([]string{"mysql", "mariadb", "aurora-mysql", "aurora"}, s.Engine) {
 		return false
 	}
 	if !named || s.TooLarge() {
@@ -93,11 +86,6 @@ func (l *listing) join() {
 		e.MasterUser, e.MasterSecretARN, e.Tags = of.MasterUser, of.MasterSecretARN, of.Tags
 		l.add(e)
 	}
-}
-
-// isMySQL reports whether an engine speaks MySQL's protocol; "aurora" was Aurora MySQL 1.
-func isMySQL(engine string) bool {
-	return slices.Contains([]string{"mysql", "mariadb", "aurora-mysql", "aurora"}, engine)
 }
 
 // pager is a paginator of the SDK.
@@ -122,7 +110,7 @@ func eachPage[Page any](ctx context.Context, timeout time.Duration, pages pager[
 }
 
 func (l *listing) readClusters(ctx context.Context, client *rds.Client) error {
-	input := &rds.DescribeDBClustersInput{DBClusterIdentifier: l.name()}
+	input := &rds.DescribeDBClustersInput{DBClusterIdentifier: l.only}
 	pages := rds.NewDescribeDBClustersPaginator(client, input)
 	return eachPage(ctx, l.timeout, pages, func(page *rds.DescribeDBClustersOutput) {
 		for _, c := range page.DBClusters {
@@ -144,7 +132,7 @@ func (l *listing) readClusters(ctx context.Context, client *rds.Client) error {
 }
 
 func (l *listing) readClusterEndpoints(ctx context.Context, client *rds.Client) error {
-	input := &rds.DescribeDBClusterEndpointsInput{DBClusterEndpointIdentifier: l.name()}
+	input := &rds.DescribeDBClusterEndpointsInput{DBClusterEndpointIdentifier: l.only}
 	pages := rds.NewDescribeDBClusterEndpointsPaginator(client, input)
 	return eachPage(ctx, l.timeout, pages, func(page *rds.DescribeDBClusterEndpointsOutput) {
 		for _, e := range page.DBClusterEndpoints {
@@ -161,7 +149,7 @@ func (l *listing) readClusterEndpoints(ctx context.Context, client *rds.Client) 
 }
 
 func (l *listing) readInstances(ctx context.Context, client *rds.Client) error {
-	input := &rds.DescribeDBInstancesInput{DBInstanceIdentifier: l.name()}
+	input := &rds.DescribeDBInstancesInput{DBInstanceIdentifier: l.only}
 	pages := rds.NewDescribeDBInstancesPaginator(client, input)
 	return eachPage(ctx, l.timeout, pages, func(page *rds.DescribeDBInstancesOutput) {
 		for _, i := range page.DBInstances {
@@ -182,7 +170,7 @@ func (l *listing) readInstances(ctx context.Context, client *rds.Client) error {
 }
 
 func (l *listing) readProxies(ctx context.Context, client *rds.Client) error {
-	input := &rds.DescribeDBProxiesInput{DBProxyName: l.name()}
+	input := &rds.DescribeDBProxiesInput{DBProxyName: l.only}
 	pages := rds.NewDescribeDBProxiesPaginator(client, input)
 	return eachPage(ctx, l.timeout, pages, func(page *rds.DescribeDBProxiesOutput) {
 		for _, p := range page.DBProxies {
@@ -206,7 +194,7 @@ func takesIAM(a types.UserAuthConfigInfo) bool {
 }
 
 func (l *listing) readProxyEndpoints(ctx context.Context, client *rds.Client) error {
-	input := &rds.DescribeDBProxyEndpointsInput{DBProxyEndpointName: l.name()}
+	input := &rds.DescribeDBProxyEndpointsInput{DBProxyEndpointName: l.only}
 	pages := rds.NewDescribeDBProxyEndpointsPaginator(client, input)
 	return eachPage(ctx, l.timeout, pages, func(page *rds.DescribeDBProxyEndpointsOutput) {
 		for _, e := range page.DBProxyEndpoints {
@@ -224,7 +212,7 @@ func (l *listing) readProxyEndpoints(ctx context.Context, client *rds.Client) er
 
 // readGlobalClusters notes global writers. RDS lists them in every region that has a member.
 func (l *listing) readGlobalClusters(ctx context.Context, client *rds.Client) error {
-	input := &rds.DescribeGlobalClustersInput{GlobalClusterIdentifier: l.name()}
+	input := &rds.DescribeGlobalClustersInput{GlobalClusterIdentifier: l.only}
 	pages := rds.NewDescribeGlobalClustersPaginator(client, input)
 	return eachPage(ctx, l.timeout, pages, func(page *rds.DescribeGlobalClustersOutput) {
 		for _, c := range page.GlobalClusters {

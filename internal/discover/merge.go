@@ -82,8 +82,7 @@ func (r *run) countRead(scanned []*accountRegion) (full map[regionKey]bool) {
 	return full
 }
 
-// readInventory reads all of the inventory. The error is an [inventory.ErrAbsent], which counts as
-// empty.
+// readInventory reads all of the inventory. One that is absent is an error, and counts as empty.
 func readInventory(path string) ([]inventory.Account, []inventory.Server, error) {
 	inv, err := inventory.Open(path)
 	if err != nil {

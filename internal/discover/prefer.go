@@ -25,7 +25,7 @@ type knownProfiles struct {
 type candidate struct {
 	profile  string
 	decision decision
-	base     string // the profile among the others that it assumes a role with, or ""
+	base     string // the profile that it assumes a role with, or ""
 }
 
 func (r *run) knownProfiles(callers []*caller, decisions map[string]decision) knownProfiles {
@@ -52,12 +52,6 @@ func rolesFirst(list []candidate) []candidate {
 			bases = append(bases, c)
 		} else {
 			ordered = append(ordered, c)
-		}
-	}
-	for i := range ordered {
-		c := &ordered[i]
-		if !slices.ContainsFunc(bases, func(b candidate) bool { return b.profile == c.base }) {
-			c.base = ""
 		}
 	}
 	return append(ordered, bases...)
@@ -178,8 +172,7 @@ func Names(list []string) string {
 }
 
 // unique drops what is empty or comes a second time.
-func unique(list []string) []string {
-	var once []string
+func unique(list []string) (once []string) {
 	for _, s := range list {
 		if s != "" && !slices.Contains(once, s) {
 			once = append(once, s)

@@ -95,8 +95,7 @@ var partitions = map[string][]string{
 }
 
 // defaultRegions returns the always enabled region of each partition that the given regions are in.
-func defaultRegions(regions []string) []string {
-	var list []string
+func defaultRegions(regions []string) (list []string) {
 	for _, region := range regions {
 		of := partitions[server.Partition(region)]
 		if len(of) > 0 && !slices.Contains(list, of[0]) {
