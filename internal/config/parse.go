@@ -43,7 +43,8 @@ type reader struct {
 	file    string
 	anchors map[string]ast.Node
 	steps   int // of the regular expressions so far
-	merged  int // keys that merges brought in so far
+	merges  int // (<<) that lead to the map that is read
+	merged  int // keys that they brought in so far
 }
 
 // catch, deferred, makes the mistake that a reader ended with the error of a function.
@@ -169,12 +170,9 @@ type pair struct {
 
 // pairs returns the keys of a map in file order; nothing (null) counts as an empty map. what says
 // what the map is, for the error.
-func (r *reader) pairs(n ast.Node, what string) []pair { return r.pairsAt(0, n, what) }
-
-// pairsAt is pairs of a map that so many merges lead to.
-func (r *reader) pairsAt(depth int, outer ast.Node, what string) (all []pair) {
+func (r *reader) pairs(outer ast.Node, what string) (all []pair) {
 	n := r.plain(outer)
-	if depth > 10 {
+	if r.merges > 10 {
 		panic(r.errorf(lineOf(outer), "merges (<<) that lead to each other"))
 	}
 	var values []*ast.MappingValueNode
@@ -198,7 +196,9 @@ func (r *reader) pairsAt(depth int, outer ast.Node, what string) (all []pair) {
 			sources = seq.Values
 		}
 		for _, s := range sources {
-			m := r.pairsAt(depth+1, s, "what << merges")
+			r.merges++
+			m := r.pairs(s, "what << merges")
+			r.merges--
 			if r.merged += len(m); r.merged > maxMerged {
 				panic(r.errorf(lineOf(outer), "merges (<<) of more than %d keys", maxMerged))
 			}

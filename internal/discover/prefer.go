@@ -114,13 +114,6 @@ func group(candidates []candidate, before, refused []string, interrupted bool) g
 			g.mayNotAsk = g.mayNotAsk && c.decision == mayNotAsk
 		}
 	}
-	if len(before) > 0 {
-		missed := !reached[before[0]] && !slices.Contains(refused, before[0])
-		cutOff := interrupted && slices.Contains(g.undecided, before[0])
-		if missed || cutOff {
-			g.kept = before[0]
-		}
-	}
 	for _, name := range before {
 		switch {
 		case slices.Contains(refused, name):
@@ -128,6 +121,9 @@ func group(candidates []candidate, before, refused []string, interrupted bool) g
 		case !reached[name]:
 			g.undecided = append(g.undecided, name)
 		}
+	}
+	if len(before) > 0 && slices.Contains(g.undecided, before[0]) && (interrupted || !reached[before[0]]) {
+		g.kept = before[0]
 	}
 	return g
 }
