@@ -55,7 +55,7 @@ type Entry struct {
 	Hops      []string      `json:"hops,omitempty"`
 	Token     secret.Text   `json:"-"`
 	SignedAt  time.Time     `json:"signed_at"`
-	Expires   time.Time     `json:"credentials_expire,omitzero"`  // of the credentials that signed; zero when they don't
+	Expires   time.Time     `json:"credentials_expire,omitzero"`  // of the credentials that signed; or zero
 	Source    string        `json:"credentials_source,omitempty"` // where the credentials came from
 	// Credentials is the key of the kept credentials that signed, or "".
 	Credentials string `json:"credentials,omitempty"`

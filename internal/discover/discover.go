@@ -26,7 +26,7 @@ type Input struct {
 	Regions    []string          // instead of the profiles' own
 	AllRegions bool              // instead of both: every region that the account has enabled
 	Users      []string          // database users to ask IAM about
-	Assigned   map[string]string // host id or account number → the profile that the user's configuration assigns to it
+	Assigned   map[string]string // host id or account number → profile, by the user's configuration
 	Configured []string          // all profiles; the inventory forgets any others; nil: it forgets none
 	Parallel   int               // logins and reads at once, a read being one account in one region; 0: 16
 	Timeout    time.Duration     // of one call with all its attempts; 0: [DefaultTimeout]

@@ -102,7 +102,7 @@ func collect(scanned []*accountRegion) []inventory.Server {
 	}
 	for _, ar := range scanned {
 		for _, global := range ar.globals {
-			if of := byKey[regionKey{global.Account, global.Region}]; of != nil && of.clusters[global.Cluster].Host != "" {
+			if of := byKey[regionKey{global.Account, global.Region}]; of != nil {
 				addCluster(&global, of.clusters[global.Cluster])
 			}
 			all = append(all, global)

@@ -92,8 +92,8 @@ func SameFile(a, b string) bool {
 	return err1 == nil && err2 == nil && os.SameFile(one, other)
 }
 
-// OurDir returns an [*UntrustedError] for a folder of another user's, who may put other files in the
-// place of the caller's. One that isn't there is nobody's.
+// OurDir returns an [*UntrustedError] for a folder of another user's, who may put other files in
+// the place of the caller's. One that isn't there is nobody's.
 func OurDir(dir string) error {
 	if reason := notOurs(dir); reason != "" {
 		return &UntrustedError{dir, reason}

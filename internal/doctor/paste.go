@@ -117,8 +117,8 @@ func enableIAM(s inventory.Server, profile string) string {
 	case s.Kind == server.Instance && s.Cluster == "":
 		what, name = "db-instance", s.Name
 	}
-	return fmt.Sprintf("aws rds modify-%s --%s-identifier %s --enable-iam-database-authentication --apply-immediately%s",
-		what, what, advice.Word(name), where)
+	const command = "aws rds modify-%s --%s-identifier %s --enable-iam-database-authentication --apply-immediately"
+	return fmt.Sprintf(command, what, what, advice.Word(name)) + where
 }
 
 // enableIAMOfProxy sets the list of its secrets as a whole, so that it has to be read first.

@@ -493,7 +493,8 @@ func (v *visit) checkPermission(ctx context.Context) {
 	}
 }
 
-// warnOfNoResource reports that the permission can't be told. Whoever may ask RDS can fill the id in.
+// warnOfNoResource reports that the permission can't be told. Whoever may ask RDS can fill the id
+// in.
 func (v *visit) warnOfNoResource(name string) {
 	v.unsure = append(v.unsure, "rds-db:connect is not allowed")
 	text, do := "can't tell: the server's resource id is not known", []string(nil)
