@@ -92,8 +92,7 @@ func parse(file string, data []byte) (_ *Config, err error) {
 
 // syntaxError turns goccy's error, several lines with a drawing, into one line.
 func syntaxError(file string, data []byte, err error) error {
-	var y yaml.Error
-	if errors.As(err, &y) && y.GetToken() != nil {
+	if y, ok := errors.AsType[yaml.Error](err); ok && y.GetToken() != nil {
 		line, msg := y.GetToken().Position.Line, y.GetMessage()
 		if tab := tabAt(data, line); tab > 0 {
 			line, msg = tab, "a tab indents this line, where YAML takes blanks only"
@@ -347,7 +346,7 @@ func (r *reader) accounts(p pair, c *Config) {
 }
 
 func (r *reader) entry(p pair, name string, allowed []string) Entry {
-	return r.build(name, p.line, r.rawFields(r.pairs(p.value, name), name, allowed))
+	return r.build(name, p.line, r.rawFields(p.value, name, allowed))
 }
 
 func (r *reader) build(name string, line int, raw map[string]rawField) Entry {
@@ -358,9 +357,9 @@ func (r *reader) build(name string, line int, raw map[string]rawField) Entry {
 	return Entry{Fields: f, Where: Where{r.file, line, name}}
 }
 
-func (r *reader) rawFields(pairs []pair, name string, allowed []string) map[string]rawField {
+func (r *reader) rawFields(n ast.Node, name string, allowed []string) map[string]rawField {
 	raw := map[string]rawField{}
-	for _, p := range pairs {
+	for _, p := range r.pairs(n, name) {
 		r.known(p, " in "+name, allowed)
 		f := rawField{line: p.line}
 		if p.key == "mysqlsh_args" {
@@ -386,11 +385,8 @@ func (r *reader) rules(p pair, c *Config) {
 }
 
 func (r *reader) rule(item ast.Node, name string) rule {
-	pairs, line := r.pairs(item, name), lineOf(item)
-	if len(pairs) > 0 {
-		line = pairs[0].line
-	}
-	raw := r.rawFields(pairs, name, ruleKeys)
+	line := lineOf(item)
+	raw := r.rawFields(item, name, ruleKeys)
 	rl := rule{where: Where{r.file, line, name}, raw: raw}
 	var groups []string // of both patterns
 	rl.host, groups = r.compile(raw, "host", "(?i)", name, groups)
