@@ -134,7 +134,6 @@ func Run(ctx context.Context, in Input, deps Deps) (Report, error) {
 	return r.report, err
 }
 
-// run is a run under way.
 type run struct {
 	in       Input
 	deps     Deps

@@ -89,7 +89,6 @@ func (l *listing) join() {
 	}
 }
 
-// pager is a paginator of the SDK.
 type pager[Page any] interface {
 	HasMorePages() bool
 	NextPage(context.Context, ...func(*rds.Options)) (*Page, error)

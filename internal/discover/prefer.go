@@ -128,7 +128,6 @@ func group(candidates []candidate, before, refused []string, interrupted bool) g
 	return g
 }
 
-// why says why the first of so many profiles is the first.
 func (g groups) why(profiles int) string {
 	const simulation = "iam:SimulatePrincipalPolicy"
 	first := func(of []string) string {

@@ -78,7 +78,6 @@ func (p *problems) sorted(in Input) []Problem {
 	return joined
 }
 
-// setSession notes that a profile's problem is its session's.
 func (p *problems) setSession(profile string, s Session) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

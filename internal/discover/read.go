@@ -78,7 +78,6 @@ func (r *run) read(ctx context.Context, ar *accountRegion, c *caller) {
 	}
 }
 
-// finish ends the reading of an account and region.
 func (r *run) finish(ar *accountRegion) {
 	ar.join()
 	ar.answered = ar.answered || len(ar.hostIDs) > 0 // a first page, perhaps
@@ -88,7 +87,6 @@ func (r *run) finish(ar *accountRegion) {
 	r.servers += len(ar.servers)
 }
 
-// reportLeftOut notes servers of an account and region that aren't kept.
 func (r *run) reportLeftOut(ar *accountRegion) {
 	hosts := ar.leftOut
 	if len(hosts) == 0 {
@@ -105,7 +103,6 @@ func (r *run) reportLeftOut(ar *accountRegion) {
 	}, "")
 }
 
-// reportFailures notes what nobody could read of an account and region.
 func (r *run) reportFailures(ctx context.Context, ar *accountRegion) {
 	for _, op := range ar.pending {
 		f, tried := ar.failures[op.name]

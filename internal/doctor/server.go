@@ -183,13 +183,9 @@ func (v *visit) proven(f Finding) Finding {
 	return Finding{f.Name, OK, text, nil}
 }
 
-func (v *visit) ok(name, text string) { v.give(Finding{name, OK, text, nil}) }
-func (v *visit) warn(name, text string, do ...string) {
-	v.give(Finding{name, Warn, text, do})
-}
-func (v *visit) fail(name, text string, do ...string) {
-	v.give(Finding{name, Fail, text, do})
-}
+func (v *visit) ok(name, text string)                 { v.give(Finding{name, OK, text, nil}) }
+func (v *visit) warn(name, text string, do ...string) { v.give(Finding{name, Warn, text, do}) }
+func (v *visit) fail(name, text string, do ...string) { v.give(Finding{name, Fail, text, do}) }
 
 // cause fails a check for something that also makes the server refuse the token.
 func (v *visit) cause(name, text string, do ...string) {

@@ -165,17 +165,12 @@ func (inv *Inventory) Server(host string) (Server, bool, error) {
 		return Server{}, false, err
 	}
 	s, err := inv.server(host, data)
-	if err != nil {
-		return Server{}, false, err
-	}
-	if s.HostID != "" {
-		a, _, err := inv.Account(s.HostID, s.Region)
-		if err != nil {
-			return Server{}, false, err
-		}
+	if err == nil && s.HostID != "" {
+		var a Account
+		a, _, err = inv.Account(s.HostID, s.Region)
 		s.Profile = a.Profile
 	}
-	return s, true, nil
+	return s, err == nil, err
 }
 
 // Account returns the record of a host id in a region; false when there is none. An error is an
@@ -189,10 +184,7 @@ func (inv *Inventory) Account(hostID, region string) (Account, bool, error) {
 	if err == nil && (a.HostID != hostID || a.Region != region) {
 		err = inv.untrusted("the record of %s in %s is another's", hostID, region)
 	}
-	if err != nil {
-		return Account{}, false, err
-	}
-	return a, true, nil
+	return a, err == nil, err
 }
 
 func (inv *Inventory) server(host string, data []byte) (Server, error) {

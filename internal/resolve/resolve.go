@@ -235,7 +235,6 @@ func (r *resolver) run() error {
 	return nil
 }
 
-// findEntry finds what the configuration has for the server.
 func (r *resolver) findEntry() error {
 	r.host = server.NormalHost(r.url.Host)
 	same := ""
@@ -277,7 +276,6 @@ func (r *resolver) login() string {
 	return cmp.Or(user, other)
 }
 
-// target puts together what the token is made for.
 func (r *resolver) target(port int, known learned) (t server.Target, err error) {
 	t = server.Target{Host: r.Endpoint.Host, Port: port}
 	if t.Region, err = r.region(); err != nil {
@@ -318,7 +316,6 @@ func (r *resolver) overrule(profile string, known learned) {
 	r.step("AWS_PROFILE", asked, by)
 }
 
-// client puts together what the configuration says of connecting.
 func (r *resolver) client() (c Client) {
 	c.SSH = r.ssh()
 	c.Schema, _ = r.pick("schema")

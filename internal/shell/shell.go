@@ -76,7 +76,6 @@ type call struct {
 	tokens  bool             // the server has tokens, so that another helper's password is optional
 }
 
-// read reads the request and the configuration file.
 func (h *Helper) read(command string) (*call, error) {
 	input, err := early.Input()
 	if err != nil {
