@@ -10,13 +10,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
 
 	"mysql-secret-store-rds/internal/about"
 	"mysql-secret-store-rds/internal/advice"
+	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/credentials"
 	"mysql-secret-store-rds/internal/password"
 	"mysql-secret-store-rds/internal/secret"
@@ -273,7 +273,7 @@ func (v *visit) explainRefusal(ctx context.Context, name string) {
 	if !v.knowsIAM() {
 		may = append(may, "IAM authentication is not enabled on the server")
 	}
-	if addr, err := netip.ParseAddr(server.NormalHost(v.URL.Host)); err == nil && addr.IsLoopback() {
+	if config.IsLoopback(v.URL.Host) {
 		may = append(may, "the tunnel at "+v.address()+" leads to another server than "+v.t.Host)
 	}
 	if len(may) == 0 {
