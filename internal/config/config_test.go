@@ -82,12 +82,12 @@ func TestParseExample(t *testing.T) {
 			{
 				host:  regexp.MustCompile(`(?i)^(?:(?P<team>[a-z]+)-(?P<env>prod|stage)-.*\.rds\.amazonaws\.com)$`),
 				where: Where{file, 9, "rule 1"},
-				raw:   map[string]rawField{"aws_profile": {text: "${env}-${team}-dba", line: 10}},
+				raw:   map[string]rawField{"aws_profile": {[]string{"${env}-${team}-dba"}, 10}},
 			},
 			{
 				user:  regexp.MustCompile(`^(?:root|admin)$`),
 				where: Where{file, 11, "rule 2"},
-				raw:   map[string]rawField{"credential": {text: "delegate", line: 12}},
+				raw:   map[string]rawField{"credential": {[]string{"delegate"}, 12}},
 			},
 		},
 		Accounts: map[string]Entry{"abcdefghijkl": {Fields{Profile: "prod-dba"}, Where{file, 14, "accounts: abcdefghijkl"}}},
@@ -208,7 +208,7 @@ func TestParseJSON(t *testing.T) {
 		rules: []rule{{
 			user:  regexp.MustCompile(`^(?:\w+)$`),
 			where: Where{file, 6, "rule 1"},
-			raw:   map[string]rawField{"credential": {text: "none", line: 6}},
+			raw:   map[string]rawField{"credential": {[]string{"none"}, 6}},
 		}},
 	}
 	if diff := cmp.Diff(want, c, inside); diff != "" {

@@ -102,26 +102,15 @@ var (
 	delegateName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`) })
 )
 
-// rawField is a value as the file has it.
+// rawField is a value as the file has it: one text, unless the field is a list.
 type rawField struct {
-	text string
-	list []string // instead of text, for a field that is a list
-	line int
+	texts []string
+	line  int
 }
-
-// texts are all that a field says.
-func (f rawField) texts() []string {
-	if f.list != nil {
-		return f.list
-	}
-	return []string{f.text}
-}
-
-func (f rawField) expands() bool { return strings.Contains(strings.Join(f.texts(), "\n"), "${") }
 
 // groups lists the groups that a value refers to as ${name}.
 func (f rawField) groups() (names []string, err error) {
-	text := strings.Join(f.texts(), "\n")
+	text := strings.Join(f.texts, "\n")
 	for _, m := range groupRef().FindAllStringSubmatch(text, -1) {
 		names = append(names, m[1])
 	}
@@ -134,7 +123,7 @@ func (f rawField) groups() (names []string, err error) {
 // expand returns the texts of a value with a rule's match in place of its groups; what expands to
 // nothing is left out.
 func (f rawField) expand(groups map[string]string) (texts []string, err error) {
-	for _, text := range f.texts() {
+	for _, text := range f.texts {
 		if strings.Contains(text, "${") && groups == nil {
 			return nil, errors.New("${…} stands for a group of a rule, and this is no rule")
 		}

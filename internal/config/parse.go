@@ -335,8 +335,8 @@ func (r *reader) accounts(p pair, c *Config) {
 		if isMap(r.plain(a.value)) {
 			e = r.entry(a, name, wideKeys)
 		} else {
-			profile := rawField{text: r.text(a, name+" (a profile, or a map of fields)"), line: a.line}
-			e = r.build(name, a.line, map[string]rawField{"aws_profile": profile})
+			profile := r.text(a, name+" (a profile, or a map of fields)")
+			e = r.build(name, a.line, map[string]rawField{"aws_profile": {[]string{profile}, a.line}})
 		}
 		if first, ok := c.Accounts[id]; ok {
 			panic(r.errorf(a.line, "%s stands on line %d already", name, first.Where.Line))
@@ -361,13 +361,11 @@ func (r *reader) rawFields(n ast.Node, name string, allowed []string) map[string
 	raw := map[string]rawField{}
 	for _, p := range r.pairs(n, name) {
 		r.known(p, " in "+name, allowed)
-		f := rawField{line: p.line}
-		if p.key == "mysqlsh_args" {
-			f.list = r.list(p, name+": "+p.key)
+		if what := name + ": " + p.key; p.key == "mysqlsh_args" {
+			raw[p.key] = rawField{r.list(p, what), p.line}
 		} else {
-			f.text = r.text(p, name+": "+p.key)
+			raw[p.key] = rawField{[]string{r.text(p, what)}, p.line}
 		}
-		raw[p.key] = f
 	}
 	return raw
 }
@@ -394,15 +392,11 @@ func (r *reader) rule(item ast.Node, name string) rule {
 	if rl.host == nil && rl.user == nil {
 		panic(r.errorf(line, "%s has neither host nor user; what holds for every server belongs under defaults", name))
 	}
-	r.checkGroups(raw, name, groups)
-	fixed := maps.Clone(raw) // what has no groups can be checked now
-	maps.DeleteFunc(fixed, func(_ string, f rawField) bool { return f.expands() })
-	r.build(name, line, fixed)
+	r.build(name, line, r.withoutGroups(raw, name, groups)) // what has none can be checked now
 	return rl
 }
 
-// compile takes a rule's pattern for key out of raw, and adds its groups to those of the other one;
-// nil if it has none.
+// compile takes a rule's pattern for key, if any, out of raw, and adds its groups to the others.
 func (r *reader) compile(
 	raw map[string]rawField, key, flags, name string, groups []string,
 ) (*regexp.Regexp, []string) {
@@ -411,22 +405,19 @@ func (r *reader) compile(
 		return nil, groups
 	}
 	delete(raw, key)
-	// Compiled alone first, so that "a)(b" can't escape the anchors. What compiles alone may still
-	// fail between them: `\Qa` does, whose quoting has no end.
-	err := r.pattern(f.text)
-	if err == nil {
-		_, err = regexp.Compile(f.text)
-	}
+	// Parsed alone first, so that "a)(b" can't escape the anchors. What is right alone may still fail
+	// between them: `\Qa` does, whose quoting has no end.
+	err := r.pattern(f.texts[0])
 	var re *regexp.Regexp
 	if err == nil {
-		re, err = regexp.Compile(flags + `^(?:` + f.text + `)$`)
+		re, err = regexp.Compile(flags + `^(?:` + f.texts[0] + `)$`)
 	}
 	if err != nil {
 		panic(r.errorf(f.line, "%s: %s: %v; allowed: a regular expression as in Go, which must match the whole %s",
 			name, key, err, key))
 	}
 	for _, g := range re.SubexpNames() {
-		if g != "" && slices.Contains(groups, g) {
+		if slices.Contains(groups, g) {
 			panic(r.errorf(f.line, "%s: the group %s is defined twice", name, g))
 		}
 		if g != "" {
@@ -436,12 +427,14 @@ func (r *reader) compile(
 	return re, groups
 }
 
-// checkGroups refuses values that refer to other groups than the rule's patterns have.
-func (r *reader) checkGroups(raw map[string]rawField, name string, groups []string) {
+// withoutGroups returns the values that refer to no groups, and refuses those that refer to others
+// than the rule's patterns have.
+func (r *reader) withoutGroups(raw map[string]rawField, name string, groups []string) map[string]rawField {
 	allowed := strings.Join(groups, ", ")
 	if allowed == "" {
 		allowed = "none, for it names no group with (?P<name>…)"
 	}
+	fixed := map[string]rawField{}
 	for _, key := range slices.Sorted(maps.Keys(raw)) {
 		f := raw[key]
 		used, err := f.groups()
@@ -454,7 +447,11 @@ func (r *reader) checkGroups(raw map[string]rawField, name string, groups []stri
 					name, key, g, allowed))
 			}
 		}
+		if len(used) == 0 {
+			fixed[key] = f
+		}
 	}
+	return fixed
 }
 
 func (r *reader) delegate(p pair) string {

@@ -110,8 +110,7 @@ func eachPage[Page any](ctx context.Context, timeout time.Duration, pages pager[
 }
 
 func (l *listing) readClusters(ctx context.Context, client *rds.Client) error {
-	input := &rds.DescribeDBClustersInput{DBClusterIdentifier: l.only}
-	pages := rds.NewDescribeDBClustersPaginator(client, input)
+	pages := rds.NewDescribeDBClustersPaginator(client, &rds.DescribeDBClustersInput{DBClusterIdentifier: l.only})
 	return eachPage(ctx, l.timeout, pages, func(page *rds.DescribeDBClustersOutput) {
 		for _, c := range page.DBClusters {
 			name := aws.ToString(c.DBClusterIdentifier)
@@ -149,8 +148,7 @@ func (l *listing) readClusterEndpoints(ctx context.Context, client *rds.Client) 
 }
 
 func (l *listing) readInstances(ctx context.Context, client *rds.Client) error {
-	input := &rds.DescribeDBInstancesInput{DBInstanceIdentifier: l.only}
-	pages := rds.NewDescribeDBInstancesPaginator(client, input)
+	pages := rds.NewDescribeDBInstancesPaginator(client, &rds.DescribeDBInstancesInput{DBInstanceIdentifier: l.only})
 	return eachPage(ctx, l.timeout, pages, func(page *rds.DescribeDBInstancesOutput) {
 		for _, i := range page.DBInstances {
 			if i.Endpoint == nil {
@@ -170,8 +168,7 @@ func (l *listing) readInstances(ctx context.Context, client *rds.Client) error {
 }
 
 func (l *listing) readProxies(ctx context.Context, client *rds.Client) error {
-	input := &rds.DescribeDBProxiesInput{DBProxyName: l.only}
-	pages := rds.NewDescribeDBProxiesPaginator(client, input)
+	pages := rds.NewDescribeDBProxiesPaginator(client, &rds.DescribeDBProxiesInput{DBProxyName: l.only})
 	return eachPage(ctx, l.timeout, pages, func(page *rds.DescribeDBProxiesOutput) {
 		for _, p := range page.DBProxies {
 			arn := aws.ToString(p.DBProxyArn)
