@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"mysql-secret-store-rds/internal/advice"
@@ -260,26 +261,20 @@ func (h Helper) List(ctx context.Context, input []byte, limit time.Duration) ([]
 func (h Helper) wait(cmd *exec.Cmd) (exitCode int, signalled bool, err error) {
 	// Caught from before the start, so that no signal can end us and leave the helper alone.
 	signals := catchSignals()
+	defer close(signals)
 	defer signal.Stop(signals)
 	if err := cmd.Start(); err != nil {
 		return 0, false, cantRun(h.Path, err)
 	}
-	ended, passedOn := make(chan struct{}), make(chan bool)
+	var passedOn atomic.Bool
 	go func() {
-		for passed := false; ; {
-			select {
-			case s := <-signals:
-				_ = cmd.Process.Signal(s) // it may have ended meanwhile
-				passed = true
-			case <-ended:
-				passedOn <- passed
-				return
-			}
+		for s := range signals {
+			passedOn.Store(true)
+			_ = cmd.Process.Signal(s) // it may have ended meanwhile
 		}
 	}()
 	err = cmd.Wait()
-	close(ended)
-	signalled = <-passedOn
+	signalled = passedOn.Load()
 	switch exit, exited := errors.AsType[*exec.ExitError](err); {
 	case exited:
 		return exitStatus(exit.ProcessState), signalled, nil
