@@ -71,16 +71,11 @@ type Client struct {
 	SSLCA  string
 }
 
-// Error is a Server URL that is ours and for which something is missing.
-type Error struct {
-	Msg string          // what is wrong
-	Do  []advice.Action // what to write into the configuration, or else to do
-}
+// Error is a Server URL that is ours and for which something is missing: what is wrong, and what to
+// write into the configuration, or else to do.
+type Error struct{ advice.Problem }
 
-func (e *Error) Error() string { return e.Advice().OneLine() }
-
-// Advice implements [advice.Adviser].
-func (e *Error) Advice() advice.Problem { return advice.Problem{Text: e.Msg, Do: e.Do} }
+func (e *Error) Error() string { return e.OneLine() }
 
 // CNAME returns the one name that host is an alias of, or "" when it is none.
 type CNAME func(ctx context.Context, host string) (string, error)
@@ -481,19 +476,12 @@ func (r *resolver) notRDS() error {
 	}
 	const setting = "endpoint: NAME.ID.REGION.rds.amazonaws.com:3306"
 	if r.dns.err != nil {
-		return &Error{
-			Msg: fmt.Sprintf("%s names no endpoint, and DNS could not be asked what %s is an alias of: %v", r.Entry,
-				r.host, r.dns.err),
-			Do: []advice.Action{advice.Put("try again, or add to that entry in "+r.cfg.File, setting)},
-		}
+		return &Error{advice.Problemf("%s names no endpoint, and DNS could not be asked what %s is an alias of: %v",
+			r.Entry, r.host, r.dns.err).With(advice.Put("try again, or add to that entry in "+r.cfg.File, setting))}
 	}
-	return &Error{
-		Msg: fmt.Sprintf("%s %s, and %s names no endpoint", r.host, why, r.Entry),
-		Do: []advice.Action{
-			advice.Put("add to that entry in "+r.cfg.File, setting),
-			advice.Put("or, if its password is kept by the other helper", "credential: delegate"),
-		},
-	}
+	return &Error{advice.Problemf("%s %s, and %s names no endpoint", r.host, why, r.Entry).With(
+		advice.Put("add to that entry in "+r.cfg.File, setting),
+		advice.Put("or, if its password is kept by the other helper", "credential: delegate"))}
 }
 
 // region returns the region to sign for, and follows a global writer's alias where nothing else
@@ -505,11 +493,8 @@ func (r *resolver) region() (string, error) {
 		return ep.Region, nil
 	}
 	if e := r.entry.Region; ep.Region != "" && e != ep.Region {
-		return "", &Error{
-			Msg: fmt.Sprintf("%s says region: %s, but %s is in %s, as its name has it", r.Entry, e, ep.Host,
-				ep.Region),
-			Do: []advice.Action{advice.Say("leave region out of that entry")},
-		}
+		return "", &Error{advice.Problemf("%s says region: %s, but %s is in %s, as its name has it",
+			r.Entry, e, ep.Host, ep.Region).With(advice.Say("leave region out of that entry"))}
 	}
 	if region, _ := r.pick("region"); region != "" {
 		return region, nil
@@ -527,8 +512,6 @@ func (r *resolver) region() (string, error) {
 	if r.exact {
 		do = []advice.Action{r.Entry.Set("region: REGION")}
 	}
-	return "", &Error{
-		Msg: fmt.Sprintf("the global endpoint %s names no region, and DNS doesn't tell it", ep.Host),
-		Do:  do,
-	}
+	return "", &Error{advice.Problemf("the global endpoint %s names no region, and DNS doesn't tell it",
+		ep.Host).With(do...)}
 }
