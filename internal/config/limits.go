@@ -22,18 +22,16 @@ const (
 
 // within returns what f does, or an error when that takes longer than limit.
 func within(limit time.Duration, file string, f func() (*Config, error)) (*Config, error) {
-	type result struct {
-		*Config
-		error
-	}
-	done := make(chan result, 1)
+	var c *Config
+	var err error
+	done := make(chan struct{})
 	go func() {
-		c, err := f()
-		done <- result{c, err}
+		defer close(done)
+		c, err = f()
 	}()
 	select {
-	case r := <-done:
-		return r.Config, r.error
+	case <-done:
+		return c, err
 	case <-time.After(limit):
 		return nil, &Error{File: file, Msg: fmt.Sprintf("it takes longer than %v to read", limit)}
 	}

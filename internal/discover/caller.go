@@ -37,7 +37,7 @@ type caller struct {
 func (r *run) identify(ctx context.Context, p Profile) *caller {
 	region := r.firstRegion(p)
 	if region == "" {
-		r.problems.add(Problem{
+		r.addProblem(Problem{
 			Profile: p.Name, Text: "the profile has no region, and none was given",
 			Run: fmt.Sprintf("mysql-secret-store-rds discover --profile %s --region us-east-1", advice.Word(p.Name)),
 		}, "")
@@ -57,7 +57,7 @@ func (r *run) identify(ctx context.Context, p Profile) *caller {
 	number := aws.ToString(who.Account)
 	if !server.IsAccountNumber(number) {
 		text := fmt.Sprintf("AWS says that the account is %.40q, which is no account's number", number)
-		r.problems.add(Problem{Profile: p.Name, Text: text}, "")
+		r.addProblem(Problem{Profile: p.Name, Text: text}, "")
 		return nil
 	}
 	c := &caller{profile: p.Name, base: p.Base, config: config, arn: aws.ToString(who.Arn), account: number}
@@ -67,7 +67,7 @@ func (r *run) identify(ctx context.Context, p Profile) *caller {
 	c.regions = r.regionsIn(c.partition, p)
 	if c.regions == nil && !r.in.AllRegions {
 		text := fmt.Sprintf("none of the regions given is in the profile's partition, %.40s", c.partition)
-		r.problems.add(Problem{Profile: p.Name, Account: c.account, Text: text}, "")
+		r.addProblem(Problem{Profile: p.Name, Account: c.account, Text: text}, "")
 	}
 	return c
 }

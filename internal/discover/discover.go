@@ -135,14 +135,13 @@ func Run(ctx context.Context, in Input, deps Deps) (Report, error) {
 }
 
 type run struct {
-	in       Input
-	deps     Deps
-	report   Report
-	problems problems
+	in     Input
+	deps   Deps
+	report Report
 
-	mu      sync.Mutex // of what follows, and of calls of deps.Progress
-	servers int        // found so far
-	refused []string   // profiles that AWS doesn't take
+	mu       sync.Mutex // of what follows, and of calls of deps.Progress
+	problems problems
+	servers  int // found so far
 }
 
 // progress tells how far it is. The caller holds the lock.

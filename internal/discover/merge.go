@@ -40,7 +40,7 @@ func (r *run) save(
 	}
 	oldAccounts, oldServers, err := readInventory(r.in.Path)
 	if untrusted, ok := errors.AsType[*inventory.UntrustedError](err); ok {
-		r.problems.add(Problem{Text: untrusted.Error() + ": taken as empty"}, "")
+		r.addProblem(Problem{Text: untrusted.Error() + ": taken as empty"}, "")
 	}
 	oldServers = slices.DeleteFunc(oldServers, func(s inventory.Server) bool { // an earlier version kept any host
 		_, ok := server.ParseEndpoint(s.Host)

@@ -30,7 +30,7 @@ type candidate struct {
 
 func (r *run) knownProfiles(callers []*caller, decisions map[string]decision) knownProfiles {
 	known := knownProfiles{
-		assigned: r.in.Assigned, configured: r.in.Configured, refused: r.refused, interrupted: r.report.Interrupted,
+		assigned: r.in.Assigned, configured: r.in.Configured, refused: r.problems.refused, interrupted: r.report.Interrupted,
 		callers: map[string][]candidate{}, account: map[string]string{},
 	}
 	for _, c := range callers {

@@ -8,26 +8,29 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/aws/smithy-go"
 )
 
-// problems collects problems from all goroutines.
+// problems are collected from all goroutines.
 type problems struct {
-	mu       sync.Mutex
 	list     []Problem
 	index    map[problemKey]int // in list
 	sessions map[string]Session // that are over, by profile
+	refused  []string           // profiles that AWS doesn't take
 }
 
 // problemKey is what makes two problems one, of several regions or operations.
 type problemKey struct{ profile, account, cause string }
 
-// add notes a problem. Without a cause, its text is the cause.
+// addProblem notes a problem. Without a cause, its text is the cause.
+func (r *run) addProblem(problem Problem, cause string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.problems.add(problem, cause)
+}
+
 func (p *problems) add(problem Problem, cause string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	key := problemKey{problem.Profile, problem.Account, cmp.Or(cause, problem.Text)}
 	i, known := p.index[key]
 	if !known {
@@ -78,12 +81,6 @@ func (p *problems) sorted(in Input) []Problem {
 	return joined
 }
 
-func (p *problems) setSession(profile string, s Session) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.sessions[profile] = s
-}
-
 // join makes a problem of one profile that of its session s, which another profile has, too.
 func (p *Problem) join(profile string, s Session) {
 	if p.Profiles == nil {
@@ -101,15 +98,15 @@ func (r *run) addError(ctx context.Context, problem Problem, err error) {
 	}
 	d := r.deps.Describe(problem.Profile, err)
 	problem.Text, problem.Run = d.Text, d.Run
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if d.Session != nil {
-		r.problems.setSession(problem.Profile, *d.Session)
+		r.problems.sessions[problem.Profile] = *d.Session
+	}
+	if problem.Account == "" && d.Refused {
+		r.problems.refused = append(r.problems.refused, problem.Profile)
 	}
 	r.problems.add(problem, code(err))
-	if problem.Account == "" && d.Refused {
-		r.mu.Lock()
-		r.refused = append(r.refused, problem.Profile)
-		r.mu.Unlock()
-	}
 }
 
 // code returns the code of an error that AWS answered, or "".

@@ -98,7 +98,7 @@ func (r *run) reportLeftOut(ar *accountRegion) {
 	}
 	const text = "left out %s, with the host %.100q: " +
 		"RDS gives no server of this region such a name, or so large a record"
-	r.problems.add(Problem{
+	r.addProblem(Problem{
 		Account: ar.account, Regions: []string{ar.region}, Text: fmt.Sprintf(text, servers, hosts[0]),
 	}, "")
 }
@@ -114,7 +114,7 @@ func (r *run) reportFailures(ctx context.Context, ar *accountRegion) {
 			problem.Text = "the region is not enabled in the account (" + code(f.err) + ")"
 			problem.Run = "aws account enable-region --region-name " + advice.Word(ar.region) +
 				" --profile " + advice.Word(problem.Profile)
-			r.problems.add(problem, "disabled "+ar.region)
+			r.addProblem(problem, "disabled "+ar.region)
 			continue
 		}
 		if isDenied(f.err) {
