@@ -80,6 +80,7 @@ func (r *run) read(ctx context.Context, ar *accountRegion, c *caller) {
 
 func (r *run) finish(ar *accountRegion) {
 	ar.join()
+	ar.proxies, ar.parts = nil, nil // which nobody needs any more
 	ar.answered = ar.answered || len(ar.hostIDs) > 0 // a first page, perhaps
 	r.reportLeftOut(ar)
 	r.mu.Lock()
