@@ -38,6 +38,7 @@ func Run(s Streams) int {
 	c := newConsole(s)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	c.ask.Interrupted = ctx
 	context.AfterFunc(ctx, stop) // what doesn't end at the first Ctrl-C ends at the second
 	root := c.root()
 	root.SetArgs(c.args[1:])
