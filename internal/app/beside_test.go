@@ -29,13 +29,16 @@ import (
 func TestBesideTheCLI(t *testing.T) {
 	t.Parallel()
 	cli := findCLI(t)
-	cases := append(readBesideCases(t), mixtures(250)...)
+	cases := append(readBesideCases(t), mixtures(200)...)
 	authority, err := testbed.NewAuthority()
 	if err != nil {
 		t.Fatal(err)
 	}
 	drivers := cli.start(t, runtime.GOMAXPROCS(0))
-	for _, c := range cases {
+	for i, c := range cases {
+		if testbed.Race() && i%8 != 0 {
+			continue // one process asks for one thing: there is little to find in so many
+		}
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			if !cli.atLeast(c.needs) {
