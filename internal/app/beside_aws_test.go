@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// besideAWS answers for STS, the SSO portal, its OIDC service, the sign-in service and a container's
-// endpoint. The keys
+// besideAWS answers for STS, the SSO portal, its OIDC service, the sign-in service, a container's
+// endpoint and an instance's metadata. The keys
 // that it gives out are a function of what they were asked with, so that who asks for something
 // else, or as somebody else, gets others. Below /one and /two it answers, too, and hears where it
 // was asked.
@@ -59,6 +59,15 @@ func (s *besideAWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.createToken(w, body, at)
 	case "/v1/token":
 		s.signIn(w, body, at)
+	case "/latest/api/token":
+		w.Header().Set("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", "300")
+		_, _ = io.WriteString(w, "metadata-token")
+	case "/latest/meta-data/placement/availability-zone":
+		_, _ = io.WriteString(w, "eu-west-1a")
+	case "/latest/meta-data/iam/security-credentials":
+		_, _ = io.WriteString(w, "machine")
+	case "/latest/meta-data/iam/security-credentials/machine":
+		s.instance(w)
 	case "/container":
 		s.container(w, r)
 	case "":
@@ -147,6 +156,11 @@ func (s *besideAWS) portal(w http.ResponseWriter, r *http.Request, at string) {
 		fmt.Sprintf("bearer=%q", r.Header.Get("X-Amz-Sso_bearer_token")),
 	}
 	s.hear("GetRoleCredentials", at, asked...)
+	if r.Header.Get("X-Amz-Sso_bearer_token") == "" {
+		w.Header().Set("X-Amzn-ErrorType", "UnauthorizedException")
+		replyJSON(w, http.StatusUnauthorized, map[string]any{"message": "Session token not found or invalid"})
+		return
+	}
 	id, secret, token := fixed(asked...)
 	replyJSON(w, http.StatusOK, map[string]any{"roleCredentials": map[string]any{
 		"accessKeyId": id, "secretAccessKey": secret, "sessionToken": token,
@@ -199,6 +213,15 @@ func (s *besideAWS) container(w http.ResponseWriter, r *http.Request) {
 	replyJSON(w, http.StatusOK, map[string]any{
 		"AccessKeyId": id, "SecretAccessKey": secret, "Token": token,
 		"Expiration": time.Now().Add(time.Hour).UTC().Format(time.RFC3339),
+	})
+}
+
+// instance is the metadata service of an EC2 instance. How often it is asked is each program's own.
+func (s *besideAWS) instance(w http.ResponseWriter) {
+	id, secret, token := fixed("instance")
+	replyJSON(w, http.StatusOK, map[string]any{
+		"Code": "Success", "AccessKeyId": id, "SecretAccessKey": secret, "Token": token,
+		"LastUpdated": time.Now().UTC().Format(time.RFC3339), "Expiration": time.Now().Add(time.Hour).UTC().Format(time.RFC3339),
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -88,6 +89,53 @@ func TestBesideDriver(t *testing.T) {
 		}
 	}
 }
+
+// TestBesideTheCLIProfiles: both know the same profiles.
+func TestBesideTheCLIProfiles(t *testing.T) {
+	t.Parallel()
+	cli := findCLI(t)
+	authority, err := testbed.NewAuthority()
+	if err != nil {
+		t.Fatal(err)
+	}
+	drivers := cli.start(t, 1)
+	driver := <-drivers
+	for _, c := range readBesideCases(t) {
+		kind, _, _ := strings.Cut(c.name, "-")
+		if !slices.Contains([]string{"section", "file", "key", "value", "merge", "comment", "nested", "path"}, kind) || c.differs != "" {
+			continue
+		}
+		var theirs, ours []string
+		refused := c.play(t, authority, func(s *stage) answer {
+			code, stdout, stderr := driver.run(t, s.env, s.home, []string{"configure", "list-profiles"})
+			theirs = plainNames(stdout)
+			return answer{refused: code != 0, said: stderr}
+		}).refused
+		if refused {
+			continue // the file; what we make of that one is TestBesideTheCLI's
+		}
+		c.play(t, authority, func(s *stage) answer {
+			cmd := exec.CommandContext(t.Context(), program, "__complete", "token", "dba@"+orders, "--profile", "")
+			cmd.Env, cmd.Dir = s.env, s.home
+			_, stdout, _ := finish(t, cmd)
+			ours = plainNames(stdout)
+			return answer{}
+		})
+		if diff := cmp.Diff(theirs, ours); diff != "" {
+			t.Errorf("%s: %s\nprofiles, -the CLI's +ours:\n%s", c.name, c.rule, diff)
+		}
+	}
+}
+
+// plainNames returns the lines that are names of letters, digits and blanks: not every other one may be
+// offered to a shell.
+func plainNames(text string) []string {
+	names := plainName.FindAllString(text, -1)
+	slices.Sort(names)
+	return names
+}
+
+var plainName = regexp.MustCompile(`(?m)^[A-Za-z0-9]+( [A-Za-z0-9]+)*$`)
 
 // answer is what a program makes of a configuration.
 type answer struct {
