@@ -253,7 +253,7 @@ func (c besideCase) play(t *testing.T, authority *testbed.Authority, ask func(*s
 	if err != nil {
 		t.Fatal(err)
 	}
-	fill := placeholders{home: home, url: "http://127.0.0.1:" + hosts.Port(), now: time.Now()}
+	fill := placeholders{home: home, url: hosts.URL, now: time.Now()}
 	for _, f := range append(c.files, besideFile{path: "ca.pem", text: string(authority.PEM)}, keysProgram) {
 		f.write(t, fill)
 	}
