@@ -100,12 +100,26 @@ func signer(r *http.Request) (keyID, region string) {
 	return part[0], part[2]
 }
 
+// The forms of STS's answers (STS API reference).
+const (
+	stsAnswer = `<%[1]sResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><%[1]sResult>` +
+		`<Credentials><AccessKeyId>%s</AccessKeyId><SecretAccessKey>%s</SecretAccessKey>` +
+		`<SessionToken>%s</SessionToken><Expiration>%s</Expiration></Credentials>` +
+		`<AssumedRoleUser><Arn>arn:aws:sts::123456789012:assumed-role/x/y</Arn>` +
+		`<AssumedRoleId>AROA:y</AssumedRoleId></AssumedRoleUser></%[1]sResult></%[1]sResponse>`
+	stsIdentity = `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">` +
+		`<GetCallerIdentityResult><Arn>arn:aws:iam::123456789012:user/x</Arn><UserId>AIDA</UserId>` +
+		`<Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`
+	stsRefusal = `<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error>` +
+		`<Type>Sender</Type><Code>ValidationError</Code>` +
+		`<Message>a parameter is too short or too small</Message></Error></ErrorResponse>`
+)
+
 func (s *besideAWS) sts(w http.ResponseWriter, r *http.Request, form url.Values, at string) {
+	w.Header().Set("Content-Type", "text/xml")
 	operation := form.Get("Action")
 	if operation == "GetCallerIdentity" { // we ask whether session keys are still good
-		_, _ = io.WriteString(w, `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>`+
-			`<Arn>arn:aws:iam::123456789012:user/x</Arn><UserId>AIDA</UserId><Account>123456789012</Account>`+
-			`</GetCallerIdentityResult></GetCallerIdentityResponse>`)
+		_, _ = io.WriteString(w, stsIdentity)
 		return
 	}
 	by, region := signer(r)
@@ -117,31 +131,33 @@ func (s *besideAWS) sts(w http.ResponseWriter, r *http.Request, form url.Values,
 	if form.Get("DurationSeconds") == "3600" {
 		form.Del("DurationSeconds")
 	}
-	for _, name := range []string{"RoleArn", "RoleSessionName", "ExternalId", "SerialNumber", "TokenCode", "DurationSeconds", "WebIdentityToken"} {
+	for _, name := range []string{
+		"RoleArn", "RoleSessionName", "ExternalId", "SerialNumber", "TokenCode", "DurationSeconds", "WebIdentityToken",
+	} {
 		if form.Has(name) {
 			asked = append(asked, fmt.Sprintf("%s=%q", name, form.Get(name)))
 		}
 	}
 	s.hear(operation, at, asked...)
-	w.Header().Set("Content-Type", "text/xml")
 	if invalid(form) {
 		w.WriteHeader(http.StatusBadRequest)
-		_, _ = io.WriteString(w, `<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type>`+
-			`<Code>ValidationError</Code><Message>a parameter is too short or too small</Message></Error></ErrorResponse>`)
+		_, _ = io.WriteString(w, stsRefusal)
 		return
 	}
 	id, secret, token := fixed(append([]string{operation}, asked...)...)
-	fmt.Fprintf(w, `<%[1]sResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><%[1]sResult><Credentials>`+
-		`<AccessKeyId>%s</AccessKeyId><SecretAccessKey>%s</SecretAccessKey><SessionToken>%s</SessionToken><Expiration>%s</Expiration>`+
-		`</Credentials><AssumedRoleUser><Arn>arn:aws:sts::123456789012:assumed-role/x/y</Arn><AssumedRoleId>AROA:y</AssumedRoleId></AssumedRoleUser>`+
-		`</%[1]sResult></%[1]sResponse>`, operation, id, secret, token, time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
+	ends := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	fmt.Fprintf(w, stsAnswer, operation, id, secret, token, ends)
 }
 
-// invalid reports whether STS would refuse a parameter (STS API reference, "AssumeRole"). The CLI
-// itself does, before it asks.
+// shortest are the lengths below which STS refuses a parameter (STS API reference, "AssumeRole").
+var shortest = map[string]int{
+	"RoleArn": 20, "RoleSessionName": 2, "ExternalId": 2, "SerialNumber": 9, "WebIdentityToken": 4,
+}
+
+// invalid reports whether STS would refuse a parameter. The CLI itself does, before it asks.
 func invalid(form url.Values) bool {
-	for name, shortest := range map[string]int{"RoleArn": 20, "RoleSessionName": 2, "ExternalId": 2, "SerialNumber": 9, "WebIdentityToken": 4} {
-		if form.Has(name) && len(form.Get(name)) < shortest {
+	for name, length := range shortest {
+		if form.Has(name) && len(form.Get(name)) < length {
 			return true
 		}
 	}
@@ -182,7 +198,8 @@ func (s *besideAWS) createToken(w http.ResponseWriter, body []byte, at string) {
 		return
 	}
 	replyJSON(w, http.StatusOK, map[string]any{
-		"accessToken": "refreshed-" + in.RefreshToken, "tokenType": "Bearer", "expiresIn": 3600, "refreshToken": "good-next",
+		"accessToken": "refreshed-" + in.RefreshToken, "tokenType": "Bearer", "expiresIn": 3600,
+		"refreshToken": "good-next",
 	})
 }
 
@@ -221,7 +238,8 @@ func (s *besideAWS) instance(w http.ResponseWriter) {
 	id, secret, token := fixed("instance")
 	replyJSON(w, http.StatusOK, map[string]any{
 		"Code": "Success", "AccessKeyId": id, "SecretAccessKey": secret, "Token": token,
-		"LastUpdated": time.Now().UTC().Format(time.RFC3339), "Expiration": time.Now().Add(time.Hour).UTC().Format(time.RFC3339),
+		"LastUpdated": time.Now().UTC().Format(time.RFC3339),
+		"Expiration":  time.Now().Add(time.Hour).UTC().Format(time.RFC3339),
 	})
 }
 

@@ -54,19 +54,25 @@ func (m *mixer) files() []txtar.File {
 			m.section(&credentials, name, inCredentials)
 		}
 	}
-	for _, s := range []struct{ kind, name, region string }{{"sso-session", "corp", "eu-west-1"}, {"sso-session", "My Corp", "us-east-1"}} {
+	for _, s := range []struct{ name, region string }{{"corp", "eu-west-1"}, {"My Corp", "us-east-1"}} {
 		if !m.in(4) {
 			start := "https://" + strings.ReplaceAll(s.name, " ", "") + ".awsapps.com/start"
-			m.section(&config, s.kind+" "+m.quoted(s.name), []string{"sso_region=" + s.region, "sso_start_url=" + start})
+			m.section(&config, "sso-session "+m.quoted(s.name), []string{"sso_region=" + s.region, "sso_start_url=" + start})
 		}
 	}
 	if !m.in(4) {
-		m.section(&config, "services "+m.quoted("local"), []string{"sts=\n  endpoint_url = {URL}/one", "sso=\n\tendpoint_url={URL}/two"})
+		m.section(&config, "services "+m.quoted("local"),
+			[]string{"sts=\n  endpoint_url = {URL}/one", "sso=\n\tendpoint_url={URL}/two"})
 	}
 	const token = `{"accessToken": "%s", "expiresAt": "{+1h}"}` + "\n"
-	files := []txtar.File{{Name: "config", Data: []byte(config.String())}, {Name: "credentials", Data: []byte(credentials.String())},
-		{Name: "sso/corp", Data: fmt.Appendf(nil, token, "corp")}, {Name: "sso/My Corp", Data: fmt.Appendf(nil, token, "my")},
-		{Name: "sso/https://legacy.awsapps.com/start", Data: fmt.Appendf(nil, token, "legacy")}, {Name: "web", Data: []byte("identity\n")}}
+	files := []txtar.File{
+		{Name: "config", Data: []byte(config.String())},
+		{Name: "credentials", Data: []byte(credentials.String())},
+		{Name: "sso/corp", Data: fmt.Appendf(nil, token, "corp")},
+		{Name: "sso/My Corp", Data: fmt.Appendf(nil, token, "my")},
+		{Name: "sso/https://legacy.awsapps.com/start", Data: fmt.Appendf(nil, token, "legacy")},
+		{Name: "web", Data: []byte("identity\n")},
+	}
 	return append(files, m.asked()...)
 }
 
@@ -90,7 +96,8 @@ func (m *mixer) asked() []txtar.File {
 	if m.in(8) {
 		env = append(env, "AWS_ENDPOINT_URL"+m.oneOf("", "_STS", "_SSO")+"={URL}/two")
 	}
-	return append(files, txtar.File{Name: "needs", Data: []byte("2.13\n")}, txtar.File{Name: "env", Data: []byte(strings.Join(env, "\n") + "\n")})
+	return append(files, txtar.File{Name: "needs", Data: []byte("2.13\n")},
+		txtar.File{Name: "env", Data: []byte(strings.Join(env, "\n") + "\n")})
 }
 
 // profile returns the settings of a profile in each file, as name=value.
@@ -113,7 +120,9 @@ func (m *mixer) profile(name string) (config, credentials []string) {
 			given[key] = true
 		}
 	}
-	for _, extra := range []string{"region=us-west-2", "output=json", "services=local", "endpoint_url={URL}/two", "s3=\n  max_concurrent_requests = 5"} {
+	for _, extra := range []string{
+		"region=us-west-2", "output=json", "services=local", "endpoint_url={URL}/two", "s3=\n  max_concurrent_requests = 5",
+	} {
 		if m.in(4) {
 			config = append(config, extra)
 		}
@@ -132,9 +141,11 @@ func (m *mixer) source(name string) []string {
 		}
 		return keys
 	case 2:
-		return []string{"credential_process=" + m.oneOf(`keys one two`, `keys "one two" three`, `keys 'a "b" c' d\ e`, `"{HOME}/bin/keys" "last word"`, `keys a;b #c`)}
+		return []string{"credential_process=" + m.oneOf(`keys one two`, `keys "one two" three`, `keys 'a "b" c' d\ e`,
+			`"{HOME}/bin/keys" "last word"`, `keys a;b #c`)}
 	case 3, 4:
-		role := []string{"role_arn=arn:aws:iam::111111111111:role/" + id, "source_profile=" + m.names[m.IntN(len(m.names))]}
+		source := m.names[m.IntN(len(m.names))]
+		role := []string{"role_arn=arn:aws:iam::111111111111:role/" + id, "source_profile=" + source}
 		if m.in(3) {
 			role = append(role, m.oneOf("external_id=x=1", "role_session_name=me@corp", "duration_seconds=1800"))
 		}
@@ -142,9 +153,13 @@ func (m *mixer) source(name string) []string {
 	case 5:
 		return []string{"role_arn=arn:aws:iam::111111111111:role/web", "web_identity_token_file={HOME}/web"}
 	case 6:
-		return []string{"sso_session=" + m.oneOf("corp", "My Corp", "gone"), "sso_account_id=222222222222", "sso_role_name=dba"}
+		session := m.oneOf("corp", "My Corp", "gone")
+		return []string{"sso_session=" + session, "sso_account_id=222222222222", "sso_role_name=dba"}
 	default:
-		return []string{"sso_start_url=https://legacy.awsapps.com/start", "sso_region=eu-north-1", "sso_account_id=333333333333", "sso_role_name=dba"}
+		return []string{
+			"sso_start_url=https://legacy.awsapps.com/start", "sso_region=eu-north-1", "sso_account_id=333333333333",
+			"sso_role_name=dba",
+		}
 	}
 }
 
@@ -183,7 +198,8 @@ func (m *mixer) section(b *strings.Builder, heading string, settings []string) {
 			name = strings.ToUpper(name)
 		}
 		value = strings.ReplaceAll(value, "\n", "\n"+indent)
-		fmt.Fprintf(b, "%s%s%s%s%s\n", indent, name, m.oneOf("=", " = ", "\t=\t", ": ", " =  "), value, m.oneOf("", "", "", " ", "\t"))
+		divider, end := m.oneOf("=", " = ", "\t=\t", ": ", " =  "), m.oneOf("", "", "", " ", "\t")
+		fmt.Fprintf(b, "%s%s%s%s%s\n", indent, name, divider, value, end)
 		if m.in(6) {
 			b.WriteString(m.oneOf("# comment\n", indent+"; comment\n", "\n", " \n"))
 		}

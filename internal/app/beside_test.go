@@ -102,7 +102,7 @@ func TestBesideTheCLIProfiles(t *testing.T) {
 	driver := <-drivers
 	for _, c := range readBesideCases(t) {
 		kind, _, _ := strings.Cut(c.name, "-")
-		if !slices.Contains([]string{"section", "file", "key", "value", "merge", "comment", "nested", "path"}, kind) || c.differs != "" {
+		if c.differs != "" || !slices.Contains(strings.Fields("section file key value merge comment nested path"), kind) {
 			continue
 		}
 		var theirs, ours []string
@@ -127,8 +127,8 @@ func TestBesideTheCLIProfiles(t *testing.T) {
 	}
 }
 
-// plainNames returns the lines that are names of letters, digits and blanks: not every other one may be
-// offered to a shell.
+// plainNames returns the lines that are names of letters, digits and blanks: not every other one
+// may be offered to a shell.
 func plainNames(text string) []string {
 	names := plainName.FindAllString(text, -1)
 	slices.Sort(names)
@@ -206,7 +206,8 @@ func exported(code int, stdout, stderr string) answer {
 	if err := json.Unmarshal([]byte(stdout), &out); err != nil {
 		return answer{refused: true, said: fmt.Sprintf("what it prints is no credentials: %q: %v", stdout, err)}
 	}
-	return answer{key: testbed.Key{ID: out.AccessKeyId, Secret: out.SecretAccessKey, SessionToken: out.SessionToken}, said: stderr}
+	key := testbed.Key{ID: out.AccessKeyId, Secret: out.SecretAccessKey, SessionToken: out.SessionToken}
+	return answer{key: key, said: stderr}
 }
 
 // ourAnswer asks the program for a token.
