@@ -279,8 +279,8 @@ printf '{"Version": 1, "AccessKeyId": "AKIA%s", "SecretAccessKey": "secret-%s"}'
 `}
 
 // placeholders are what a case's texts can name: {HOME}; {URL}, below which /one and /two are other
-// addresses of AWS; {DPOP}; and times such as {+1h}, or
-// {-1h 2006-01-02} in a layout of its own.
+// addresses of AWS; {DPOP}; and times such as {+1h}, or {-1h 2006-01-02} in a layout of its own,
+// which has to end before the offset of a zone.
 type placeholders struct {
 	home, url string
 	now       time.Time
