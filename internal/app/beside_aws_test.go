@@ -43,7 +43,7 @@ func (s *besideAWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	at, path := r.Host, strings.TrimSuffix(r.URL.Path, "/")
+	at, path := strings.ToLower(r.Host), strings.TrimSuffix(r.URL.Path, "/")
 	if r.TLS == nil {
 		at = "?"
 		for _, here := range []string{"/one", "/two"} {
