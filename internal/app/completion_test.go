@@ -149,7 +149,7 @@ func addProfiles(t *testing.T, b *bed, names ...string) {
 		t.Fatal(err)
 	}
 	for _, name := range names {
-		text = append(text, "[profile "+name+"]\nregion = eu-west-1\n"...)
+		text = append(text, "[profile '"+name+"']\nregion = eu-west-1\n"...)
 	}
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)

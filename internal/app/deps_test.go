@@ -169,6 +169,9 @@ func TestTheProcessBelongsToApp(t *testing.T) {
 		case "app", "early", "testbed":
 			continue
 		}
+		if strings.HasSuffix(f, "credentials/process.go") {
+			continue // a credential_process has the terminal, as with the AWS CLI: it may ask for a code
+		}
 		text, err := os.ReadFile(f)
 		if err != nil {
 			t.Fatal(err)

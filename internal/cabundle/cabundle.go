@@ -1,4 +1,5 @@
-// Package cabundle holds Amazon's public certificate authorities for RDS and RDS Proxy.
+// Package cabundle holds Amazon's public certificate authorities for RDS and RDS Proxy, and gets those
+// of a region that it has none for.
 package cabundle
 
 import (
@@ -65,7 +66,7 @@ func Path() (string, error) {
 // folder if there is none. It doesn't touch a file that has this very content. A symbolic link to
 // any other content is replaced, not followed; a folder or device in the file's place is an error.
 func Write(path string) error {
-	if err := write(path); err != nil {
+	if err := write(path, bundle); err != nil {
 		return fmt.Errorf("write certificate authorities: %w", err)
 	}
 	return nil
@@ -74,14 +75,14 @@ func Write(path string) error {
 // lockWait is much longer than another process takes to write the file.
 const lockWait = 5 * time.Second
 
-func write(path string) error {
+func write(path, content string) error {
 	// A device or a pipe would be replaced, too.
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return fmt.Errorf("%s: not a regular file", path)
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if holds(path) {
+	if holds(path, content) {
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -92,28 +93,31 @@ func write(path string) error {
 		return err
 	}
 	defer unlock()
-	if holds(path) { // another process has just written it
+	if holds(path, content) { // another process has just written it
 		return nil
 	}
-	return disk.Replace(path, []byte(bundle), 0o644)
+	return disk.Replace(path, []byte(content), 0o644)
 }
+
+// maxFile is ten times all that Amazon's bundle has, in bytes.
+const maxFile = 4 << 20
 
 // Usable reports whether path is a file with certificates that nobody else can change, whatever
 // release of this program wrote it.
 func Usable(path string) bool {
-	data, err := disk.ReadForeign(path, 4<<20)
+	data, err := disk.ReadForeign(path, maxFile)
 	return err == nil && disk.Guarded(path) == nil && x509.NewCertPool().AppendCertsFromPEM(data)
 }
 
-// holds reports whether path is a file with the bundle.
-func holds(path string) bool {
+// holds reports whether path is a file with the content that others can't write.
+func holds(path, content string) bool {
 	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() || info.Size() != int64(len(bundle)) {
+	if err != nil || !info.Mode().IsRegular() || info.Size() != int64(len(content)) {
 		return false
 	}
 	if info.Mode().Perm()&0o022 != 0 && runtime.GOOS != "windows" { // what others may write is theirs
 		return false
 	}
-	data, err := disk.ReadForeign(path, int64(len(bundle)))
-	return err == nil && string(data) == bundle
+	data, err := disk.ReadForeign(path, int64(len(content)))
+	return err == nil && string(data) == content
 }

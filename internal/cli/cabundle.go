@@ -19,19 +19,38 @@ import (
 	"mysql-secret-store-rds/internal/server"
 )
 
+const caBundleHelp = `Writes Amazon's public certificate authorities for RDS and RDS Proxy to a file, unless they are there already, and
+prints its path: for ssl-ca. They are part of this program. There are none for the regions that came after 2022,
+GovCloud and China among them.
+
+With --fetch it gets Amazon's bundle of such a region over HTTPS, shows the authorities in it, and keeps it beside the
+other file. From then on connect, doctor and ca-bundle use it for the servers of that region. Nothing gets it unless you
+ask for it. It comes from
+  https://truststore.pki.rds.amazonaws.com/REGION/REGION-bundle.pem
+or from the same path at truststore.pki.us-gov-west-1.rds.amazonaws.com for GovCloud, at
+rds-truststore.s3.cn-north-1.amazonaws.com.cn for China. For a file that you got yourself, and for authorities of
+your own, "ssl_ca: /path/to/bundle.pem" in the configuration names it.
+
+With a Server URL it is the file for that server: the one that "ssl_ca:" names for it, else the one that was fetched for
+its region, else that of this program.`
+
 func (c *console) caBundleCommand() *cobra.Command {
 	var path, printed bool
+	var region string
 	cmd := &cobra.Command{
-		Use:   "ca-bundle [user@host:port] [--path|--print]",
+		Use:   "ca-bundle [user@host:port] [--path|--print] | --fetch REGION",
 		Short: "Amazon's certificate authorities for RDS, as a file for ssl-ca",
-		Long: `Writes Amazon's public certificate authorities for RDS and RDS Proxy to a file, unless they are there already, and prints its path: for ssl-ca. They are
-part of this program. There are none for China and GovCloud among them: for those, and for authorities of your own, "ssl_ca:" in the configuration names your file.
-
-With a Server URL it is the file for that server: the one that "ssl_ca:" names for it, if there is one.`,
-		Example:           "  mysqlsh dba@host --ssl-mode=VERIFY_IDENTITY --ssl-ca=\"$(mysql-secret-store-rds ca-bundle)\"",
+		Long:  caBundleHelp,
+		Example: `  mysqlsh dba@host --ssl-mode=VERIFY_IDENTITY --ssl-ca="$(mysql-secret-store-rds ca-bundle)"
+  mysql-secret-store-rds ca-bundle --fetch il-central-1`,
 		ValidArgsFunction: completeServers,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			switch {
+			switch fetch := cmd.Flags().Changed("fetch"); {
+			case fetch && (len(args) > 0 || path || printed):
+				return advice.Problemf("--fetch goes with a region and nothing else").
+					With(advice.Ours("ca-bundle", "--fetch", exampleRegion))
+			case fetch:
+				return c.fetchBundle(cmd.Context(), region)
 			case len(args) > 1:
 				return advice.Problemf("ca-bundle takes one server at most").
 					With(advice.Run(cmd.CommandPath() + " " + exampleServer))
@@ -53,6 +72,7 @@ With a Server URL it is the file for that server: the one that "ssl_ca:" names f
 	}
 	cmd.Flags().BoolVar(&path, "path", false, "write the file and print its path, as happens by default")
 	cmd.Flags().BoolVar(&printed, "print", false, "print the certificates instead")
+	cmd.Flags().StringVar(&region, "fetch", "", "get Amazon's bundle of a `region` from the network, show it, and keep it")
 	return cmd
 }
 
@@ -105,16 +125,17 @@ func bundleFile() (string, error) {
 }
 
 // authorities returns the file with the authorities for a server's certificate: the
-// configuration's, else the embedded ones, if they are for its region.
+// configuration's, else the one that was fetched for its region, else the embedded ones, if they
+// are for it.
 func authorities(res resolve.Resolution, cfg *config.Config) (string, error) {
 	if res.Client.SSLCA != "" {
 		return res.Client.SSLCA, nil
 	}
+	if file, err := fetched(res); file != "" || err != nil {
+		return file, err
+	}
 	if !covered(res) {
-		set := cfg.SetAccount(res.Endpoint.HostID, "ssl_ca", "/path/to/bundle.pem")
-		return "", advice.Problemf("the certificate authorities that come with %s are not for %s (%s)",
-			about.Name, res.Target.Region, res.Endpoint.Partition).
-			With(advice.Put("get Amazon's bundle for that region, and "+set.Text, set.Paste))
+		return "", notCovered(res, cfg)
 	}
 	file, err := bundleFile()
 	if err != nil && cabundle.Usable(file) { // that of another release, as a rule
@@ -144,7 +165,10 @@ func readAuthorities(file string) (*x509.CertPool, error) {
 // covered reports whether the embedded authorities are a server's. RDS Proxy's certificates come
 // from Amazon's public authorities, the same ones in every region.
 func covered(res resolve.Resolution) bool {
+	return ofPublicAuthority(res) || cabundle.Covers(res.Endpoint.Partition, res.Target.Region)
+}
+
+func ofPublicAuthority(res resolve.Resolution) bool {
 	ep := res.Endpoint
-	proxy := ep.Kind == server.Proxy || ep.Kind == server.ProxyEndpoint
-	return ep.Partition == "aws" && proxy || cabundle.Covers(ep.Partition, res.Target.Region)
+	return ep.Partition == "aws" && (ep.Kind == server.Proxy || ep.Kind == server.ProxyEndpoint)
 }

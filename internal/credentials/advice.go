@@ -18,6 +18,7 @@ type Error struct {
 	Err     error         // one of this package's, or of package profiles
 	Whose   Whose         // the credentials
 	Timeout time.Duration // that the caller has set, for the words of [ErrTimeout]
+	Absent  string        // what to say of an AWS file that the environment names and that isn't there
 }
 
 func (e *Error) Error() string { return e.Err.Error() }
@@ -36,7 +37,6 @@ func (e *Error) Advice() advice.Problem {
 		clock   *ClockError
 		network *NetworkError
 		api     *APIError
-		setting *SettingsError
 		worded  advice.Adviser
 	)
 	switch {
@@ -53,12 +53,6 @@ func (e *Error) Advice() advice.Problem {
 			With(advice.Say("check the network, a VPN, HTTPS_PROXY"))
 	case errors.As(e.Err, &api):
 		return e.ofAPI(api)
-	case errors.As(e.Err, &setting):
-		p := advice.Problemf("the AWS configuration of %s can't be used: %v", e.Whose.Words, setting)
-		if e.Whose.Profile != "" {
-			p = p.With(advice.Run("aws configure --profile " + advice.Word(e.Whose.Profile)))
-		}
-		return p
 	}
 	return advice.Problemf("AWS credentials of %s: %v", e.Whose.Words, e.Err).With(e.whoAmI())
 }
@@ -73,12 +67,14 @@ func (e *Error) ofSignIn() (p advice.Problem, ok bool) {
 	switch {
 	case errors.Is(e.Err, ErrSSOLogin):
 		p = advice.Problemf("the AWS login of profile %q has expired or was never made", e.Whose.Profile).
-			With(login, advice.Run("aws sso login --profile "+profile))
+			With(login, advice.AWS2("sso", "login", "--profile", e.Whose.Profile))
+	case isTokenError(e.Err):
+		p = advice.Problemf("the AWS login of profile %q can't be used: %v", e.Whose.Profile, e.Err).With(login)
 	case errors.Is(e.Err, sso.ErrDenied), errors.Is(e.Err, sso.ErrCodeExpired):
 		p = advice.Problemf("%v", e.Err).With(login)
 	case errors.Is(e.Err, ErrConsoleLogin):
 		p = advice.Problemf("the AWS login of profile %q has expired or was never made", e.Whose.Profile).
-			With(advice.Run("aws login --profile " + profile))
+			With(advice.Put("with AWS CLI 2.32 or later", advice.Words("aws", "login", "--profile", e.Whose.Profile)))
 	case errors.Is(e.Err, ErrNoTerminal):
 		p = advice.Problemf("the AWS profile %q wants an MFA code, and there is no terminal to ask for it on", e.Whose.Profile).
 			With(login)
@@ -100,6 +96,11 @@ func (e *Error) ofSignIn() (p advice.Problem, ok bool) {
 	return p, true
 }
 
+func isTokenError(err error) bool {
+	_, is := errors.AsType[*sso.TokenError](err)
+	return is
+}
+
 // ofKeys words credentials that aren't there, or are over.
 func (e *Error) ofKeys() (p advice.Problem, ok bool) {
 	var (
@@ -107,11 +108,11 @@ func (e *Error) ofKeys() (p advice.Problem, ok bool) {
 		session *SessionKeysError
 	)
 	ssoLogin := func(profile string) advice.Action {
-		return advice.Run("aws configure sso --profile " + advice.Word(profile))
+		return advice.AWS2("configure", "sso", "--profile", profile)
 	}
 	switch {
 	case errors.Is(e.Err, ErrNoCredentials):
-		p = advice.Problemf("the AWS profile %q has no credentials", e.Whose.Profile).With(ssoLogin(e.Whose.Profile))
+		p = advice.Problemf("the AWS profile %q has no credentials%s", e.Whose.Profile, e.Absent).With(ssoLogin(e.Whose.Profile))
 	case errors.As(e.Err, &expired):
 		whose := e.Whose.Words
 		if e.Whose.Profile != "" {

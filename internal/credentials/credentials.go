@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"mysql-secret-store-rds/internal/cache"
@@ -24,7 +24,7 @@ import (
 
 // Source says whose credentials.
 type Source struct {
-	Profile string // of the AWS configuration; "": the SDK's own order decides
+	Profile string // of the AWS configuration; "": the AWS CLI's own order decides
 	Region  string // where STS is asked, if the profile names no region
 	// A role to assume with the profile's credentials; "" for none.
 	RoleARN, ExternalID, RoleSessionName string
@@ -47,7 +47,7 @@ type Options struct {
 	Left  time.Duration                 // how long kept credentials must be good; 0: [cache.RenewBefore]
 	// Timeout is what the caller's contexts allow, for the words of [ErrTimeout].
 	Timeout time.Duration
-	HTTP    config.HTTPClient // shared by several providers; nil: one of its own
+	HTTP    *awshttp.BuildableClient // shared by several providers; nil: one of its own
 }
 
 // Provider returns one source's credentials. It is an [aws.CredentialsProvider] that asks another
@@ -56,13 +56,13 @@ type Provider struct {
 	source Source
 	Options
 
-	once sync.Once
-	set  *profiles.Set
-	err  error // of reading the AWS configuration
+	once    sync.Once
+	set     *profiles.Set // the AWS configuration; an empty one when it can't be read
+	plan    plan
+	planErr error
 
 	key   string    // "" when nothing is kept about this source
 	keeps bool      // whether that is the credentials themselves
-	sso   string    // the file of the SSO session's token, or ""
 	only  *Provider // of the one profile that there is, for when there is nothing else
 	using *Provider // only, once it was needed
 
@@ -70,8 +70,6 @@ type Provider struct {
 
 	codes sync.Map // MFA codes that were typed, by serial number
 	clock clock
-
-	tooMuch atomic.Bool // credential_process said more than maxProcess
 }
 
 // New returns the provider for a source. It reads nothing yet.
@@ -88,25 +86,28 @@ func New(s Source, o Options) *Provider {
 	return &Provider{source: s, Options: o}
 }
 
-// prepare reads the AWS configuration, once, and works out what may be kept and where.
+// prepare reads the AWS configuration, once, and works out how the credentials are got, and what may
+// be kept and where.
 func (p *Provider) prepare() {
 	p.once.Do(func() {
-		if p.set, p.err = p.Files(); p.err != nil {
-			// The SDK forgives more than we do: it decides, and nothing is kept.
-			p.Log.Warn("AWS configuration not understood", "reason", p.err)
+		var unread error
+		if p.set, unread = p.Files(); unread != nil {
+			p.Log.Warn("AWS configuration not read", "reason", unread)
+			p.set = &profiles.Set{}
+		}
+		if p.plan, p.planErr = newPlan(p.source, p.set, unread); p.planErr != nil {
 			return
 		}
-		p.sso = p.source.ssoFile(p.set)
-		if kind, profile := p.source.effective(); kind == ofProfile && p.source.Unnamed() {
+		if p.plan.Base.Kind == profiles.None && p.source.Unnamed() {
 			// One that says nothing but to ask the machine would ask it twice.
-			if names := p.set.Names(); len(names) == 1 && names[0] != profile && givesOwn(p.set.Kind(names[0])) {
+			if names := p.set.Names(); len(names) == 1 && names[0] != p.plan.Profile && givesOwn(p.set.Kind(names[0])) {
 				other := p.source
 				other.Profile = names[0]
 				p.only = New(other, p.Options)
 			}
 		}
-		if p.keeps = p.source.expires(p.set); p.keeps || p.source.sessionKeys(p.set) {
-			p.key = p.source.key(p.set)
+		if p.keeps = p.plan.expires(); p.keeps || p.plan.sessionKeys() {
+			p.key = p.plan.key()
 		}
 	})
 }
@@ -121,10 +122,8 @@ func (p *Provider) SignIns() []string {
 	if p.using != nil {
 		return p.using.SignIns()
 	}
-	if p.prepare(); p.set == nil {
-		return nil
-	}
-	return p.source.signIns(p.set)
+	p.prepare()
+	return p.plan.signIns()
 }
 
 // Key stands in the cache for the credentials that Retrieve gave; it is "" when nothing is kept
@@ -141,7 +140,7 @@ func (p *Provider) Key() string {
 // them ahead of time is of use.
 func (p *Provider) Temporary() bool {
 	p.prepare()
-	return p.keeps
+	return p.plan.expires()
 }
 
 // Profile is the name of the profile whose credentials Retrieve gave, or "" when they are of none.
@@ -149,10 +148,8 @@ func (p *Provider) Profile() string {
 	if p.using != nil {
 		return p.using.Profile()
 	}
-	if kind, profile := p.source.effective(); kind == ofProfile {
-		return profile
-	}
-	return ""
+	p.prepare()
+	return p.plan.Profile
 }
 
 // Whose names the source, or the only profile that there is where the source would come to that.
@@ -161,7 +158,7 @@ func (p *Provider) Whose() Whose {
 	if p.only != nil {
 		return p.only.Whose()
 	}
-	return p.source.whose()
+	return p.plan.whose()
 }
 
 // Forget drops what is kept of the source, and says whether there was anything: what AWS refuses
@@ -212,17 +209,22 @@ func (p *Provider) WhoAmI(ctx context.Context) (Caller, error) {
 // files tell; known is false when they tell of none, so that only this machine's role is left.
 func (p *Provider) Signer() (who string, known bool) {
 	p.prepare()
-	k, profile := p.source.effective()
-	if p.set == nil || k != ofProfile || !p.source.Unnamed() {
-		return p.source.Signer(), true
+	if p.plan.Origin != ofProfile || !p.source.Unnamed() {
+		return p.source.signer(p.plan), true
 	}
 	if p.only != nil {
 		return "AWS profile " + p.only.source.Profile + ", the only one, unless this machine has a role", true
 	}
-	if _, ok := p.set.Profile(profile); !ok {
+	if _, ok := p.set.Profile(p.plan.Profile); !ok {
 		return "this machine's role, if it has one", false
 	}
-	return p.source.Signer(), true
+	return p.source.signer(p.plan), true
+}
+
+// Unused says which credentials of the profile lie there unused, as others come first, or gives "".
+func (p *Provider) Unused() string {
+	p.prepare()
+	return p.set.Unused(p.plan.Profile)
 }
 
 // Retrieve implements [aws.CredentialsProvider]. Kept credentials that are good for less than
@@ -245,7 +247,7 @@ func (p *Provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 		p.using = p.only
 		return p.only.Retrieve(ctx)
 	}
-	return creds, p.failed(p.unread(err))
+	return creds, p.failed(err)
 }
 
 // failed adds whose credentials they are to an error of this package.
@@ -253,7 +255,7 @@ func (p *Provider) failed(err error) error {
 	if _, already := errors.AsType[*Error](err); err == nil || already {
 		return err
 	}
-	return &Error{err, p.Whose(), p.Timeout}
+	return &Error{err, p.Whose(), p.Timeout, p.set.Absent()}
 }
 
 // TimedOut returns the error of having waited too long for these credentials.
@@ -359,12 +361,8 @@ func (p *Provider) keep(c aws.Credentials, locked bool) {
 		}
 		defer unlock()
 	}
-	who := p.source.RoleARN
-	if who == "" {
-		who = p.source.role(p.set)
-	}
 	err := p.Store.PutCredentials(cache.Credentials{
-		Key: p.key, Profile: p.Profile(), Who: who, AccessKeyID: c.AccessKeyID, Secret: secret.New(c.SecretAccessKey),
+		Key: p.key, Profile: p.Profile(), Who: p.plan.role(), AccessKeyID: c.AccessKeyID, Secret: secret.New(c.SecretAccessKey),
 		SessionToken: secret.New(c.SessionToken), ObtainedAt: time.Now(), Expires: c.Expires, Source: c.Source, AccountID: c.AccountID,
 		SignIns: stamp.Files(p.SignIns()...),
 	})

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -45,7 +47,7 @@ var orders = Source{User: "dba", Region: "eu-west-1"}
 // own with this text as ~/.aws/config.
 func newHome(t *testing.T, config string) string {
 	t.Helper()
-	unset := []string{"AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_SSO", "AWS_ENDPOINT_URL_SSO_OIDC", "AWS_ENDPOINT_URL_SIGNIN"} // a Provider sets them
+	var unset []string
 	for _, v := range os.Environ() {
 		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "AWS_") {
 			unset = append(unset, name)
@@ -60,12 +62,14 @@ func newHome(t *testing.T, config string) string {
 	home := t.TempDir()
 	aws := filepath.Join(home, ".aws")
 	file := filepath.Join(aws, "config")
-	if err := errors.Join(os.Mkdir(aws, 0o700), os.WriteFile(file, []byte(config), 0o600)); err != nil {
+	credentials := filepath.Join(aws, "credentials")
+	if err := errors.Join(os.Mkdir(aws, 0o700), os.WriteFile(file, []byte(config), 0o600),
+		os.WriteFile(credentials, nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	for name, value := range map[string]string{
 		"HOME": home, "USERPROFILE": home, "AWS_EC2_METADATA_DISABLED": "true",
-		"AWS_CONFIG_FILE": file, "AWS_SHARED_CREDENTIALS_FILE": filepath.Join(aws, "credentials"),
+		"AWS_CONFIG_FILE": file, "AWS_SHARED_CREDENTIALS_FILE": credentials,
 	} {
 		t.Setenv(name, value)
 	}
@@ -332,21 +336,24 @@ func TestContainerError(t *testing.T) {
 	}
 }
 
-// The order is the SDK's: a named profile, keys, a web identity, AWS_PROFILE, and what is left.
+// The order is the AWS CLI's: a named profile, keys, a role of AWS_PROFILE, a web identity, and what is
+// left.
 func TestSigner(t *testing.T) {
 	const keys, half, web = "AWS_ACCESS_KEY_ID=a AWS_SECRET_ACCESS_KEY=b", "AWS_ACCESS_KEY_ID=a", "AWS_WEB_IDENTITY_TOKEN_FILE=f"
 	for _, tc := range []struct{ profile, env, want string }{
 		{"p", keys + " " + web + " AWS_PROFILE=q", "AWS profile p"},
 		{"", keys + " " + web + " AWS_PROFILE=q", "the keys in the environment"},
-		{"", half + " " + web + " AWS_PROFILE=q", "the web identity in the environment"},
-		{"", half + " AWS_PROFILE=q", "AWS profile q (AWS_PROFILE)"},
-		{"", "AWS_DEFAULT_PROFILE=r", "AWS profile r, or else this machine's role"},
+		{"", web + " AWS_PROFILE=q", "the web identity in the environment"},
+		{"", web + " AWS_PROFILE=r", "AWS profile r (AWS_PROFILE)"},
+		{"", half + " AWS_PROFILE=q", "the keys in the environment"},
+		{"", "AWS_PROFILE=q", "AWS profile q (AWS_PROFILE)"},
+		{"", "AWS_DEFAULT_PROFILE=r", "AWS profile r (AWS_DEFAULT_PROFILE)"},
 		{"", "", "AWS profile default, or else this machine's role"},
 	} {
 		t.Run(tc.profile+" "+tc.env, func(t *testing.T) {
-			newHome(t, "")
+			newHome(t, "[default]\n[profile p]\n[profile q]\n[profile r]\nrole_arn = x\nsource_profile = q\n")
 			setenv(t, strings.Fields(tc.env)...)
-			if got := (Source{Profile: tc.profile}).Signer(); !strings.HasPrefix(got, tc.want) {
+			if got, known := New(Source{Profile: tc.profile}, Options{}).Signer(); !known || !strings.HasPrefix(got, tc.want) {
 				t.Errorf("got %s, want %s", got, tc.want)
 			}
 		})
@@ -597,23 +604,6 @@ func TestNoCodeInTime(t *testing.T) {
 	}
 }
 
-// A variable that names the service is the user's own and stays as it is, even when it is empty.
-func TestSpreadEndpointURL(t *testing.T) {
-	newHome(t, "")
-	setenv(t, "AWS_ENDPOINT_URL=http://all", "AWS_ENDPOINT_URL_SSO=http://own", "AWS_ENDPOINT_URL_SSO_OIDC=")
-	if err := spreadEndpointURL(); err != nil {
-		t.Fatal(err)
-	}
-	got := map[string]string{}
-	for _, service := range []string{"STS", "SSO", "SSO_OIDC", "SIGNIN"} {
-		got[service] = os.Getenv("AWS_ENDPOINT_URL_" + service)
-	}
-	want := map[string]string{"STS": "http://all", "SSO": "http://own", "SSO_OIDC": "", "SIGNIN": "http://all"}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("-want +got:\n%s", diff)
-	}
-}
-
 func TestAPIErrorWithoutReason(t *testing.T) {
 	t.Parallel()
 	err := New(orders, Options{}).explain(t.Context(), fmt.Errorf("wrapped: %w", &smithy.GenericAPIError{Code: "Throttling"}))
@@ -678,4 +668,14 @@ func TestPatience(t *testing.T) {
 	if d := patience(ctx); d < 19*time.Second || d > 20*time.Second {
 		t.Errorf("%v of 20s", d)
 	}
+}
+
+// serveTLS is a server whose certificate nobody knows.
+func serveTLS(t *testing.T) string {
+	t.Helper()
+	s := httptest.NewUnstartedServer(http.NotFoundHandler())
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s.URL
 }

@@ -6,13 +6,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
-	"os/exec"
 	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
-	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
@@ -88,53 +84,4 @@ func (l limited) Do(r *http.Request) (*http.Response, error) {
 		response.Body = &answer{ReadCloser: response.Body, left: maxAnswer}
 	}
 	return response, err
-}
-
-// boundedProcess runs a credential_process as the SDK does, but for what it says, which the SDK
-// would keep however much it is, and for children that it leaves behind, for which the SDK would
-// wait.
-type boundedProcess struct {
-	processcreds.NewCommandBuilder
-	full func() // called when it is too much
-}
-
-func (b boundedProcess) NewCommand(ctx context.Context) (*exec.Cmd, error) {
-	cmd, err := b.NewCommandBuilder.NewCommand(ctx)
-	if err == nil {
-		cmd.WaitDelay = endProcess // a child that it leaves behind may keep its stdout
-		cmd.Stdout = &disk.Limited{Limit: maxProcess, OnFull: func() {
-			b.full()
-			_ = cmd.Process.Kill() // it may go on without a reader
-		}}
-	}
-	return cmd, err
-}
-
-// bounded returns a provider that runs the source's credential_process with a limit on its output,
-// if that is what the SDK has put together; else ok is false.
-func (p *Provider) bounded(
-	sdks aws.CredentialsProvider, options func(*processcreds.Options),
-) (_ aws.CredentialsProvider, ok bool) {
-	if p.set == nil || !aws.IsCredentialsProvider(sdks, (*processcreds.Provider)(nil)) {
-		return sdks, false
-	}
-	_, name := p.source.effective()
-	run := processcreds.DefaultNewCommandBuilder{Args: []string{p.set.Setting(name, "credential_process")}}
-	return aws.NewCredentialsCache(processcreds.NewProviderCommand(
-		boundedProcess{run, func() { p.tooMuch.Store(true) }}, options)), true
-}
-
-// boundedClient is [Provider.bounded] for what a role is assumed with.
-func (p *Provider) boundedClient(
-	client stscreds.AssumeRoleAPIClient, options func(*processcreds.Options),
-) stscreds.AssumeRoleAPIClient {
-	sdks, ok := client.(*sts.Client)
-	if !ok {
-		return client
-	}
-	o := sdks.Options()
-	if o.Credentials, ok = p.bounded(o.Credentials, options); !ok {
-		return client
-	}
-	return sts.New(o)
 }

@@ -32,7 +32,7 @@ func TestEndlessProcess(t *testing.T) {
 	role.RoleARN, twoRoles.Profile = "arn:aws:iam::123456789012:role/one", "two"
 	for name, of := range map[string]Source{"for a role": role, "for a role of a role": twoRoles} {
 		t.Run(name, func(t *testing.T) {
-			home := process(t, "exec yes\n")
+			home := processOf(t, "exec yes\n")
 			config := filepath.Join(home, ".aws", "config")
 			text, err := os.ReadFile(config)
 			text = append(text, "[profile one]\nrole_arn = arn:aws:iam::123456789012:role/one\nsource_profile = default\n"+
@@ -52,7 +52,7 @@ func TestEndlessProcess(t *testing.T) {
 		"goes on":            "echo $$ >$PID_FILE\ntrap '' PIPE\nwhile :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done 2>/dev/null\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			process(t, script)
+			processOf(t, script)
 			mb := allocated(func() {
 				_, err := inTime(t, 20*time.Second, t.Context(), of)
 				if _, ok := errors.AsType[*ProcessError](err); !ok || err.Error() != "credential_process: its output is more than 1 MB" {

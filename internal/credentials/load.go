@@ -5,26 +5,26 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"net"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
+	awscreds "github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
 	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
-	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
+	"github.com/aws/aws-sdk-go-v2/credentials/logincreds"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/signin"
+	"github.com/aws/aws-sdk-go-v2/service/sso"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
-	"github.com/aws/smithy-go/logging"
 
-	"mysql-secret-store-rds/internal/disk"
 	"mysql-secret-store-rds/internal/profiles"
-	"mysql-secret-store-rds/internal/sso"
-	"mysql-secret-store-rds/internal/stamp"
+	ssofile "mysql-secret-store-rds/internal/sso"
 )
 
 const (
@@ -40,15 +40,13 @@ const (
 	shortLife = 15 * time.Minute
 )
 
-// obtain asks the SDK, which asks AWS.
+// obtain has AWS, or whoever gives the credentials, asked.
 func (p *Provider) obtain(ctx context.Context) (aws.Credentials, error) {
-	defer p.lockRefresh(ctx)()
 	type result struct {
 		aws.Credentials
 		error
 	}
-	// A credential_process can leave a child behind that holds the pipe the SDK reads to its
-	// end, whatever ctx says; hence the goroutine, which may then outlive this call.
+	// The SDK's clients may go on for a while after ctx's end.
 	done := make(chan result, 1)
 	go func() {
 		creds, err := p.retrieve(ctx)
@@ -77,27 +75,7 @@ func (p *Provider) obtain(ctx context.Context) (aws.Credentials, error) {
 	return c, nil
 }
 
-// lockRefresh keeps other processes from refreshing the token of the same SSO session; the result
-// ends it. A token that needs no refreshing needs no lock.
-func (p *Provider) lockRefresh(ctx context.Context) (unlock func()) {
-	none := func() {}
-	if p.sso == "" || !sso.NeedsRefresh(p.sso) {
-		return none
-	}
-	unlock, err := sso.LockRefresh(ctx, p.sso)
-	if err != nil {
-		p.Log.Warn("SSO session refreshed without the lock", "reason", err)
-	}
-	if unlock == nil {
-		return none
-	}
-	return unlock
-}
-
-// retrieve asks for a role's credentials for as long as it gives them.
 func (p *Provider) retrieve(ctx context.Context) (aws.Credentials, error) {
-	// Reading an AWS configuration of thousands of profiles takes longer than asking AWS: once is
-	// enough.
 	l := p.loaded.Swap(nil)
 	for limit := time.Duration(0); ; {
 		if l == nil {
@@ -109,7 +87,7 @@ func (p *Provider) retrieve(ctx context.Context) (aws.Credentials, error) {
 		creds, err := l.provider.Retrieve(ctx)
 		switch {
 		case err == nil:
-			return creds, p.checkSessionKeys(ctx, l)
+			return creds, p.checkSessionKeys(ctx, creds)
 		case !tooLong(err) || l.asked <= shortLife:
 			return aws.Credentials{}, err
 		case l.asked > roleLife:
@@ -121,12 +99,10 @@ func (p *Provider) retrieve(ctx context.Context) (aws.Credentials, error) {
 	}
 }
 
-// loaded is what the SDK makes of the source.
+// loaded is what gives a plan's credentials.
 type loaded struct {
-	cfg      aws.Config
 	provider aws.CredentialsProvider
 	asked    time.Duration // the longest life that is asked for of a role
-	process  bool          // a credential_process is run
 }
 
 // tooLong reports whether AWS refused the length of a role's session: "The requested
@@ -142,138 +118,184 @@ func (p *Provider) Config(ctx context.Context) (aws.Config, error) {
 	p.prepare()
 	l, err := p.load(ctx, 0)
 	if err != nil {
-		return aws.Config{}, p.failed(p.unread(p.explain(ctx, err)))
+		return aws.Config{}, p.failed(p.explain(ctx, err))
 	}
-	if !l.process { // which would have ctx's limit
+	cfg, err := p.config()
+	if err != nil {
+		return aws.Config{}, p.failed(err)
+	}
+	if p.plan.Base.Kind != profiles.Process { // which would have ctx's limit
 		p.loaded.Store(l)
 	}
-	cfg := l.cfg
 	cfg.Credentials = aws.NewCredentialsCache(p)
 	return cfg, nil
 }
 
-// load returns what the SDK makes of the source. Roles are asked for roleLife, unless the profile
+// config returns the SDK's configuration for asking AWS, without credentials.
+func (p *Provider) config() (aws.Config, error) {
+	cfg, err := p.plan.AWS.config(p.HTTP)
+	cfg.APIOptions = append(p.clock.options(), limitAnswers)
+	return cfg, err
+}
+
+// load returns what gives the plan's credentials. Roles are asked for roleLife, unless the profile
 // says how long, and for limit at most, if there is one.
 func (p *Provider) load(ctx context.Context, limit time.Duration) (*loaded, error) {
-	if err := cmp.Or(p.unfit(), p.impossible()); err != nil {
-		return nil, err
-	}
-	if err := spreadEndpointURL(); err != nil {
-		return nil, err
+	if p.planErr != nil {
+		return nil, p.planErr
 	}
 	l := &loaded{}
-	runs := func(o *processcreds.Options) {
-		l.process = true
-		if end, ok := ctx.Deadline(); ok {
-			// The SDK keeps ctx from the program; this way it is ended before we are, or, when
-			// it is more than one process, the shell that began it.
-			o.Timeout = time.Until(end) - endProcess
-		}
-	}
-	assume := func(o *stscreds.AssumeRoleOptions) {
-		p.setRoleOptions(o, limit)
-		o.Client = p.boundedClient(o.Client, runs)
-		l.asked = max(l.asked, o.Duration)
-	}
-	options := append(p.sdkOptions(&l.cfg), config.WithAssumeRoleCredentialOptions(assume),
-		config.WithProcessCredentialOptions(runs))
 	var err error
-	if l.cfg, err = loadSDK(ctx, options...); err != nil {
+	if l.provider, err = p.base(ctx); err != nil {
 		return nil, err
 	}
-	l.cfg.Credentials, _ = p.bounded(l.cfg.Credentials, runs)
-	l.provider = l.cfg.Credentials
-	if p.source.RoleARN != "" {
-		client := sts.NewFromConfig(l.cfg)
-		l.provider = stscreds.NewAssumeRoleProvider(client, p.source.RoleARN, func(o *stscreds.AssumeRoleOptions) {
-			if p.source.ExternalID != "" {
-				o.ExternalID = aws.String(p.source.ExternalID)
-			}
-			o.RoleSessionName = p.source.RoleSessionName
-			assume(o)
+	for _, role := range p.plan.Roles {
+		cfg, err := p.config()
+		if err != nil {
+			return nil, err
+		}
+		cfg.Credentials = aws.NewCredentialsCache(l.provider)
+		client := sts.NewFromConfig(p.plan.AWS.of(cfg, "STS", ""))
+		l.provider = stscreds.NewAssumeRoleProvider(client, role.ARN, func(o *stscreds.AssumeRoleOptions) {
+			p.setRole(o, role, limit)
+			l.asked = max(l.asked, o.Duration)
 		})
 	}
 	return l, nil
 }
 
-// unfit says which file the SDK can't read, or must not, as it would wait for ever or fill the
-// memory: of the AWS configuration, or one that this names. (Of a token in a folder's place, say,
-// the SDK says that there is no session.)
-func (p *Provider) unfit() error {
-	switch {
-	case disk.Unfit(p.err):
-		return p.err
-	case p.set == nil:
-		return nil
+// setRole says how a role is assumed.
+func (p *Provider) setRole(o *stscreds.AssumeRoleOptions, role profiles.Role, limit time.Duration) {
+	o.RoleSessionName = cmp.Or(role.SessionName, sessionName(p.source.User))
+	if role.ExternalID != "" {
+		o.ExternalID = &role.ExternalID
 	}
-	for _, file := range append(p.source.signIns(p.set), p.source.authorities(p.set)...) {
-		if _, err := profiles.Read(file); err != nil {
-			return err
-		}
+	if role.MFASerial != "" {
+		o.SerialNumber = &role.MFASerial
+		o.TokenProvider = func() (string, error) { return p.code(role.MFASerial) }
 	}
-	return nil
-}
-
-// setRoleOptions fills in what neither the profile nor the source says of a role's session.
-func (p *Provider) setRoleOptions(o *stscreds.AssumeRoleOptions, limit time.Duration) {
-	if o.RoleSessionName == "" {
-		o.RoleSessionName = sessionName(p.source.User)
-	}
-	if o.SerialNumber != nil {
-		o.TokenProvider = func() (string, error) { return p.code(aws.ToString(o.SerialNumber)) }
-	}
-	if o.Duration == 0 {
-		o.Duration = roleLife
-	}
-	if limit != 0 {
+	if o.Duration = cmp.Or(role.Duration, roleLife); limit != 0 {
 		o.Duration = min(o.Duration, limit)
 	}
 }
 
-// sdkOptions returns the options that hold for every source. cfg is where the configuration will
-// be, for the metadata service.
-func (p *Provider) sdkOptions(cfg *aws.Config) []func(*config.LoadOptions) error {
-	options := []func(*config.LoadOptions) error{
-		// The SDK's own logger writes to stderr, which MySQL Shell reads as part of the reply.
-		config.WithLogger(logging.Nop{}),
-		// "auto" would ask the metadata service for a region before anything needs it.
-		config.WithDefaultsMode(aws.DefaultsModeStandard),
-		config.WithDefaultRegion(p.source.Region),
-		config.WithAPIOptions(append(p.clock.options(), limitAnswers)),
-		config.WithWebIdentityRoleCredentialOptions(func(o *stscreds.WebIdentityRoleOptions) {
-			if o.RoleSessionName == "" {
-				o.RoleSessionName = sessionName(p.source.User)
+// base returns what gives the credentials with which the plan begins.
+func (p *Provider) base(ctx context.Context) (aws.CredentialsProvider, error) {
+	b := p.plan.Base
+	switch {
+	case b.KeyID != "": // of a profile, of the environment, or of the environment by a profile
+		from := "EnvConfigCredentials"
+		if b.KeysFile != "" {
+			from = "SharedConfigCredentials: " + b.KeysFile
+		}
+		return awscreds.StaticCredentialsProvider{Value: aws.Credentials{
+			AccessKeyID: b.KeyID, SecretAccessKey: b.Secret, SessionToken: b.Token, Source: from,
+		}}, nil
+	case b.Kind == profiles.Process:
+		end, limited := ctx.Deadline()
+		return &process{command: b.Command, end: end.Add(-endProcess), limited: limited}, nil
+	}
+	cfg, err := p.config()
+	if err != nil {
+		return nil, err
+	}
+	switch b.Kind {
+	case profiles.WebIdentity:
+		client := sts.NewFromConfig(p.plan.AWS.of(cfg, "STS", ""))
+		named := "web_identity_token_file"
+		if b.Profile == "" {
+			named = "AWS_WEB_IDENTITY_TOKEN_FILE"
+		}
+		return stscreds.NewWebIdentityRoleProvider(client, b.RoleARN, tokenOf{named, b.TokenFile},
+			func(o *stscreds.WebIdentityRoleOptions) {
+				o.RoleSessionName = cmp.Or(b.SessionName, sessionName(p.source.User))
+			}), nil
+	case profiles.SSO, profiles.LegacySSO:
+		return &ssoRole{
+			base: b, portal: sso.NewFromConfig(p.plan.AWS.of(cfg, "SSO", b.Session.Region)),
+			token: func(ctx context.Context) (string, error) {
+				return ssofile.Token(ctx, p.plan.AWS.of(cfg, "SSO_OIDC", b.Session.Region), b.Session, p.Log)
+			},
+		}, nil
+	case profiles.ConsoleLogin:
+		file := p.plan.loginFile()
+		client := signin.NewFromConfig(p.plan.AWS.of(cfg, "SIGNIN", ""))
+		return &consoleLogin{logincreds.New(client, file, func(o *logincreds.Options) { o.RestrictPermissions = true }), file}, nil
+	}
+	return p.machine(cfg, p.plan.Machine)
+}
+
+// machine returns what gives a container's or an instance's credentials.
+func (p *Provider) machine(cfg aws.Config, m *machine) (aws.CredentialsProvider, error) {
+	source := p.plan.Base.Source
+	switch variable := m.container(); {
+	case source == "Ec2InstanceMetadata":
+	case variable != "":
+		address, err := m.containerAddress()
+		if err != nil {
+			return nil, &ContainerError{variable, err.Error()}
+		}
+		token := m.Token
+		if m.TokenFile != "" {
+			if token, err = (tokenOf{tokenFile, m.TokenFile}).read(); err != nil {
+				return nil, &ContainerError{variable, "the file that " + tokenFile + " names can't be read"}
 			}
-		}),
-		config.WithEC2RoleCredentialOptions(func(o *ec2rolecreds.Options) {
-			o.Client = &metadata{cfg: cfg}
-		}),
-		// Without this, container credentials appear to expire five minutes early.
-		config.WithCredentialsCacheOptions(func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = 0 }),
-		config.WithEndpointCredentialOptions(func(o *endpointcreds.Options) {
+		}
+		return endpointcreds.New(address, func(o *endpointcreds.Options) {
+			o.AuthorizationToken, o.APIOptions = token, cfg.APIOptions
 			// The endpoint is on this machine: a few quick tries tell whether it is there.
 			o.HTTPClient = limited{awshttp.NewBuildableClient().WithTimeout(containerAnswer)}
 			o.Retryer = retry.NewStandard(func(s *retry.StandardOptions) { s.MaxBackoff = 100 * time.Millisecond })
-		}),
+		}), nil
+	case source == sourceContainer:
+		return nil, &SettingsError{Profile: p.plan.Base.Profile, Problem: fmt.Sprintf(
+			"credential_source is EcsContainer, and neither %s nor %s says where that is", relativeURI, fullURI)}
 	}
-	if p.source.Profile != "" {
-		options = append(options, config.WithSharedConfigProfile(p.source.Profile))
-	}
-	if p.HTTP != nil {
-		options = append(options, config.WithHTTPClient(p.HTTP))
-	}
-	return options
+	return ec2rolecreds.New(func(o *ec2rolecreds.Options) { o.Client = &metadata{cfg: cfg, machine: *m} }), nil
 }
 
-// loadSDK is [config.LoadDefaultConfig], which panics at a setting whose value is a lone quote
-// (config/internal/ini: unquote).
-func loadSDK(ctx context.Context, options ...func(*config.LoadOptions) error) (cfg aws.Config, err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("the AWS SDK can't read the AWS configuration; is a value in it a lone quote? (%v)", cause)
+// containerAddress returns where a container's credentials are. Without TLS only the addresses are
+// allowed that don't leave the machine (AWS SDKs and Tools reference guide, "Container credential
+// provider").
+func (m *machine) containerAddress() (string, error) {
+	if m.RelativeURI != "" {
+		return "http://169.254.170.2" + m.RelativeURI, nil
+	}
+	u, err := url.Parse(m.FullURI)
+	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return "", errors.New("it is no address")
+	}
+	if u.Scheme == "https" {
+		return m.FullURI, nil
+	}
+	addresses, err := net.LookupHost(u.Hostname())
+	if err != nil {
+		return "", fmt.Errorf("the host %s isn't known", u.Hostname())
+	}
+	for _, address := range addresses {
+		ip := net.ParseIP(address)
+		if !ip.IsLoopback() && address != "169.254.170.2" && address != "169.254.170.23" && address != "fd00:ec2::23" {
+			return "", fmt.Errorf("%s isn't on this machine, and it isn't asked without https", u.Hostname())
 		}
-	}()
-	return config.LoadDefaultConfig(ctx, options...)
+	}
+	return m.FullURI, nil
+}
+
+// tokenOf is a file with the token of a web identity, or for a container's endpoint.
+type tokenOf struct{ named, file string } // by what, and where it is
+
+// GetIdentityToken implements [stscreds.IdentityTokenRetriever].
+func (t tokenOf) GetIdentityToken() ([]byte, error) {
+	text, err := t.read()
+	return []byte(text), err
+}
+
+func (t tokenOf) read() (string, error) {
+	text, err := profiles.Read(t.file)
+	if err == nil && text == "" {
+		err = &SettingsError{Problem: fmt.Sprintf("the file that %s names can't be read: %s", t.named, t.file)}
+	}
+	return text, err
 }
 
 // sessionName names the role session in CloudTrail after a user; STS allows 2 to 64 letters, digits
@@ -287,25 +309,4 @@ func sessionName(user string) string {
 		return '-'
 	}, "mysql-"+user)
 	return name[:min(len(name), 64)]
-}
-
-// spreadEndpointURL makes AWS_ENDPOINT_URL hold for the services that give out credentials. The
-// SDK sets up their clients before it reads that variable (config.go: resolveCredentials comes
-// before resolveBaseEndpoint), but does read the variables that name a service, with the same
-// meaning.
-func spreadEndpointURL() error {
-	url := os.Getenv("AWS_ENDPOINT_URL")
-	if url == "" {
-		return nil
-	}
-	for _, service := range stamp.EndpointServices {
-		name := "AWS_ENDPOINT_URL_" + service
-		if _, set := os.LookupEnv(name); set {
-			continue
-		}
-		if err := os.Setenv(name, url); err != nil {
-			return fmt.Errorf("spread AWS_ENDPOINT_URL: %w", err)
-		}
-	}
-	return nil
 }

@@ -20,7 +20,8 @@ const firstAnswer = 1200 * time.Millisecond
 // metadata is the EC2 metadata service, asked in a way that ends soon where there is none. The
 // SDK's own client tries again and again for 4 to 5 seconds.
 type metadata struct {
-	cfg *aws.Config // filled in after the metadata is handed to the SDK
+	cfg     aws.Config
+	machine machine
 
 	once   sync.Once
 	client *imds.Client
@@ -42,7 +43,8 @@ func (m *metadata) GetMetadata(
 	ctx context.Context, in *imds.GetMetadataInput, options ...func(*imds.Options),
 ) (*imds.GetMetadataOutput, error) {
 	m.once.Do(func() {
-		m.client = imds.NewFromConfig(*m.cfg, func(o *imds.Options) {
+		m.client = imds.NewFromConfig(m.cfg, func(o *imds.Options) {
+			m.machine.set(o)
 			// Try again after an answer that asks for it, never after silence.
 			o.Retryer = retry.NewStandard(func(s *retry.StandardOptions) {
 				s.MaxBackoff = 100 * time.Millisecond
@@ -75,4 +77,16 @@ func (m *metadata) GetMetadata(
 	// The body is still to be read under ctx.
 	time.AfterFunc(firstAnswer, cancel)
 	return out, nil
+}
+
+// set says where the metadata service is asked.
+func (m machine) set(o *imds.Options) {
+	o.Endpoint = m.Endpoint
+	if m.Off {
+		o.ClientEnableState = imds.ClientDisabled
+	}
+	if m.V1Off {
+		o.EnableFallback = aws.FalseTernary
+	}
+	_ = o.EndpointMode.SetFromString(m.EndpointMode) // what it doesn't know means IPv4
 }

@@ -53,7 +53,7 @@ func (p *Provider) code(serial string) (string, error) {
 // and then a code.
 func (p *Provider) withPerson(ctx context.Context) (aws.Credentials, error) {
 	for again := false; ; again = true {
-		renewed := sso.Renewed(p.sso)
+		renewed := sso.Renewed(p.plan.ssoFile())
 		creds, err := p.obtainOnce(ctx)
 		if _, wanted := errors.AsType[*wantsCode](err); wanted && !again && p.SessionOver() {
 			err = ErrSSOLogin // a code would be too old after the login
@@ -77,16 +77,12 @@ func (p *Provider) withPerson(ctx context.Context) (aws.Credentials, error) {
 
 // login has a person log in to the SSO session.
 func (p *Provider) login(ctx context.Context) error {
-	_, profile := p.source.effective()
-	session, ok := p.set.SSO(profile)
-	if !ok {
-		return ErrSSOLogin
-	}
-	l, err := p.load(ctx, 0)
+	cfg, err := p.config()
 	if err != nil {
 		return p.explain(ctx, err)
 	}
-	err = p.Login(ctx, l.cfg, session)
+	session := p.plan.Base.Session
+	err = p.Login(ctx, p.plan.AWS.of(cfg, "SSO_OIDC", session.Region), session)
 	switch {
 	case err == nil || known(err) != nil:
 		return err
@@ -175,7 +171,7 @@ func (p *Provider) askCodes(ctx context.Context) (aws.Credentials, error) {
 // Asked reports whether another process is asking a person for what these credentials need.
 func (p *Provider) Asked() bool {
 	p.prepare()
-	if p.sso != "" && sso.Asked(p.sso) {
+	if file := p.plan.ssoFile(); file != "" && sso.Asked(file) {
 		return true
 	}
 	return p.key != "" && p.Store.Locked(p.codeKey())
@@ -185,8 +181,9 @@ func (p *Provider) Asked() bool {
 // tell; AWS may have ended one before its time.
 func (p *Provider) SessionOver() bool {
 	p.prepare()
-	if _, have := p.lasting(); have || p.sso == "" {
+	file := p.plan.ssoFile()
+	if _, have := p.lasting(); have || file == "" {
 		return false
 	}
-	return !time.Now().Before(sso.Until(p.sso)) && !sso.NeedsRefresh(p.sso)
+	return !time.Now().Before(sso.Until(file)) && !sso.NeedsRefresh(file)
 }

@@ -17,8 +17,8 @@ import (
 	"mysql-secret-store-rds/internal/disk"
 )
 
-// process makes a credential_process of a shell script the profile of the test, and gives the home.
-func process(t *testing.T, script string) string {
+// processOf makes a credential_process of a shell script the profile of the test, and gives the home.
+func processOf(t *testing.T, script string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "process.sh")
 	if err := os.WriteFile(file, []byte(script), 0o600); err != nil {
@@ -47,7 +47,7 @@ func TestTimeoutOfProcess(t *testing.T) {
 		{"no end", "sleep 60 &\necho $! >$PID_FILE\nwait\n"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			process(t, tc.script)
+			processOf(t, tc.script)
 			ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
 			defer cancel()
 			if _, err := inTime(t, 5*time.Second, ctx, orders); !errors.Is(err, ErrTimeout) {
@@ -77,12 +77,14 @@ func TestProcessError(t *testing.T) {
 		{"half an object", `echo '{"Version":1,"SecretAccessKey":"TOPSECRET"'`, noJSON},
 		{"no object", `echo TOPSECRET`, noJSON},
 		{"a list", `echo '["TOPSECRET"]'`, noJSON},
+		{"a zone of its own", `echo '{"Version":1,"AccessKeyId":"A","SecretAccessKey":"TOPSECRET","Expiration":"2020-01-02T12:00:00UTC+1"}'`,
+			"credential_process: Expiration in its output is not a time with a zone"},
 		{"nothing", ``, noJSON},
 		{"two objects", `echo '{"Version":1}{"SecretAccessKey":"TOPSECRET"}'`, noJSON},
-		{"a wrong type", `echo '{"Version":1,"AccessKeyId":{"x":"TOPSECRET"}}'`, noJSON},
-		{"a version that is a text", `echo '{"Version":"TOPSECRET"}'`, noJSON},
-		{"no date", `echo '{"Version":1,"AccessKeyId":"A","SecretAccessKey":"TOPSECRET","Expiration":"TOPSECRET"}'`, noJSON},
-		{"a date that is no text", `echo '{"Version":1,"AccessKeyId":"A","SecretAccessKey":"TOPSECRET","Expiration":1}'`, ""},
+		{"a wrong type", `echo '{"Version":1,"AccessKeyId":{"x":"TOPSECRET"}}'`, "credential_process: AccessKeyId in its output is not a string"},
+		{"a version that is a text", `echo '{"Version":"TOPSECRET"}'`, "credential_process: Version in its output is not a number"},
+		{"no date", `echo '{"Version":1,"AccessKeyId":"A","SecretAccessKey":"TOPSECRET","Expiration":"TOPSECRET"}'`, "credential_process: Expiration in its output is not a time with a zone"},
+		{"a date that is no text", `echo '{"Version":1,"AccessKeyId":"A","SecretAccessKey":"TOPSECRET","Expiration":1}'`, "credential_process: Expiration in its output is not a string"},
 		{"another version", `echo '{"Version":2,"AccessKeyId":"A","SecretAccessKey":"TOPSECRET"}'`, "credential_process: wrong version in process output (not 1)"},
 		{"no id", `echo '{"Version":1,"SecretAccessKey":"TOPSECRET"}'`, "credential_process: missing AccessKeyId in process output"},
 		{"no secret", `echo '{"Version":1,"AccessKeyId":"A","SessionToken":"TOPSECRET"}'`, "credential_process: missing SecretAccessKey in process output"},
@@ -90,7 +92,7 @@ func TestProcessError(t *testing.T) {
 		{"killed", `echo TOPSECRET; kill -TERM $$`, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			process(t, tc.script)
+			processOf(t, tc.script)
 			_, err := retrieve(t.Context(), orders)
 			var failed *ProcessError
 			if !errors.As(err, &failed) {
@@ -109,7 +111,7 @@ func TestProcessError(t *testing.T) {
 }
 
 func TestExpiredProcess(t *testing.T) {
-	process(t, `echo '{"Version":1,"AccessKeyId":"A","SecretAccessKey":"TOPSECRET","Expiration":"2020-01-02T12:00:00Z"}'`)
+	processOf(t, `echo '{"Version":1,"AccessKeyId":"A","SecretAccessKey":"TOPSECRET","Expiration":"2020-01-02T12:00:00Z"}'`)
 	_, err := retrieve(t.Context(), orders)
 	var expired *ExpiredError
 	if !errors.As(err, &expired) || !expired.At.Equal(time.Date(2020, 1, 2, 12, 0, 0, 0, time.UTC)) || expired.Source != "ProcessProvider" {
@@ -119,7 +121,7 @@ func TestExpiredProcess(t *testing.T) {
 
 // To check a profile is to read files: its process isn't run, which may ask a person for something.
 func TestCheckProfileRunsNothing(t *testing.T) {
-	home := process(t, "touch $PID_FILE\n")
+	home := processOf(t, "touch $PID_FILE\n")
 	to := orders
 	to.Profile = "default"
 	if err := New(to, Options{}).Check(); err != nil {

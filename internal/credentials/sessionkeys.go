@@ -7,8 +7,12 @@ import (
 	"os"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awscreds "github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
+
+	"mysql-secret-store-rds/internal/profiles"
 )
 
 // SessionKeysError is temporary keys that somebody wrote into an AWS file or exported, and that are
@@ -53,20 +57,23 @@ const (
 
 // checkSessionKeys asks STS whether session keys from an AWS file or the environment are still
 // good: expired ones sign without complaint, and then it's the server that says no, and not why.
-func (p *Provider) checkSessionKeys(ctx context.Context, l *loaded) error {
-	if p.set == nil || !p.source.sessionKeys(p.set) || !p.exportedUntil().IsZero() {
+func (p *Provider) checkSessionKeys(ctx context.Context, keys aws.Credentials) error {
+	if !p.plan.sessionKeys() || !p.exportedUntil().IsZero() {
 		return nil
 	}
 	if past := time.Since(p.Store.Checked(p.key)); past >= 0 && past < believeKeys {
 		return nil
 	}
-	cfg := l.cfg
-	cfg.Credentials = l.provider
 	asking, cancel := context.WithTimeout(ctx, askKeys)
 	defer cancel()
-	_, err := sts.NewFromConfig(cfg, func(o *sts.Options) { o.RetryMaxAttempts = 1 }).GetCallerIdentity(asking, nil)
+	cfg, err := p.config()
+	if err == nil {
+		cfg.Credentials = awscreds.StaticCredentialsProvider{Value: keys}
+		client := sts.NewFromConfig(p.plan.AWS.of(cfg, "STS", ""), func(o *sts.Options) { o.RetryMaxAttempts = 1 })
+		_, err = client.GetCallerIdentity(asking, nil)
+	}
 	if keysOver(err) {
-		return p.sessionKeysError(p.Profile())
+		return newSessionKeysError(p.plan.Base)
 	}
 	if err != nil {
 		p.Log.Warn("session keys used unchecked", "reason", p.explain(ctx, err))
@@ -80,15 +87,11 @@ func (p *Provider) checkSessionKeys(ctx context.Context, l *loaded) error {
 // ("aws configure export-credentials --format env" does); zero when none does, or when it is over:
 // it may be left of others.
 func (p *Provider) exportedUntil() time.Time {
-	if kind, _ := p.source.effective(); kind != ofEnvironmentKeys || p.source.RoleARN != "" ||
-		!set("AWS_SESSION_TOKEN") {
+	end := p.plan.keysEnd()
+	if p.plan.Origin != ofEnvironmentKeys || len(p.plan.Roles) > 0 || !end.After(time.Now()) {
 		return time.Time{}
 	}
-	until, err := time.Parse(time.RFC3339, os.Getenv("AWS_CREDENTIAL_EXPIRATION"))
-	if err != nil || !until.After(time.Now()) {
-		return time.Time{}
-	}
-	return until
+	return end
 }
 
 func keysOver(err error) bool {
@@ -96,17 +99,11 @@ func keysOver(err error) bool {
 	return errors.As(err, &api) && (api.ErrorCode() == "ExpiredToken" || api.ErrorCode() == "ExpiredTokenException")
 }
 
-// sessionKeysError says since when the session keys of a profile may be over.
-func (p *Provider) sessionKeysError(profile string) error {
-	e := &SessionKeysError{Profile: profile}
-	if p.set == nil {
-		return e
-	}
-	if own, ok := p.set.Profile(profile); ok {
-		e.File = own.KeysFile
-		if info, err := os.Stat(e.File); err == nil {
-			e.Age = time.Since(info.ModTime())
-		}
+// newSessionKeysError says since when session keys may be over.
+func newSessionKeysError(b profiles.Base) error {
+	e := &SessionKeysError{Profile: b.Profile, File: b.KeysFile}
+	if info, err := os.Stat(e.File); err == nil {
+		e.Age = time.Since(info.ModTime())
 	}
 	return e
 }

@@ -168,8 +168,8 @@ aws_session_token = pasted-token
 `
 
 const (
-	dba     = "arn:aws:iam::" + account + ":user/dba"
-	machine = "arn:aws:iam::" + account + ":user/machine"
+	dba      = "arn:aws:iam::" + account + ":user/dba"
+	computer = "arn:aws:iam::" + account + ":user/machine"
 )
 
 type calls = map[string]int
@@ -223,13 +223,14 @@ func TestTruth(t *testing.T) {
 		{"both", Source{}, "AWS_DEFAULT_PROFILE=gone AWS_PROFILE=one", one("one"), "one", true, calls{"AssumeRole": 1}},
 		{"a profile and AWS_PROFILE", Source{Profile: "one"}, "AWS_PROFILE=sso", one("one"), "one", true, calls{"AssumeRole": 1}},
 
-		{"keys in the environment", Source{}, environment, machine, "", false, calls{}},
-		{"and AWS_PROFILE", Source{}, environment + " AWS_PROFILE=one", machine, "", false, calls{}},
+		{"keys in the environment", Source{}, environment, computer, "", false, calls{}},
+		{"and AWS_PROFILE", Source{}, environment + " AWS_PROFILE=one", computer, "", false, calls{}},
 		{"and a profile", Source{Profile: "one"}, environment, one("one"), "one", true, calls{"AssumeRole": 1}},
-		{"half a key in the environment", Source{}, "AWS_ACCESS_KEY_ID=AKIAMACHINE AWS_PROFILE=one", one("one"), "one", true, calls{"AssumeRole": 1}},
+		{"half a key in the environment", Source{}, "AWS_SECRET_ACCESS_KEY=machine/secret+key AWS_PROFILE=one", one("one"), "one", true, calls{"AssumeRole": 1}},
 		{"a web identity in the environment", Source{}, web, one("pod"), "", true, calls{"AssumeRoleWithWebIdentity": 1}},
-		{"and AWS_PROFILE, too", Source{}, web + " AWS_PROFILE=one", one("pod"), "", true, calls{"AssumeRoleWithWebIdentity": 1}},
-		{"and keys, too", Source{}, web + " " + environment, machine, "", false, calls{}},
+		{"and AWS_PROFILE without a role", Source{}, web + " AWS_PROFILE=base", one("pod"), "", true, calls{"AssumeRoleWithWebIdentity": 1}},
+		{"and AWS_PROFILE with a role", Source{}, web + " AWS_PROFILE=one", one("one"), "one", true, calls{"AssumeRole": 1}},
+		{"and keys, too", Source{}, web + " " + environment, computer, "", false, calls{}},
 
 		{"the target's role", entry, "", one("entry"), "default", true, calls{"AssumeRole": 1}},
 		{"the target's role by a profile", entryOf, environment, one("entry"), "base", true, calls{"AssumeRole": 1}},
@@ -241,7 +242,7 @@ func TestTruth(t *testing.T) {
 		{"a container", Source{}, here + " AWS_SHARED_CREDENTIALS_FILE=HOME/gone", role(account, "task", "container"), "default", false, calls{"Container": 2}},
 		{"an instance", Source{}, instance + " AWS_SHARED_CREDENTIALS_FILE=HOME/gone", role(account, "instance-role", "i-0123"), "default", false,
 			calls{"IMDSToken": 2, "IMDSRoles": 2, "IMDSCredentials": 2}},
-		{"no files", Source{}, environment + " AWS_SHARED_CREDENTIALS_FILE=HOME/gone AWS_CONFIG_FILE=HOME/gone", machine, "", false, calls{}},
+		{"no files", Source{}, environment + " AWS_SHARED_CREDENTIALS_FILE=HOME/gone AWS_CONFIG_FILE=HOME/gone", computer, "", false, calls{}},
 		{"no files in a container", Source{}, here + " AWS_SHARED_CREDENTIALS_FILE=HOME/gone AWS_CONFIG_FILE=HOME/gone",
 			role(account, "task", "container"), "default", false, calls{"Container": 2}},
 		{"no credentials file", Source{Profile: "sso"}, "AWS_SHARED_CREDENTIALS_FILE=HOME/gone", sso("444444444444"), "sso", true, calls{"GetRoleCredentials": 1}},

@@ -49,6 +49,40 @@ func TestHostsThatAreNotRDSs(t *testing.T) {
 	}
 }
 
+// TestHostsOfEveryPartition: names of FIPS endpoints and of other partitions are kept, in either order
+// of region and rds, and go with the account's id.
+func TestHostsOfEveryPartition(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ partition, region, end string }{
+		{"aws", "us-east-1", "us-east-1.rds-fips.amazonaws.com"},
+		{"aws", "us-east-1", "rds-fips.us-east-1.amazonaws.com"},
+		{"aws-us-gov", "us-gov-east-1", "rds.us-gov-east-1.amazonaws.com"},
+		{"aws-us-gov", "us-gov-west-1", "us-gov-west-1.rds-fips.amazonaws.com"},
+		{"aws-cn", "cn-north-1", "rds.cn-north-1.amazonaws.com.cn"},
+		{"aws-eusc", "eusc-de-east-1", "eusc-de-east-1.rds.amazonaws.eu"},
+		{"aws-iso", "us-iso-east-1", "rds.us-iso-east-1.c2s.ic.gov"},
+		{"aws-iso-b", "us-isob-east-1", "us-isob-east-1.rds.sc2s.sgov.gov"},
+		{"aws-iso-e", "eu-isoe-west-1", "rds.eu-isoe-west-1.cloud.adc-e.uk"},
+		{"aws-iso-f", "us-isof-south-1", "rds.us-isof-south-1.csp.hci.ic.gov"},
+	} {
+		const id = "aaaaaaaaaaaa"
+		w := newWorld(t, "p "+tt.region+" arn:"+tt.partition+":iam::"+one+":user/dba")
+		writer := "shop.cluster-" + id + "." + tt.end
+		servers := instances(id, tt.region, "shop-1")
+		servers.Instances[0].Host = "shop-1." + id + "." + tt.end
+		servers.Clusters = []testbed.DBCluster{{Identifier: "shop", Engine: "aurora-mysql", Host: strings.ToUpper(writer) + ".", Port: 3306}}
+		w.SetServers(one, tt.region, servers)
+		report := w.run(t)
+		accounts, kept := w.kept(t)
+		if len(report.Problems) > 0 || len(kept) != 2 || accounts[id+" "+tt.region].Partition != tt.partition {
+			t.Errorf("%s: %v %v %v", tt.end, report.Problems, kept, accounts)
+		}
+		if s := kept[writer]; s.HostID != id || s.Region != tt.region || s.Partition != tt.partition {
+			t.Errorf("%s: %+v", writer, s)
+		}
+	}
+}
+
 // TestRecordThatIsTooLarge: the inventory refuses it, and must not be asked to keep it.
 func TestRecordThatIsTooLarge(t *testing.T) {
 	t.Parallel()

@@ -35,6 +35,9 @@ type AWS struct {
 // kept credentials, what discover knows. It reads the sessions' files and asks nobody.
 func CheckAWS(a AWS, report func(Finding)) {
 	report(a.checkProfiles())
+	if f, any := a.checkUnused(); any {
+		report(f)
+	}
 	for _, f := range a.checkSessions() {
 		report(f)
 	}
@@ -53,7 +56,7 @@ func (a AWS) checkProfiles() Finding {
 	case len(a.Profiles.Names()) == 0:
 		text := fmt.Sprintf("none in %s and %s: the environment's keys sign, or this machine's role",
 			a.Files.Config, a.Files.Credentials)
-		return Finding{name, Warn, text, []string{"aws configure sso"}}
+		return Finding{name, Warn, text, []string{advice.AWS2("configure", "sso").String()}}
 	}
 	unnamed := credentials.New(credentials.Source{}, credentials.Options{
 		Files: func() (*profiles.Set, error) { return a.Profiles, nil },
@@ -67,6 +70,28 @@ func (a AWS) checkProfiles() Finding {
 		text += "; where nothing names one: " + who
 	}
 	return Finding{name, OK, text, nil}
+}
+
+// checkUnused says which profiles have access keys that nothing uses.
+func (a AWS) checkUnused() (f Finding, any bool) {
+	if a.ProfilesErr != nil {
+		return f, false
+	}
+	f = Finding{Name: "unused", Status: Warn, Do: []string{"take them out, if nothing else needs them"}}
+	more := 0
+	for _, name := range a.Profiles.Names() {
+		switch unused := a.Profiles.Unused(name); {
+		case unused == "":
+		case f.Text == "":
+			f.Text = fmt.Sprintf("profile %s: %s", name, unused)
+		default:
+			more++
+		}
+	}
+	if more > 0 {
+		f.Text += fmt.Sprintf(" (and the same of %s more)", count(more, "profile"))
+	}
+	return f, f.Text != ""
 }
 
 // checkSessions says of each SSO session once how long it lasts, in the order of the profiles.

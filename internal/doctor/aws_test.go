@@ -28,8 +28,9 @@ func checkAWS(a AWS) []string {
 
 // TestAWS: what lasts how long, from files alone.
 func TestAWS(t *testing.T) {
-	newHome(t, "[profile a]\nsso_session = corp\n[profile b]\nsso_session = corp\n[profile c]\nsso_session = lab\n[profile d]\nsso_session = new\n"+
-		"[sso-session corp]\n[sso-session lab]\n[sso-session new]\n")
+	newHome(t, "[profile a]\nsso_session = corp\nsso_account_id = 1\nsso_role_name = r\n"+
+		"[profile b]\nsso_session = corp\n[profile c]\nsso_session = lab\n[profile d]\nsso_session = new\n"+
+		"[sso-session corp]\nsso_region = r\nsso_start_url = u\n[sso-session lab]\n[sso-session new]\n")
 	t.Setenv("AWS_PROFILE", "a")
 	for session, ends := range map[string]time.Time{"corp": noon.Add(3*time.Hour + 20*time.Minute), "lab": noon.Add(-26 * time.Hour)} {
 		file := sso.File(profiles.SSOSession{Name: session})

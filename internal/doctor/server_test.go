@@ -57,7 +57,7 @@ var seen = time.Date(2026, 11, 20, 15, 4, 0, 0, time.Local)
 // in parallel.
 func newHome(t *testing.T, config string) (home string) {
 	t.Helper()
-	unset := []string{"AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_SSO", "AWS_ENDPOINT_URL_SSO_OIDC", "AWS_ENDPOINT_URL_SIGNIN"} // a Provider sets them
+	var unset []string
 	for _, v := range os.Environ() {
 		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "AWS_") {
 			unset = append(unset, name)
@@ -72,12 +72,13 @@ func newHome(t *testing.T, config string) (home string) {
 	home = t.TempDir()
 	dir := filepath.Join(home, ".aws")
 	file := filepath.Join(dir, "config")
-	if err := errors.Join(os.Mkdir(dir, 0o700), os.WriteFile(file, []byte(config), 0o600)); err != nil {
+	credentials := filepath.Join(dir, "credentials")
+	if err := errors.Join(os.Mkdir(dir, 0o700), os.WriteFile(file, []byte(config), 0o600), os.WriteFile(credentials, nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	for name, value := range map[string]string{
 		"HOME": home, "USERPROFILE": home, "AWS_EC2_METADATA_DISABLED": "true", "AWS_MAX_ATTEMPTS": "2",
-		"AWS_CONFIG_FILE": file, "AWS_SHARED_CREDENTIALS_FILE": filepath.Join(dir, "credentials"),
+		"AWS_CONFIG_FILE": file, "AWS_SHARED_CREDENTIALS_FILE": credentials,
 	} {
 		t.Setenv(name, value)
 	}
@@ -515,6 +516,18 @@ func TestCauses(t *testing.T) {
 			"warn tls: not checked: ca.pem has no authority for " + orders + "; name a file that has",
 			"warn token: not checked: a token is not sent to a server whose certificate can't be checked",
 		}, map[string][]string{"tls": {"write into config.yaml:  servers: {" + orders + ":3306: {ssl_ca: /path/to/ca.pem}}"}}},
+		{"no bundle", func(w *ward) { w.CAKnown, w.CAFile = false, "" }, []string{
+			"warn tls: not checked: the bundle has no authorities for eu-west-1; they are at https://truststore.pki.rds.amazonaws.com/eu-west-1/eu-west-1-bundle.pem: fetch them, or name a file that has them",
+			"warn token: not checked: a token is not sent to a server whose certificate can't be checked",
+		}, map[string][]string{"tls": {
+			"mysql-secret-store-rds ca-bundle --fetch eu-west-1", "write into config.yaml:  servers: {" + orders + ":3306: {ssl_ca: /path/to/ca.pem}}",
+		}}},
+		{"another authority than those of the bundle", func(w *ward) { w.CA, w.CAFile = x509.NewCertPool(), "" }, []string{
+			"fail tls: the certificate is not of an authority in the bundle (it is signed by CN=testbed authority); if it is right, name its authority",
+			"warn token: not checked: there is no TLS to send it over",
+		}, map[string][]string{"tls": {
+			"mysql-secret-store-rds ca-bundle --fetch eu-west-1", "write into config.yaml:  servers: {" + orders + ":3306: {ssl_ca: /path/to/ca.pem}}",
+		}}},
 		{"another authority", func(w *ward) { w.CA = x509.NewCertPool() }, []string{
 			"fail tls: the certificate is not of an authority in ca.pem (it is signed by CN=testbed authority); if it is right, name its authority",
 			"warn token: not checked: there is no TLS to send it over",

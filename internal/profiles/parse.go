@@ -1,95 +1,140 @@
 package profiles
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
-// section is one section of an AWS file, in its order. Nested settings, which belong to a setting
-// with no value of its own, are kept apart under "setting.name".
+// section is one section of an AWS file. Nested settings, which belong to a setting with no value of
+// its own, are kept under "setting.name".
 type section struct {
-	name     string // "default", "profile x", "sso-session x", "services x"
+	name     string // what stands between the brackets
 	settings map[string]string
 }
 
-// parse reads an AWS file as the SDK does (config/internal/ini), byte for byte: it forgives
-// everything, ignores lines that it doesn't understand, and a section that stands twice is one.
+// parse reads an AWS file as the AWS CLI does (botocore/configloader.py: raw_config_parse, over
+// Python's configparser), but for what it refuses: a line that says nothing is passed over, a
+// section that comes again goes on, and of a setting that comes again the last one counts.
 func parse(text string) []*section {
-	var (
-		sections []*section
-		byName   = map[string]*section{}
-		current  *section
-		key      string // the last setting, which an indented line goes on with
-	)
+	r := &reader{byName: map[string]*section{}}
+	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.TrimPrefix(text, byteOrderMark))
 	for line := range strings.Lines(text) {
-		line = strings.TrimSuffix(line, "\n")
-		bare := strings.TrimLeft(line, " \t")
-		if strings.TrimSpace(line) == "" || bare[0] == '#' || bare[0] == ';' {
-			continue
-		}
-		if name, ok := heading(line); ok {
-			if current, key = byName[name], ""; current == nil && name != "" {
-				current = &section{name, map[string]string{}}
-				byName[name] = current
-				sections = append(sections, current)
+		r.line(strings.TrimSuffix(line, "\n"))
+	}
+	r.end()
+	for _, s := range r.sections {
+		for setting, value := range r.defaults.settings {
+			if _, own := s.settings[setting]; !own {
+				s.settings[setting] = value
 			}
-			continue
-		}
-		if current == nil {
-			continue
-		}
-		settings := current.settings
-		if bare == line {
-			if name, value, ok := assignment(uncomment(line)); ok {
-				key = name
-				settings[key] = value
-			}
-			continue
-		}
-		name, value, ok := assignment(bare) // a comment is part of a nested value
-		switch {
-		case ok && key != "" && settings[key] == "":
-			settings[key+"."+name] = value
-		case ok:
-			key = name
-			settings[key] = strings.TrimSpace(uncomment(value))
-		case key != "" && settings[key] != "":
-			settings[key] += "\n" + bare
 		}
 	}
-	return sections
+	return r.sections
 }
 
-// heading reads [name] and [type name].
-func heading(line string) (string, bool) {
-	line = strings.TrimSpace(cut(line, "#", ";"))
-	if len(line) < 2 || line[0] != '[' || line[len(line)-1] != ']' {
-		return "", false
-	}
-	line = strings.TrimSpace(line[1 : len(line)-1])
-	if i := strings.IndexAny(line, " \t"); i >= 0 {
-		line = line[:i] + " " + strings.TrimLeft(line[i:], " \t")
-	}
-	return line, true
+const byteOrderMark = "\ufeff"
+
+// reader is the state between two lines.
+type reader struct {
+	sections []*section
+	byName   map[string]*section
+	defaults section // of [DEFAULT], which hold in every section
+	current  *section
+	indent   int      // of the last setting or heading
+	setting  string   // the last one, which a line that is indented further goes on with
+	value    []string // its lines
 }
 
-// assignment reads name = value, or name: value.
-func assignment(s string) (name, value string, ok bool) {
-	i := strings.IndexAny(s, "=:")
-	if i < 0 {
-		return "", "", false
+func (r *reader) line(line string) {
+	bare := strings.TrimSpace(line)
+	switch {
+	case bare == "" && r.setting != "":
+		r.value = append(r.value, "")
+		return
+	case bare == "" || bare[0] == '#' || bare[0] == ';':
+		return
 	}
-	name, value = strings.ToLower(strings.TrimSpace(s[:i])), strings.TrimSpace(s[i+1:])
+	indent := utf8.RuneCountInString(line) - utf8.RuneCountInString(strings.TrimLeftFunc(line, isSpace))
+	if r.setting != "" && indent > r.indent {
+		r.value = append(r.value, bare)
+		return
+	}
+	r.end()
+	r.indent = indent
+	if end := strings.LastIndexByte(bare, ']'); bare[0] == '[' && end > 1 {
+		r.heading(bare[1:end])
+		return
+	}
+	i := strings.IndexAny(bare, "=:")
+	if i <= 0 || r.current == nil {
+		return
+	}
+	r.setting = strings.ToLower(strings.TrimSpace(bare[:i]))
+	r.value = []string{strings.TrimSpace(bare[i+1:])}
+}
+
+func isSpace(r rune) bool { return strings.TrimSpace(string(r)) == "" }
+
+func (r *reader) heading(name string) {
+	if name == "DEFAULT" {
+		if r.defaults.settings == nil {
+			r.defaults.settings = map[string]string{}
+		}
+		r.current = &r.defaults
+		return
+	}
+	if r.current = r.byName[name]; r.current == nil {
+		r.current = &section{name, map[string]string{}}
+		r.byName[name] = r.current
+		r.sections = append(r.sections, r.current)
+	}
+}
+
+// end puts the last setting into its section.
+func (r *reader) end() {
+	if r.setting == "" {
+		return
+	}
+	settings := r.current.settings
+	for name := range settings { // what an earlier one had nested
+		if strings.HasPrefix(name, r.setting+".") {
+			delete(settings, name)
+		}
+	}
+	value := strings.TrimRightFunc(strings.Join(r.value, "\n"), isSpace)
+	settings[r.setting] = plain(r.setting, value)
+	if nested, ok := strings.CutPrefix(value, "\n"); ok {
+		settings[r.setting] = ""
+		for line := range strings.Lines(nested) {
+			if name, value, ok := strings.Cut(line, "="); ok {
+				name = r.setting + "." + strings.TrimSpace(name)
+				settings[name] = plain(name, strings.TrimSpace(value))
+			}
+		}
+	}
+	r.setting = ""
+}
+
+// blankless are the settings whose values have no blanks or quotes in them. The CLI would take a
+// comment behind one of them, or the quotes around it, as part of the value, which AWS then refuses.
+var blankless = map[string]bool{
+	keyID: true, keySecret: true, keyToken: true, oldToken: true, "region": true,
+	"role_arn": true, "role_session_name": true, "external_id": true, "mfa_serial": true, "duration_seconds": true,
+	"credential_source": true, "endpoint_url": true,
+	"sso_start_url": true, "sso_region": true, "sso_account_id": true, "sso_role_name": true,
+}
+
+// plain returns a value without quotes around it and a comment behind it, where it can have neither.
+func plain(setting, value string) string {
+	if !blankless[setting[strings.LastIndexByte(setting, '.')+1:]] {
+		return value
+	}
+	for _, mark := range []string{" #", " ;", "\t#", "\t;"} {
+		value, _, _ = strings.Cut(value, mark)
+	}
+	value = strings.TrimSpace(value)
 	if n := len(value); n >= 2 && (value[0] == '\'' || value[0] == '"') && value[n-1] == value[0] {
 		value = value[1 : n-1]
 	}
-	return name, value, true
-}
-
-// uncomment returns a line without the comment after a setting.
-func uncomment(line string) string { return cut(line, " #", " ;", "\t#", "\t;") }
-
-// cut returns s up to the first of the marks.
-func cut(s string, marks ...string) string {
-	for _, m := range marks {
-		s, _, _ = strings.Cut(s, m)
-	}
-	return s
+	return value
 }

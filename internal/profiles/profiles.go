@@ -1,8 +1,10 @@
-// Package profiles reads the profiles of the AWS configuration, all of them at once: the AWS SDK
-// gives one at a time, and each time reads everything.
+// Package profiles reads the profiles of the AWS configuration, all of them at once, as the AWS CLI
+// reads them, and says how the credentials of each are got.
 package profiles
 
 import (
+	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,7 +13,6 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"mysql-secret-store-rds/internal/advice"
@@ -21,105 +22,181 @@ import (
 // Files are the files of the AWS configuration.
 type Files struct{ Config, Credentials string }
 
-// Default returns the files that the SDK reads: those of the environment, else those in ~/.aws.
+const envConfig, envCredentials = "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"
+
+// Default returns the files that the AWS CLI reads: those of the environment, in which it replaces
+// variables and "~", else those in ~/.aws.
 func Default() Files {
 	dir := filepath.Join(disk.Home(), ".aws")
-	f := Files{os.Getenv("AWS_CONFIG_FILE"), os.Getenv("AWS_SHARED_CREDENTIALS_FILE")}
-	if f.Config == "" {
-		f.Config = filepath.Join(dir, "config")
+	return Files{
+		Config:      cmp.Or(expand(os.Getenv(envConfig)), filepath.Join(dir, "config")),
+		Credentials: cmp.Or(expand(os.Getenv(envCredentials)), filepath.Join(dir, "credentials")),
 	}
-	if f.Credentials == "" {
-		f.Credentials = filepath.Join(dir, "credentials")
+}
+
+// expand replaces variables and "~" in a path. A variable that isn't set stays as it is.
+func expand(path string) string {
+	path = os.Expand(path, func(name string) string {
+		if value, ok := os.LookupEnv(name); ok {
+			return value
+		}
+		return "$" + name
+	})
+	return ExpandHome(path)
+}
+
+// ExpandHome replaces a "~" at the beginning of a path.
+func ExpandHome(path string) string {
+	if rest, ok := strings.CutPrefix(path, "~"); ok && (rest == "" || os.IsPathSeparator(rest[0])) {
+		return disk.Home() + rest
 	}
-	return f
+	return path
+}
+
+// named says which variable names the files that aren't there: " (AWS_CONFIG_FILE names X, which
+// isn't there)", or "".
+func (f Files) named() string {
+	for _, one := range []struct{ variable, path string }{{envConfig, f.Config}, {envCredentials, f.Credentials}} {
+		if _, err := os.Stat(one.path); err != nil && os.Getenv(one.variable) != "" && f == Default() {
+			return fmt.Sprintf(" (%s names %s, which isn't there)", one.variable, one.path)
+		}
+	}
+	return ""
 }
 
 // Set is all profiles of an AWS configuration. It doesn't change.
 type Set struct {
+	files    Files
+	absent   string // what to say of a file that the environment names and that isn't there
 	names    []string
 	profiles map[string]Profile
 	sessions map[string]map[string]string // of sso-session sections
 	services map[string]map[string]string
+	odd      map[string]string // what is there in place of a profile, by the name that it seems to have
 }
 
 // Profile is one profile, as both files together have it.
 type Profile struct {
 	Name     string
 	Settings map[string]string // by their names in lower case; nested ones as "s3.addressing_style"
-	Session  map[string]string // the settings of the sso-session that it names; nil when it names none, or one that isn't there
-	KeysFile string            // the file its access key stands in, or ""
+
+	config, credentials map[string]string // what each file says
 }
 
 // Get returns a setting, or "".
 func (p Profile) Get(name string) string { return p.Settings[name] }
 
+// Has reports whether there is a setting, be it empty.
+func (p Profile) Has(names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		_, ok := p.Settings[name]
+		return ok
+	})
+}
+
 const (
 	keyID, keySecret, keyToken = "aws_access_key_id", "aws_secret_access_key", "aws_session_token"
+	// oldToken is what keyToken was called; the CLI takes it first.
+	oldToken = "aws_security_token"
 )
 
-// Load reads the files (AWS SDKs and Tools Reference Guide, "Shared config and credentials files").
-// A missing file is an empty one; the error is a [*FileError].
+// Load reads the files (botocore/configloader.py, and session.py: full_config). What credentials
+// says of a profile stands over what config says, setting by setting. A missing file is an empty
+// one; the error is a [*FileError].
 func Load(f Files) (*Set, error) {
-	s := &Set{profiles: map[string]Profile{}, services: map[string]map[string]string{}}
-	text, err := Read(f.Config)
+	config, err := Read(f.Config)
 	if err != nil {
 		return nil, err
 	}
-	sessions := map[string]map[string]string{}
-	s.sessions = sessions
-	sections := parse(text)
-	prefixed := map[string]bool{}
-	for _, sec := range sections {
-		kind, name, two := strings.Cut(sec.name, " ")
-		switch {
-		case two && kind == "profile":
-			prefixed[name] = true
-		case two && kind == "sso-session":
-			merge(sessions, name, sec.settings)
-		case two && kind == "services":
-			merge(s.services, name, sec.settings)
-		}
-	}
-	for _, sec := range sections {
-		name, two := strings.CutPrefix(sec.name, "profile ")
-		// [default] needs no prefix, and gives way to the one that has it.
-		if two || strings.EqualFold(name, "default") && !prefixed[name] {
-			s.add(name, sec.settings, f.Config)
-		}
-	}
-	if text, err = Read(f.Credentials); err != nil {
+	credentials, err := Read(f.Credentials)
+	if err != nil {
 		return nil, err
 	}
-	for _, sec := range parse(text) {
-		switch kind, name, two := strings.Cut(sec.name, " "); {
-		case two && kind == "profile": // the SDK knows none here
-		case two && kind == "sso-session":
-			merge(sessions, name, sec.settings)
-		case two && kind == "services":
-			merge(s.services, name, sec.settings)
-		default:
-			s.add(sec.name, sec.settings, f.Credentials)
-		}
-	}
-	for name, p := range s.profiles {
-		if session := p.Get("sso_session"); session != "" {
-			p.Session = sessions[session]
-			s.profiles[name] = p
-		}
-	}
+	s := newSet(f, config, credentials)
+	s.absent = f.named()
 	return s, nil
 }
 
-// merge puts a section's settings over those from before.
-func merge(sections map[string]map[string]string, name string, settings map[string]string) {
-	if sections[name] == nil {
-		sections[name] = map[string]string{}
+// newSet understands the texts of both files.
+func newSet(f Files, config, credentials string) *Set {
+	s := &Set{
+		files: f, profiles: map[string]Profile{}, sessions: map[string]map[string]string{},
+		services: map[string]map[string]string{}, odd: map[string]string{},
 	}
-	maps.Copy(sections[name], settings)
+	for _, sec := range parse(config) {
+		s.addConfig(sec)
+	}
+	for _, sec := range parse(credentials) {
+		if name, ok := strings.CutPrefix(sec.name, "profile "); ok {
+			s.odd[strings.TrimSpace(name)] = fmt.Sprintf("%s has [%s], which there has to be [%s]", f.Credentials, sec.name, name)
+		}
+		p, ok := s.profiles[sec.name]
+		if !ok {
+			s.names = append(s.names, sec.name)
+			p = Profile{Name: sec.name, Settings: map[string]string{}}
+		}
+		p.credentials = sec.settings
+		p.Settings = maps.Clone(p.Settings)
+		maps.DeleteFunc(p.Settings, func(name, _ string) bool { // what was nested in a setting that is another one now
+			outer, _, nested := strings.Cut(name, ".")
+			return nested && has(sec.settings, outer)
+		})
+		maps.Copy(p.Settings, sec.settings)
+		s.profiles[sec.name] = p
+	}
+	return s
 }
 
-// FileError is a file of the AWS configuration that can't be read. The SDK takes such a one for
-// empty.
+// addConfig adds a section of the config file. Of two that give one name, the later one counts.
+func (s *Set) addConfig(sec *section) {
+	kind := ""
+	for _, k := range []string{"profile", "sso-session", "services"} {
+		if strings.HasPrefix(sec.name, k) {
+			kind = k
+		}
+	}
+	words, err := splitWords(sec.name)
+	switch {
+	case sec.name == "default":
+		words = []string{"", "default"}
+	case kind == "":
+		s.odd[sec.name] = fmt.Sprintf("%s has [%s], which there has to be [profile %s]", s.files.Config, sec.name, quoted(sec.name))
+		return
+	case err != nil, len(words) > 2:
+		_, name, _ := strings.Cut(sec.name, " ")
+		name = strings.TrimSpace(name)
+		s.odd[strings.Trim(name, `'"`)] = fmt.Sprintf("%s has [%s], which is read only with quotes: [%s %s]", s.files.Config, sec.name, kind,
+			quoted(strings.Trim(name, `'"`)))
+		return
+	case len(words) < 2:
+		return
+	}
+	switch name := words[1]; kind {
+	case "sso-session":
+		s.sessions[name] = sec.settings
+	case "services":
+		s.services[name] = sec.settings
+	default:
+		if _, again := s.profiles[name]; !again {
+			s.names = append(s.names, name)
+		}
+		s.profiles[name] = Profile{Name: name, Settings: sec.settings, config: sec.settings}
+	}
+}
+
+// Absent says of a file that the environment names that it isn't there: " (AWS_CONFIG_FILE names X,
+// which isn't there)", or nothing.
+func (s *Set) Absent() string { return s.absent }
+
+// quoted returns a name as it stands in a section's heading: in quotes where it needs them.
+func quoted(name string) string {
+	if words, err := splitWords(name); err == nil && len(words) == 1 && words[0] == name {
+		return name
+	}
+	return "'" + strings.ReplaceAll(name, "'", `'"'"'`) + "'"
+}
+
+// FileError is a file of the AWS configuration that can't be read.
 type FileError struct {
 	File string
 	Err  error // with the file's name in it
@@ -130,7 +207,11 @@ func (e *FileError) Unwrap() error { return e.Err }
 
 // Advice implements [advice.Adviser].
 func (e *FileError) Advice() advice.Problem {
-	return advice.Problemf("%s", e.Error()).With(advice.Run("ls -l " + advice.Word(e.File)))
+	p := advice.Problemf("%s", e.Error())
+	if _, ok := errors.AsType[*encodingError](e.Err); ok {
+		return p.With(advice.Say("save it as UTF-8, in an editor"))
+	}
+	return p.With(advice.Run("ls -l " + advice.Word(e.File)))
 }
 
 // pipeError is a pipe in a file's place: whoever reads it may wait for ever, and it gives its
@@ -142,6 +223,11 @@ func (e *pipeError) Error() string { return e.file + ": a pipe, and not a file" 
 // Is makes it a [disk.ErrNotFile].
 func (e *pipeError) Is(target error) bool { return target == disk.ErrNotFile }
 
+// encodingError is a file that Windows' own tools wrote.
+type encodingError struct{ file string }
+
+func (e *encodingError) Error() string { return e.file + ": it is UTF-16, and has to be UTF-8" }
+
 // maxBytes is room for 40,000 profiles.
 const maxBytes = 16 << 20
 
@@ -152,33 +238,26 @@ func Read(file string) (string, error) {
 		return "", &FileError{file, &pipeError{file}}
 	}
 	text, err := disk.ReadForeign(file, maxBytes)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return "", &FileError{file, err}
+	case bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")):
+		return "", &FileError{file, &encodingError{file}}
 	}
 	return string(text), nil
 }
 
-// add puts a file's settings over those from before. A key and its secret come from one file.
-func (s *Set) add(name string, settings map[string]string, file string) {
-	p, ok := s.profiles[name]
-	if !ok {
-		s.names = append(s.names, name)
-		p = Profile{Name: name, Settings: map[string]string{}}
+// missing returns the error of a profile that isn't there.
+func (s *Set) missing(name, usedBy string) *MissingError {
+	e := &MissingError{Profile: name, UsedBy: usedBy, Absent: s.absent, There: s.odd[name]}
+	if e.There == "" {
+		e.Nearest = s.Nearest(name)
 	}
-	_, id := settings[keyID]
-	_, secret := settings[keySecret]
-	whole := id && secret
-	if whole {
-		p.KeysFile = file
-	}
-	for k, v := range settings {
-		if ok && !whole && (k == keyID || k == keySecret || k == keyToken) {
-			continue
-		}
-		p.Settings[k] = v
-	}
-	s.profiles[name] = p
+	return e
 }
+
+// Missing returns the error of a profile that isn't there, with what is there in its place.
+func (s *Set) Missing(name string) *MissingError { return s.missing(name, "") }
 
 // Names returns the profiles in the order of the files, the config file first.
 func (s *Set) Names() []string { return slices.Clone(s.names) }
@@ -256,23 +335,33 @@ type MissingError struct {
 	Profile string
 	UsedBy  string // the profile whose source_profile it is, or ""
 	Nearest string // the one that may have been meant, or ""
+	There   string // what is there in its place: "config has [x], which …"; or ""
+	Absent  string // which file isn't there, as [Set.Absent] has it
 }
 
 func (e *MissingError) Error() string {
+	text := fmt.Sprintf("the AWS configuration has no profile %q", e.Profile)
 	if e.UsedBy != "" {
-		return fmt.Sprintf("the AWS configuration has no profile %q, which is the source_profile of %q", e.Profile,
-			e.UsedBy)
+		text += fmt.Sprintf(", which is the source_profile of %q", e.UsedBy)
 	}
-	return fmt.Sprintf("the AWS configuration has no profile %q", e.Profile)
+	return text + e.Absent
 }
 
 // Advice implements [advice.Adviser].
 func (e *MissingError) Advice() advice.Problem {
-	p := advice.Problemf("%s%s", e.Error(), advice.DidYouMean(e.Nearest))
+	p := e.Worded("")
 	if correct, ok := e.Correct(); ok {
 		return p.With(correct)
 	}
-	return p.With(advice.Run("aws configure list-profiles"))
+	return p.With(advice.AWS2("configure", "list-profiles"))
+}
+
+// Worded is the problem, with who has chosen the profile, and with nothing to do yet.
+func (e *MissingError) Worded(chosen string) advice.Problem {
+	if e.There != "" {
+		return advice.Problemf("%s%s; %s", e.Error(), chosen, e.There)
+	}
+	return advice.Problemf("%s%s%s", e.Error(), chosen, advice.DidYouMean(e.Nearest))
 }
 
 // Correct returns the command that names the nearest profile where this one was named: in the
@@ -291,185 +380,4 @@ func (e *MissingError) Correct() (a advice.Action, ok bool) {
 		}
 	}
 	return a, false
-}
-
-// Chain returns a profile, its source_profile, and so on to the one whose own credentials the first
-// role is assumed with. A profile that is met again, itself as a rule, is the last, and gives its
-// own credentials. The error is a [*MissingError].
-func (s *Set) Chain(name string) ([]Profile, error) {
-	var chain []Profile
-	usedBy := ""
-	for {
-		p, ok := s.profiles[name]
-		if !ok {
-			return chain, &MissingError{name, usedBy, s.Nearest(name)}
-		}
-		again := slices.ContainsFunc(chain, func(q Profile) bool { return q.Name == name })
-		chain = append(chain, p)
-		source := p.Get("source_profile")
-		// The SDK stops at a source that has keys, whatever else it says.
-		if source == "" || again || len(chain) > 1 && hasKeys(p) {
-			return chain, nil
-		}
-		usedBy, name = name, source
-	}
-}
-
-// Base returns the profile whose own credentials a profile assumes its role with, or "" when it
-// assumes none, or with credentials of its own.
-func (s *Set) Base(name string) string {
-	if last, ok := s.last(name); ok && last.Name != name {
-		return last.Name
-	}
-	return ""
-}
-
-// AsksForCode reports whether a profile's credentials may want an MFA code from a person.
-func (s *Set) AsksForCode(name string) bool {
-	chain, _ := s.Chain(name) // what is there of it
-	return slices.ContainsFunc(chain, func(p Profile) bool { return p.Get("mfa_serial") != "" })
-}
-
-func hasKeys(p Profile) bool { return p.Get(keyID) != "" && p.Get(keySecret) != "" }
-
-// CredentialKind is how credentials are got.
-type CredentialKind int
-
-// The kinds, in the SDK's order (config/resolve_credentials.go: resolveCredsFromProfile).
-const (
-	None             CredentialKind = iota // the profile doesn't say: the container's or the machine's role, if any
-	Keys                                   // long-term keys
-	SessionKeys                            // temporary keys that somebody wrote there
-	CredentialSource                       // credential_source: the environment, a container, the machine
-	WebIdentity
-	SSO       // by an sso-session
-	LegacySSO // by settings of its own
-	ConsoleLogin
-	Process // credential_process
-)
-
-// Kind says how the last profile of a chain gets its credentials; [None] also for a profile that
-// isn't there.
-func (s *Set) Kind(name string) CredentialKind {
-	p, ok := s.last(name)
-	if !ok {
-		return None
-	}
-	has := func(setting string) bool { return p.Get(setting) != "" }
-	switch {
-	case hasKeys(p) && has(keyToken):
-		return SessionKeys
-	case hasKeys(p):
-		return Keys
-	case has("credential_source"):
-		return CredentialSource
-	case has("web_identity_token_file"):
-		return WebIdentity
-	case has("sso_session"):
-		return SSO
-	case has("sso_start_url"):
-		return LegacySSO
-	case has("login_session"):
-		return ConsoleLogin
-	case has("credential_process"):
-		return Process
-	}
-	return None
-}
-
-// SSOSession is a session of IAM Identity Center (AWS SDKs and Tools reference guide, "IAM Identity
-// Center credential provider").
-type SSOSession struct {
-	Name     string // of the sso-session section; "" for a profile that has the settings itself
-	StartURL string
-	Region   string
-	Scopes   []string // that the session asks for; none means the default
-}
-
-// Title is what a person calls the session.
-func (s SSOSession) Title() string {
-	if s.Name == "" {
-		return s.StartURL
-	}
-	return s.Name
-}
-
-// LoginName returns what to give to login for a session that a profile has: its name, unless that
-// is a profile's, too, or it has none.
-func (s *Set) LoginName(session SSOSession, profile string) string {
-	if _, taken := s.Profile(session.Name); taken || session.Name == "" {
-		return profile
-	}
-	return session.Name
-}
-
-// SSO returns the session that a profile's credentials come from; false when they come from none.
-func (s *Set) SSO(name string) (session SSOSession, ok bool) {
-	kind := s.Kind(name)
-	if kind != SSO && kind != LegacySSO {
-		return SSOSession{}, false
-	}
-	last, _ := s.last(name) // which has a kind
-	if kind == LegacySSO {
-		return SSOSession{StartURL: last.Get("sso_start_url"), Region: last.Get("sso_region")}, true
-	}
-	return newSession(last.Get("sso_session"), last.Session), true
-}
-
-// Session returns an sso-session section by its name.
-func (s *Set) Session(name string) (session SSOSession, ok bool) {
-	settings, ok := s.sessions[name]
-	return newSession(name, settings), ok
-}
-
-// Sessions returns the names of all sso-session sections, in alphabetical order.
-func (s *Set) Sessions() []string { return slices.Sorted(maps.Keys(s.sessions)) }
-
-func newSession(name string, settings map[string]string) SSOSession {
-	session := SSOSession{Name: name, StartURL: settings["sso_start_url"], Region: settings["sso_region"]}
-	for scope := range strings.SplitSeq(settings["sso_registration_scopes"], ",") {
-		if scope = strings.TrimSpace(scope); scope != "" {
-			session.Scopes = append(session.Scopes, scope)
-		}
-	}
-	return session
-}
-
-// Setting returns a setting of the last profile of a chain, whose own credentials are used; "" when
-// there is none.
-func (s *Set) Setting(name, setting string) string {
-	last, _ := s.last(name)
-	return last.Get(setting)
-}
-
-// last returns the last profile of a chain.
-func (s *Set) last(name string) (Profile, bool) {
-	chain, err := s.Chain(name)
-	if err != nil {
-		return Profile{}, false
-	}
-	return chain[len(chain)-1], true
-}
-
-// Definition returns everything in the files that defines a profile's credentials, in a fixed
-// order: its settings, those of its sources, their sso-sessions and services. Neither order nor
-// comments change it.
-func (s *Set) Definition(name string) []string {
-	var all []string
-	settings := func(m map[string]string) {
-		all = append(all, strconv.Itoa(len(m)))
-		for _, k := range slices.Sorted(maps.Keys(m)) {
-			all = append(all, k, m[k])
-		}
-	}
-	chain, err := s.Chain(name)
-	if err != nil {
-		all = append(all, err.Error())
-	}
-	for _, p := range chain {
-		settings(p.Settings)
-		settings(p.Session)
-		settings(s.services[p.Get("services")])
-	}
-	return all
 }

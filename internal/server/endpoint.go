@@ -1,6 +1,7 @@
 package server
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -60,7 +61,7 @@ type Endpoint struct {
 	Name      string
 	HostID    string // one value for each pair of account and region (RDS user guide, "DB instances")
 	Region    string // empty for a GlobalWriter, whose name has none
-	Partition string // aws, aws-cn, aws-us-gov, aws-iso, aws-iso-b or aws-eusc
+	Partition string // what [Partition] returns for Region, or aws-au, aws-uk: see domains
 }
 
 // idKinds are the prefixes of the label that holds the id; the longer come first. Sources: the
@@ -78,20 +79,55 @@ var idKinds = [...]struct {
 	{"", Instance},
 }
 
-// domains are the DNS suffixes of RDS with the order of their labels: <id>.<region>.rds.<suffix>
-// or, with rdsFirst, <id>.rds.<region>.<suffix>. China has both.
-var domains = [...]struct {
+// domain is a DNS suffix of RDS with one order of the labels before it: <id>.<region>.rds or, with
+// rdsFirst, <id>.rds.<region>. In the place of rds may stand rds-fips.
+type domain struct {
 	suffix     string
 	rdsFirst   bool
-	partitions string // those whose regions may stand there
-}{
-	{".amazonaws.com", false, "aws aws-us-gov"},
-	{".amazonaws.com.cn", true, "aws-cn"},
-	{".amazonaws.com.cn", false, "aws-cn"},
-	{".c2s.ic.gov", true, "aws-iso"},
-	{".sc2s.sgov.gov", true, "aws-iso-b"},
-	{".amazonaws.eu", false, "aws-eusc"},
-	{".amazonaws.eu", true, "aws-eusc"},
+	fipsOnly   bool     // nothing but rds-fips may
+	partitions []string // those whose regions may stand there
+	rest       string   // the partition of regions that no partition knows, or "": there are none
+}
+
+// domains are those of the SDK's partitions (internal/endpoints/awsrulesfn/partitions.json in
+// aws-sdk-go-v2 1.48), in the orders that the RDS user guides and AWS's advanced JDBC, Node.js and Ruby
+// wrappers show. Those know amazonaws.au and amazonaws.uk, too, for whose partitions there are no
+// names yet: aws-au and aws-uk are ours. Under amazonaws.com and amazonaws.com.cn a region has to
+// fit a pattern of the SDK's; under the others, which have few regions, it may be one that opens
+// tomorrow.
+var domains = [...]domain{
+	{suffix: ".amazonaws.com", partitions: []string{"aws", "aws-us-gov"}},
+	{suffix: ".amazonaws.com", rdsFirst: true, partitions: []string{"aws-us-gov"}},
+	{suffix: ".amazonaws.com", rdsFirst: true, fipsOnly: true, partitions: []string{"aws"}},
+	{suffix: ".amazonaws.com.cn", rdsFirst: true, partitions: []string{"aws-cn"}},
+	{suffix: ".amazonaws.com.cn", partitions: []string{"aws-cn"}},
+	{suffix: ".c2s.ic.gov", rdsFirst: true, partitions: []string{"aws-iso"}, rest: "aws-iso"},
+	{suffix: ".c2s.ic.gov", partitions: []string{"aws-iso"}, rest: "aws-iso"},
+	{suffix: ".sc2s.sgov.gov", rdsFirst: true, partitions: []string{"aws-iso-b"}, rest: "aws-iso-b"},
+	{suffix: ".sc2s.sgov.gov", partitions: []string{"aws-iso-b"}, rest: "aws-iso-b"},
+	{suffix: ".cloud.adc-e.uk", rdsFirst: true, partitions: []string{"aws-iso-e"}, rest: "aws-iso-e"},
+	{suffix: ".cloud.adc-e.uk", partitions: []string{"aws-iso-e"}, rest: "aws-iso-e"},
+	{suffix: ".csp.hci.ic.gov", rdsFirst: true, partitions: []string{"aws-iso-f"}, rest: "aws-iso-f"},
+	{suffix: ".csp.hci.ic.gov", partitions: []string{"aws-iso-f"}, rest: "aws-iso-f"},
+	{suffix: ".amazonaws.eu", partitions: []string{"aws-eusc"}, rest: "aws-eusc"},
+	{suffix: ".amazonaws.eu", rdsFirst: true, partitions: []string{"aws-eusc"}, rest: "aws-eusc"},
+	{suffix: ".amazonaws.au", rest: "aws-au"},
+	{suffix: ".amazonaws.au", rdsFirst: true, rest: "aws-au"},
+	{suffix: ".amazonaws.uk", rest: "aws-uk"},
+	{suffix: ".amazonaws.uk", rdsFirst: true, rest: "aws-uk"},
+}
+
+// partition returns the partition of a region's servers under the suffix, or "" when the region
+// can't stand there.
+func (d domain) partition(region string) string {
+	p := Partition(region)
+	switch {
+	case p != "" && slices.Contains(d.partitions, p):
+		return p
+	case isRegion(region) && (p == "" || len(d.partitions) == 0):
+		return d.rest
+	}
+	return ""
 }
 
 // ParseEndpoint recognises a host name that RDS gave to a MySQL-speaking server, in any letter
@@ -108,36 +144,40 @@ func ParseEndpoint(host string) (Endpoint, bool) {
 		if !ok {
 			continue
 		}
-		labels := strings.Split(rest, ".")
-		if len(labels) < 4 {
-			continue
+		if e, ok := d.parse(rest); ok {
+			e.Host = host
+			return e, true
 		}
-		rds, region := labels[len(labels)-1], labels[len(labels)-2]
-		if d.rdsFirst {
-			rds, region = region, rds
-		}
-		if rds != "rds" {
-			continue
-		}
-		e, ok := parseLabels(labels[:len(labels)-2])
-		if !ok {
-			continue
-		}
-		if e.Host = host; e.Kind == GlobalWriter {
-			if region == "global" && !d.rdsFirst {
-				e.Partition, _, _ = strings.Cut(d.partitions, " ")
-				return e, true
-			}
-			continue
-		}
-		p := Partition(region)
-		if p == "" || !strings.Contains(" "+d.partitions+" ", " "+p+" ") {
-			continue
-		}
-		e.Region, e.Partition = region, p
-		return e, true
 	}
 	return Endpoint{}, false
+}
+
+// parse reads what stands before the suffix.
+func (d domain) parse(text string) (Endpoint, bool) {
+	labels := strings.Split(text, ".")
+	if len(labels) < 4 {
+		return Endpoint{}, false
+	}
+	rds, region := labels[len(labels)-1], labels[len(labels)-2]
+	if d.rdsFirst {
+		rds, region = region, rds
+	}
+	if rds != "rds-fips" && (rds != "rds" || d.fipsOnly) {
+		return Endpoint{}, false
+	}
+	e, ok := parseLabels(labels[:len(labels)-2])
+	if !ok {
+		return Endpoint{}, false
+	}
+	if e.Kind == GlobalWriter {
+		e.Partition = d.rest
+		if len(d.partitions) > 0 {
+			e.Partition = d.partitions[0]
+		}
+		return e, region == "global" && rds == "rds" && !d.rdsFirst
+	}
+	e.Region, e.Partition = region, d.partition(region)
+	return e, e.Partition != ""
 }
 
 // parseLabels reads the labels before the region: name and id.
@@ -172,48 +212,50 @@ func isID(s string) bool {
 	return s != "" && len(s) <= 63 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789") == ""
 }
 
-// Partition returns the partition that a region's name belongs to, by the patterns of botocore's
+// isRegion reports whether s has the form of a region's name: two words at least, and a number.
+func isRegion(s string) bool {
+	const maxLabel = 63 // bytes, as it is one of a host name (RFC 1035)
+	parts := strings.Split(s, "-")
+	number := parts[len(parts)-1]
+	for _, p := range parts[:len(parts)-1] {
+		if p == "" || strings.Trim(p, "abcdefghijklmnopqrstuvwxyz") != "" {
+			return false
+		}
+	}
+	return len(s) <= maxLabel && len(parts) >= 3 && number != "" && strings.Trim(number, "0123456789") == ""
+}
+
+// Partition returns the partition that a region's name belongs to, by the patterns of the SDK's
 // partitions.json, or "" when the name is no region's.
 func Partition(region string) string {
-	parts := strings.Split(region, "-")
-	for _, p := range parts {
-		if p == "" {
-			return ""
-		}
-	}
-	if len(parts) < 3 || strings.Trim(parts[len(parts)-1], "0123456789") != "" {
+	if !isRegion(region) {
 		return ""
 	}
-	for _, p := range parts[:len(parts)-1] {
-		if strings.Trim(p, "abcdefghijklmnopqrstuvwxyz") != "" {
-			return ""
-		}
+	parts := strings.Split(region, "-")
+	kind := parts[0]
+	if len(parts) == 4 {
+		kind += "-" + parts[1]
 	}
-	middle := len(parts) - 2 // labels before the geographic one and the number
-	switch parts[0] {
-	case "us":
-		switch {
-		case middle == 1:
-			return "aws"
-		case middle == 2 && parts[1] == "gov":
-			return "aws-us-gov"
-		case middle == 2 && parts[1] == "iso":
-			return "aws-iso"
-		case middle == 2 && parts[1] == "isob":
-			return "aws-iso-b"
-		}
-	case "eu", "ap", "sa", "ca", "me", "af", "il", "mx":
-		if middle == 1 {
-			return "aws"
-		}
+	if len(parts) > 4 {
+		return ""
+	}
+	switch kind {
+	case "us", "eu", "ap", "sa", "ca", "me", "af", "il", "mx":
+		return "aws"
 	case "cn":
-		if middle == 1 {
-			return "aws-cn"
-		}
-	case "eusc":
-		if middle == 2 && parts[1] == "de" {
-			return "aws-eusc"
-		}
+		return "aws-cn"
+	case "us-gov":
+		return "aws-us-gov"
+	case "us-iso":
+		return "aws-iso"
+	case "us-isob":
+		return "aws-iso-b"
+	case "eu-isoe":
+		return "aws-iso-e"
+	case "us-isof":
+		return "aws-iso-f"
+	case "eusc-de":
+		return "aws-eusc"
 	}
 	return ""
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Regions and suffixes of every partition (botocore's partitions.json), with the order of labels
-// that the RDS user guides show: true for id.rds.region.
+// Regions and suffixes of every partition (the SDK's partitions.json; AWS's wrappers for .au, .uk),
+// with the order of labels that the RDS user guides and the wrappers show: true for id.rds.region.
 var regionSuffixes = []struct {
 	region, partition, suffix string
 	rdsFirst                  bool
@@ -22,13 +22,34 @@ var regionSuffixes = []struct {
 	{"af-south-1", "aws", ".amazonaws.com", false},
 	{"il-central-1", "aws", ".amazonaws.com", false},
 	{"mx-central-1", "aws", ".amazonaws.com", false},
+	{"us-northeast-9", "aws", ".amazonaws.com", false}, // in no list yet
 	{"us-gov-west-1", "aws-us-gov", ".amazonaws.com", false},
+	{"us-gov-east-1", "aws-us-gov", ".amazonaws.com", true},
 	{"cn-north-1", "aws-cn", ".amazonaws.com.cn", false},
 	{"cn-northwest-1", "aws-cn", ".amazonaws.com.cn", true},
 	{"us-iso-east-1", "aws-iso", ".c2s.ic.gov", true},
+	{"us-iso-west-1", "aws-iso", ".c2s.ic.gov", false},
 	{"us-isob-east-1", "aws-iso-b", ".sc2s.sgov.gov", true},
+	{"us-isob-west-1", "aws-iso-b", ".sc2s.sgov.gov", false},
+	{"eu-isoe-west-1", "aws-iso-e", ".cloud.adc-e.uk", true},
+	{"eu-isoe-west-1", "aws-iso-e", ".cloud.adc-e.uk", false},
+	{"us-isof-south-1", "aws-iso-f", ".csp.hci.ic.gov", true},
+	{"us-isof-east-1", "aws-iso-f", ".csp.hci.ic.gov", false},
 	{"eusc-de-east-1", "aws-eusc", ".amazonaws.eu", false},
 	{"eusc-de-east-1", "aws-eusc", ".amazonaws.eu", true},
+}
+
+// Regions that no partition of the SDK knows: their suffix says which it is.
+var regionsOfSuffix = []struct{ region, partition, suffix string }{
+	{"eusc-fr-west-1", "aws-eusc", ".amazonaws.eu"},
+	{"ap-southeast-2", "aws-au", ".amazonaws.au"}, // as in the tests of AWS's wrappers
+	{"ausc-au-east-1", "aws-au", ".amazonaws.au"},
+	{"eu-west-2", "aws-uk", ".amazonaws.uk"},
+	{"uksc-gb-west-12", "aws-uk", ".amazonaws.uk"},
+	{"us-isox-east-1", "aws-iso", ".c2s.ic.gov"},
+	{"us-isox-east-1", "aws-iso-b", ".sc2s.sgov.gov"},
+	{"eu-isox-west-1", "aws-iso-e", ".cloud.adc-e.uk"},
+	{"us-isox-south-1", "aws-iso-f", ".csp.hci.ic.gov"},
 }
 
 // The forms of a regional endpoint before the id's region (RDS and Aurora user guides).
@@ -76,12 +97,48 @@ func TestParseEndpointKindsAndPartitions(t *testing.T) {
 	}
 }
 
+func TestParseEndpointOfUnknownRegions(t *testing.T) {
+	t.Parallel()
+	for _, rs := range regionsOfSuffix {
+		for _, middle := range []string{rs.region + ".rds", "rds." + rs.region, rs.region + ".rds-fips", "rds-fips." + rs.region} {
+			host := "orders.cluster-abcdefghijkl." + middle + rs.suffix
+			want := Endpoint{
+				Host: host, Kind: Writer, Name: "orders", HostID: "abcdefghijkl", Region: rs.region, Partition: rs.partition,
+			}
+			got, ok := ParseEndpoint(strings.ToUpper(host) + ".")
+			if diff := cmp.Diff(want, got); !ok || diff != "" {
+				t.Errorf("ParseEndpoint(%q) is %v (-want +got):\n%s", host, ok, diff)
+			}
+		}
+	}
+}
+
+func TestParseEndpointFIPS(t *testing.T) {
+	t.Parallel()
+	for _, form := range regionalForms {
+		for _, rs := range regionSuffixes {
+			for _, middle := range []string{rs.region + ".rds-fips", "rds-fips." + rs.region} {
+				host := form.prefix + "abcdefghijkl." + middle + rs.suffix
+				want := Endpoint{
+					Host: host, Kind: form.kind, Name: form.name, HostID: "abcdefghijkl", Region: rs.region, Partition: rs.partition,
+				}
+				got, ok := ParseEndpoint(host)
+				if diff := cmp.Diff(want, got); !ok || diff != "" {
+					t.Errorf("ParseEndpoint(%q) is %v (-want +got):\n%s", host, ok, diff)
+				}
+			}
+		}
+	}
+}
+
 func TestParseEndpointGlobalWriter(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ host, normal, partition string }{
 		{"shop.global-abcdefghijkl.global.rds.amazonaws.com", "shop.global-abcdefghijkl.global.rds.amazonaws.com", "aws"},
 		{"SHOP.Global-abcdefghijkl.GLOBAL.rds.amazonaws.com.", "shop.global-abcdefghijkl.global.rds.amazonaws.com", "aws"},
 		{"shop.global-abcdefghijkl.global.rds.amazonaws.com.cn", "shop.global-abcdefghijkl.global.rds.amazonaws.com.cn", "aws-cn"},
+		{"shop.global-abcdefghijkl.global.rds.amazonaws.eu", "shop.global-abcdefghijkl.global.rds.amazonaws.eu", "aws-eusc"},
+		{"shop.global-abcdefghijkl.global.rds.amazonaws.au", "shop.global-abcdefghijkl.global.rds.amazonaws.au", "aws-au"},
 	}
 	for _, tt := range tests {
 		got, ok := ParseEndpoint(tt.host)
@@ -118,6 +175,12 @@ func TestParseEndpointRefuses(t *testing.T) {
 		{"management API", "rds.us-east-1.amazonaws.com"},
 		{"management API, new form", "rds.us-east-1.api.aws"},
 		{"management API with a label", "x.rds.us-east-1.amazonaws.com"},
+		{"FIPS management API", "rds-fips.us-east-1.amazonaws.com"},
+		{"FIPS management API, new form", "rds-fips.us-east-1.api.aws"},
+		{"FIPS management API with a label", "x.rds-fips.us-east-1.amazonaws.com"},
+		{"management API of GovCloud", "rds.us-gov-east-1.amazonaws.com"},
+		{"management API of a sovereign cloud", "rds.eusc-de-east-1.amazonaws.eu"},
+		{"management API of a sovereign cloud, new form", "rds.eusc-de-east-1.api.amazonwebservices.eu"},
 		{"Aurora DSQL", "abc.dsql.us-east-1.on.aws"},
 		{"other service", "x.abc.us-east-1.redshift.amazonaws.com"},
 		{"load balancer", "x-123.us-east-1.elb.amazonaws.com"},
@@ -133,6 +196,22 @@ func TestParseEndpointRefuses(t *testing.T) {
 		{"iso region under amazonaws.com", "x.abc.us-iso-east-1.rds.amazonaws.com"},
 		{"commercial region under amazonaws.eu", "x.abc.eu-west-1.rds.amazonaws.eu"},
 		{"sovereign region under amazonaws.com", "x.abc.eusc-de-east-1.rds.amazonaws.com"},
+		{"isoe region under c2s", "x.abc.rds.eu-isoe-west-1.c2s.ic.gov"},
+		{"iso region under adc-e", "x.abc.rds.us-iso-east-1.cloud.adc-e.uk"},
+		{"isof region under adc-e", "x.abc.rds.us-isof-south-1.cloud.adc-e.uk"},
+		{"commercial region under hci", "x.abc.rds.us-east-1.csp.hci.ic.gov"},
+		{"no region under amazonaws.au", "x.abc.evil-1.rds.amazonaws.au"},
+		{"region without number under amazonaws.uk", "x.abc.eu-west.rds.amazonaws.uk"},
+		{"region with a foreign sign under amazonaws.uk", "x.abc.eu-we$t-1.rds.amazonaws.uk"},
+		{"unknown geography in GovCloud's order", "x.abc.rds.zz-gov-east-1.amazonaws.com"},
+		{"amazonaws.nz", "x.abc.ap-southeast-6.rds.amazonaws.nz"},
+		{"amazonaws.au as a part", "x.abc.ap-southeast-2.rds.amazonaws.au.evil.example"},
+		{"amazonaws.uk without its dot", "x.abc.eu-west-2.rds.evilamazonaws.uk"},
+		{"region of 64 letters", "x.abc.eu-" + strings.Repeat("a", 59) + "-1.rds.amazonaws.com"},
+		{"look-alike of rds-fips", "x.abc.us-east-1.rds-fip.amazonaws.com"},
+		{"longer than rds-fips", "x.abc.us-east-1.rds-fips2.amazonaws.com"},
+		{"rds and rds-fips", "x.abc.rds.us-east-1.rds-fips.amazonaws.com"},
+		{"rds rds-fips", "x.abc.us-east-1.rds rds-fips.amazonaws.com"},
 
 		{"two final dots", "x.abc.us-east-1.rds.amazonaws.com.."},
 		{"empty name", ".abc.us-east-1.rds.amazonaws.com"},
@@ -165,6 +244,7 @@ func TestParseEndpointRefuses(t *testing.T) {
 		{"instance without a region", "x.abc.global.rds.amazonaws.com"},
 		{"writer without a region", "x.cluster-abc.global.rds.amazonaws.com"},
 		{"global writer, newer order", "x.global-abc.rds.global.amazonaws.com.cn"},
+		{"global writer of FIPS", "x.global-abc.global.rds-fips.amazonaws.com"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -187,7 +267,7 @@ func TestPartition(t *testing.T) {
 			t.Errorf("Partition(%q) = %q, want %q", rs.region, got, rs.partition)
 		}
 	}
-	for _, s := range []string{"", "-", "--", "us", "us-1", "us-east", "us-east-", "-east-1", "us-east-1 ", "US-EAST-1", "us-east-1a", "global", "aws-global", "cn-gov-north-1", "eusc-east-1", "eusc-fr-east-1", "us-isoc-east-1"} {
+	for _, s := range []string{"", "-", "--", "us", "us-1", "us-east", "us-east-", "-east-1", "us-east-1 ", "US-EAST-1", "us-east-1a", "global", "aws-global", "cn-gov-north-1", "eusc-east-1", "eusc-fr-east-1", "us-isoc-east-1", "us-isoe-east-1", "eu-isof-west-1", "us-gov-iso-east-1", "eu-" + strings.Repeat("a", 59) + "-1"} {
 		if got := Partition(s); got != "" {
 			t.Errorf("Partition(%q) = %q, want none", s, got)
 		}
@@ -215,6 +295,10 @@ func FuzzParseEndpoint(f *testing.F) {
 	for _, rs := range regionSuffixes {
 		f.Add("x.abc." + rs.region + ".rds" + rs.suffix)
 		f.Add("X.abc.rds." + rs.region + rs.suffix + ".")
+		f.Add("x.abc." + rs.region + ".rds-fips" + rs.suffix)
+	}
+	for _, rs := range regionsOfSuffix {
+		f.Add("x.proxy-abc.rds-fips." + rs.region + rs.suffix)
 	}
 	f.Add("shop.global-abcdefghijkl.global.rds.amazonaws.com")
 	f.Add("rds.amazonaws.com.evil.example")
@@ -232,8 +316,9 @@ func FuzzParseEndpoint(f *testing.F) {
 		if (e.Region == "") != (e.Kind == GlobalWriter) {
 			t.Fatalf("ParseEndpoint(%q): a %v in the region %q", host, e.Kind, e.Region)
 		}
-		if e.Region != "" && Partition(e.Region) != e.Partition {
-			t.Fatalf("ParseEndpoint(%q): the partition of %q is %q, not %q", host, e.Region, Partition(e.Region), e.Partition)
+		sovereign := e.Partition == "aws-au" || e.Partition == "aws-uk"
+		if p := Partition(e.Region); p != "" && p != e.Partition && !sovereign {
+			t.Fatalf("ParseEndpoint(%q): the partition of %q is %q, not %q", host, e.Region, p, e.Partition)
 		}
 		if e.Name == "" || e.HostID == "" || e.Partition == "" {
 			t.Fatalf("ParseEndpoint(%q) = %+v", host, e)

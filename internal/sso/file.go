@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -51,7 +50,7 @@ func read(path string) (token tokenFile, ends time.Time) {
 	if err != nil || json.Unmarshal(text, &token) != nil {
 		return tokenFile{}, time.Time{}
 	}
-	ends, _ = time.Parse(time.RFC3339, token.ExpiresAt)
+	ends, _ = profiles.ParseTime(token.ExpiresAt)
 	return token, ends
 }
 
@@ -61,45 +60,19 @@ func Until(path string) time.Time {
 	return ends
 }
 
-// NeedsRefresh reports whether the SDK would refresh the token in a file before it uses it. One
-// that isn't there needs none: it is the SDK's to say that there is no session.
+// NeedsRefresh reports whether the token in a file is over, and can be refreshed.
 func NeedsRefresh(path string) bool {
 	token, ends := read(path)
-	return token.RefreshToken != "" && !ends.IsZero() && time.Now().After(ends)
+	return refreshable(token) && !ends.IsZero() && !time.Now().Before(ends)
+}
+
+func refreshable(token tokenFile) bool {
+	until, err := profiles.ParseTime(token.RegistrationExpiresAt)
+	return token.RefreshToken != "" && token.ClientID != "" && err == nil && time.Now().Before(until)
 }
 
 // lockFile is the one lock of a token's file, for logins and refreshes.
 func lockFile(path string) string { return disk.LockFile(path) }
-
-// LockRefresh keeps others from refreshing or replacing the token in a file: AWS takes a refresh
-// token once, so that whoever comes second would have to log in again. The lock is not needed, and
-// unlock is nil, when another process has refreshed it meanwhile.
-func LockRefresh(ctx context.Context, path string) (unlock func(), err error) {
-	unlock, err = disk.Flight(ctx, lockFile(path), patience(ctx), func() bool { return !NeedsRefresh(path) })
-	if unlock == nil {
-		return nil, err
-	}
-	began, release := time.Now(), unlock
-	return func() {
-		sweep(path, began)
-		release()
-	}, err
-}
-
-// sweep removes what the SDK leaves of a token that it couldn't write (storeCachedToken in its
-// ssocreds): the file's name with the time of day. Those of the last minute may be another
-// program's, unless they have been made since the lock was taken.
-func sweep(path string, locked time.Time) {
-	files, _ := os.ReadDir(filepath.Dir(path))
-	for _, file := range files {
-		suffix, ok := strings.CutPrefix(file.Name(), filepath.Base(path)+".tmp-")
-		nanoseconds, err := strconv.ParseInt(suffix, 10, 64)
-		made := time.Unix(0, nanoseconds)
-		if ok && err == nil && (made.After(locked) || time.Since(made) > time.Minute) {
-			_ = os.Remove(filepath.Join(filepath.Dir(path), file.Name()))
-		}
-	}
-}
 
 // questionFile stands for the question whether to log in, deviceFile for a login that waits for a
 // browser.
@@ -170,6 +143,11 @@ func write(ctx context.Context, path string, token tokenFile) error {
 		defer unlock()
 	}
 	data, err := json.Marshal(token)
+	return put(path, data, err)
+}
+
+// put writes a token's file, if there is what to write.
+func put(path string, data []byte, err error) error {
 	if err == nil {
 		err = disk.Write(path, data)
 	}
@@ -177,4 +155,20 @@ func write(ctx context.Context, path string, token tokenFile) error {
 		return fmt.Errorf("keep the SSO token: %w", err)
 	}
 	return nil
+}
+
+// replace writes a token over the one in a file. What other programs keep beside it stays.
+func replace(path string, token tokenFile) error {
+	all := map[string]json.RawMessage{}
+	if text, err := disk.ReadForeign(path, maxBytes); err == nil {
+		_ = json.Unmarshal(text, &all) // what can't be read is replaced
+	}
+	data, err := json.Marshal(token)
+	if err == nil {
+		err = json.Unmarshal(data, &all)
+	}
+	if err == nil {
+		data, err = json.Marshal(all)
+	}
+	return put(path, data, err)
 }

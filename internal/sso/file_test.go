@@ -31,7 +31,7 @@ func TestFile(t *testing.T) {
 
 func tokenUntil(t *testing.T, path string, ends time.Time) {
 	t.Helper()
-	token := tokenFile{AccessToken: "a", RefreshToken: "r", ExpiresAt: ends.UTC().Format(time.RFC3339)}
+	token := tokenFile{AccessToken: "a", ClientID: "c", RefreshToken: "r", RegistrationExpiresAt: "2099-01-01T00:00:00Z", ExpiresAt: ends.UTC().Format(time.RFC3339)}
 	if err := write(t.Context(), path, token); err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestLoginWaitsForARefresh(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "token.json")
 	tokenUntil(t, path, time.Now().Add(-time.Minute))
-	unlock, err := LockRefresh(t.Context(), path)
+	unlock, err := lockRefresh(t.Context(), path)
 	if err != nil || unlock == nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestLoginIsNotLost(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "token.json")
 	tokenUntil(t, path, time.Now().Add(-time.Minute))
-	unlock, err := LockRefresh(t.Context(), path)
+	unlock, err := lockRefresh(t.Context(), path)
 	if err != nil || unlock == nil {
 		t.Fatal(err)
 	}

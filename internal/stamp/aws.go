@@ -16,12 +16,12 @@ import (
 // says which. It is how --profile reaches the helper that MySQL Shell calls.
 const EnvProfile = "MYSQL_SECRET_STORE_RDS_PROFILE"
 
-// The variables that choose AWS credentials, by what they choose. Source: env_config.go and the
-// service endpoint settings of the AWS SDK for Go v2.
+// The variables that choose AWS credentials, by what they choose. Sources: AWS SDKs and Tools
+// reference guide, "Settings reference"; botocore/credentials.py.
 var (
 	// Keys are credentials themselves.
 	Keys = []string{
-		"AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_SESSION_TOKEN",
+		"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN",
 	}
 	// WebIdentity is a role that is assumed with a token from a file.
 	WebIdentity = []string{"AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_WEB_IDENTITY_TOKEN_FILE"}

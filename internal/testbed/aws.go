@@ -37,6 +37,7 @@ type AWS struct {
 	roles       map[string]bool     // by ARN
 	simulations []Simulation
 	oidc        oidc
+	signIns     map[string]string // refresh tokens of console logins, and whose they are
 
 	// What it gives out; set before the first call.
 	Life           time.Duration // of temporary keys
@@ -72,7 +73,7 @@ func StartAWS(keys *Keys) *AWS {
 	a := &AWS{
 		keys: keys, calls: map[callsOf]int{}, fails: map[string][]failure{}, delays: map[string]time.Duration{},
 		denied: map[string]bool{}, usedCodes: map[string]bool{}, servers: map[place]Servers{}, regions: map[string][]Region{},
-		policies: map[string]policy{}, roles: map[string]bool{}, oidc: newOIDC(),
+		policies: map[string]policy{}, roles: map[string]bool{}, oidc: newOIDC(), signIns: map[string]string{},
 		Life: time.Hour, TokenLength: 800, ContainerToken: "Bearer testbed", SSOToken: "sso-bearer", WebToken: "web-identity",
 		MFACode: "123456", PageSize: 100, SSOLife: time.Hour, DeviceLife: 10 * time.Minute, DeviceInterval: time.Second,
 	}
@@ -242,6 +243,8 @@ func (a *AWS) serve(w http.ResponseWriter, r *http.Request) {
 		a.serveOIDC(w, r, body, "StartDeviceAuthorization", a.startDevice)
 	case path == "/token":
 		a.serveOIDC(w, r, body, "CreateToken", a.createToken)
+	case path == "/v1/token":
+		a.signIn(w, r, body)
 	case path == "/listRegions":
 		a.listRegions(w, r, body)
 	case path == "/":
