@@ -172,9 +172,9 @@ func (s *besideAWS) portal(w http.ResponseWriter, r *http.Request, at string) {
 		fmt.Sprintf("bearer=%q", r.Header.Get("X-Amz-Sso_bearer_token")),
 	}
 	s.hear("GetRoleCredentials", at, asked...)
-	if r.Header.Get("X-Amz-Sso_bearer_token") == "" {
+	if r.Header.Get("X-Amz-Sso_bearer_token") == "" || q.Get("account_id") == "" || q.Get("role_name") == "" {
 		w.Header().Set("X-Amzn-ErrorType", "UnauthorizedException")
-		replyJSON(w, http.StatusUnauthorized, map[string]any{"message": "Session token not found or invalid"})
+		replyJSON(w, http.StatusUnauthorized, map[string]any{"message": "something is missing"})
 		return
 	}
 	id, secret, token := fixed(asked...)

@@ -11,7 +11,7 @@ import (
 
 // mixtures returns configurations that are put together at random, the same ones each time. They
 // have nothing of what is answered differently on purpose: no line that makes the CLI refuse a
-// whole file, no role without a region, no key that can't be one.
+// whole file, no role without a region, no key that can't be one, no services that aren't there.
 func mixtures(n int) []besideCase {
 	var cases []besideCase
 	for seed := range n {
@@ -60,10 +60,8 @@ func (m *mixer) files() []txtar.File {
 			m.section(&config, "sso-session "+m.quoted(s.name), []string{"sso_region=" + s.region, "sso_start_url=" + start})
 		}
 	}
-	if !m.in(4) {
-		m.section(&config, "services "+m.quoted("local"),
-			[]string{"sts=\n  endpoint_url = {URL}/one", "sso=\n\tendpoint_url={URL}/two"})
-	}
+	m.section(&config, "services "+m.quoted("local"),
+		[]string{"sts=\n  endpoint_url = {URL}/one", "sso=\n\tendpoint_url={URL}/two"})
 	const token = `{"accessToken": "%s", "expiresAt": "{+1h}"}` + "\n"
 	files := []txtar.File{
 		{Name: "config", Data: []byte(config.String())},
@@ -108,7 +106,11 @@ func (m *mixer) profile(name string) (config, credentials []string) {
 	}
 	given := map[string]bool{}
 	for range kinds {
-		for _, setting := range m.source(name) {
+		settings := m.source(name)
+		if clash(given, settings) {
+			continue
+		}
+		for _, setting := range settings {
 			key, _, _ := strings.Cut(setting, "=")
 			switch keys := strings.HasPrefix(key, "aws_"); {
 			case given[key]:
@@ -128,6 +130,14 @@ func (m *mixer) profile(name string) (config, credentials []string) {
 		}
 	}
 	return config, credentials
+}
+
+// clash reports whether a profile would have a role and an SSO session, as the CLI refuses to assume
+// the role when the session isn't there.
+func clash(given map[string]bool, settings []string) bool {
+	role := strings.HasPrefix(settings[0], "role_arn=")
+	session := strings.HasPrefix(settings[0], "sso_session=")
+	return session && given["role_arn"] || role && given["sso_session"]
 }
 
 // source returns the settings of one way to credentials.
