@@ -32,6 +32,9 @@ func Env(home string) []string {
 	return env
 }
 
+// Race reports whether programs are built with the race detector, which makes them slow.
+func Race() bool { return raceEnabled }
+
 // BuildHelper builds the real program into a folder and gives its path. It needs the go command
 // and has to be called in the module.
 func BuildHelper(ctx context.Context, dir string) (string, error) {
