@@ -217,7 +217,11 @@ func (s *Set) base(p Profile) (Base, error) {
 	case p.Has(keySecret):
 		return b, p.problem("it has aws_secret_access_key without aws_access_key_id", Configure(p.Name)...)
 	case p.Has("sso_session", "sso_start_url"):
-		return s.ssoBase(p)
+		b, err := s.ssoBase(p)
+		if err == nil { // they stand in the sso-session alone, where nobody looks for them
+			err = p.problem("it lacks sso_account_id, sso_role_name", p.ssoHint()...)
+		}
+		return b, err
 	case p.Has("source_profile") && !p.Has("role_arn"):
 		return b, p.problem("it has source_profile, and no role_arn: a source gives credentials only to assume a role with")
 	}
