@@ -184,9 +184,10 @@ func (p *Provider) unknownAuthority(err error, unknown x509.UnknownAuthorityErro
 	}
 	known := "nothing names others (AWS_CA_BUNDLE, ca_bundle)"
 	if file := p.plan.AWS.authorities; file != "" {
-		known = fmt.Sprintf("%s isn't in %s", "it", p.plan.AWS.authoritiesName()+" = "+file)
+		known = fmt.Sprintf("it isn't in %s = %s", p.plan.AWS.authoritiesName(), file)
 	}
-	return &AuthoritiesError{fmt.Sprintf("the certificate of %s is of an authority%s that isn't known here, and %s", host, issuer, known)}
+	return &AuthoritiesError{fmt.Sprintf("the certificate of %s is of an authority%s that isn't known here, and %s",
+		host, issuer, known)}
 }
 
 // known finds one of this package's own errors in a chain: a provider's, that an SDK client

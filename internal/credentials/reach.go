@@ -49,7 +49,8 @@ func newReach(files *profiles.Set, own profiles.Profile, region string) reach {
 		DualStack:   isTrue(env("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint")),
 		region:      cmp.Or(first("AWS_REGION", "AWS_DEFAULT_REGION"), own.Get("region"), region),
 		authorities: env("AWS_CA_BUNDLE", "ca_bundle"), fromProfile: !set("AWS_CA_BUNDLE"),
-		appID: env("AWS_SDK_UA_APP_ID", "sdk_ua_app_id"), retryMode: strings.ToLower(env("AWS_RETRY_MODE", "retry_mode")),
+		appID:     env("AWS_SDK_UA_APP_ID", "sdk_ua_app_id"),
+		retryMode: strings.ToLower(env("AWS_RETRY_MODE", "retry_mode")),
 		all: func(service string) (string, error) { return files.Endpoint(own.Name, service) },
 	}
 	for _, service := range stamp.EndpointServices {
@@ -61,7 +62,8 @@ func newReach(files *profiles.Set, own profiles.Profile, region string) reach {
 	if text := env("AWS_MAX_ATTEMPTS", "max_attempts"); text != "" {
 		var err error
 		if r.attempts, err = strconv.Atoi(text); err != nil || r.attempts < 0 {
-			r.problem = cmp.Or(r.problem, error(&SettingsError{Profile: own.Name, Problem: fmt.Sprintf("max_attempts (AWS_MAX_ATTEMPTS) is %.20q, which is no number", text)}))
+			r.problem = cmp.Or(r.problem, error(&SettingsError{Profile: own.Name,
+				Problem: fmt.Sprintf("max_attempts (AWS_MAX_ATTEMPTS) is %.20q, which is no number", text)}))
 			r.attempts = 0
 		}
 	}
@@ -114,7 +116,8 @@ func (r reach) trust(client *awshttp.BuildableClient) (*awshttp.BuildableClient,
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM([]byte(text)) {
-		return nil, &AuthoritiesError{fmt.Sprintf("%s names %s, in which there is no certificate (PEM)", name, r.authorities)}
+		return nil, &AuthoritiesError{fmt.Sprintf("%s names %s, in which there is no certificate (PEM)", name,
+			r.authorities)}
 	}
 	return client.WithTransportOptions(func(t *http.Transport) {
 		if t.TLSClientConfig == nil {
