@@ -211,18 +211,6 @@ func known(err error) error {
 	return nil
 }
 
-// passing reports whether an error may well be gone at the next try: no network, too many calls,
-// AWS's own trouble.
-func passing(err error) bool {
-	var api smithy.APIError
-	if !errors.As(err, &api) {
-		return networkError(err) != nil
-	}
-	var answered interface{ HTTPStatusCode() int }
-	return tooManyCalls(api.ErrorCode()) || api.ErrorFault() == smithy.FaultServer || errors.As(err, &answered) &&
-		(answered.HTTPStatusCode() >= 500 || answered.HTTPStatusCode() == 429)
-}
-
 func tooManyCalls(code string) bool {
 	_, ok := retry.DefaultThrottleErrorCodes[code]
 	return ok || code == "SlowDownException" // of SSO

@@ -51,7 +51,7 @@ func newReach(files *profiles.Set, own profiles.Profile, region string) reach {
 		authorities: env("AWS_CA_BUNDLE", "ca_bundle"), fromProfile: !set("AWS_CA_BUNDLE"),
 		appID:     env("AWS_SDK_UA_APP_ID", "sdk_ua_app_id"),
 		retryMode: strings.ToLower(env("AWS_RETRY_MODE", "retry_mode")),
-		all: func(service string) (string, error) { return files.Endpoint(own.Name, service) },
+		all:       func(service string) (string, error) { return files.Endpoint(own.Name, service) },
 	}
 	for _, service := range stamp.EndpointServices {
 		url, err := r.all(service)
