@@ -70,6 +70,9 @@ func newReach(files *profiles.Set, own profiles.Profile, region string) reach {
 	return r
 }
 
+// noLog: the SDK's own logger writes to stderr, which MySQL Shell reads as part of the reply.
+var noLog logging.Nop
+
 // config returns the SDK's configuration for asking AWS, without credentials.
 func (r reach) config(client *awshttp.BuildableClient) (aws.Config, error) {
 	if r.problem != nil {
@@ -84,8 +87,7 @@ func (r reach) config(client *awshttp.BuildableClient) (aws.Config, error) {
 	}
 	cfg := aws.Config{
 		Region: r.region, HTTPClient: client, AppID: r.appID, RetryMaxAttempts: r.attempts,
-		// The SDK's own logger writes to stderr, which MySQL Shell reads as part of the reply.
-		Logger: logging.Nop{}, DefaultsMode: aws.DefaultsModeStandard, ConfigSources: []any{services{r}},
+		Logger: noLog, DefaultsMode: aws.DefaultsModeStandard, ConfigSources: []any{services{r}},
 	}
 	// The SDK's clients don't ask services when there is this variable, be it empty.
 	switch url, _ := r.all(""); {
