@@ -102,8 +102,8 @@ func (c *console) clearCache(store cache.Store, asJSON bool) error {
 }
 
 func (d dropped) String() string {
-	return fmt.Sprintf("%s and %s dropped", count(d.Tokens, "token"),
-		count(d.Credentials, "set of credentials", "sets of credentials"))
+	return fmt.Sprintf("%s and %s dropped", advice.Count(d.Tokens, "token"),
+		advice.Count(d.Credentials, "set of credentials", "sets of credentials"))
 }
 
 func listing(tokens []cache.Entry, kept []cache.Credentials) any {
@@ -140,8 +140,8 @@ func listing(tokens []cache.Entry, kept []cache.Credentials) any {
 }
 
 func (c *console) printCache(dir string, tokens []cache.Entry, kept []cache.Credentials, now time.Time) {
-	sayf(c.stdout, "%s: %s, %s", dir, count(len(tokens), "token"),
-		count(len(kept), "set of credentials", "sets of credentials"))
+	sayf(c.stdout, "%s: %s, %s", dir, advice.Count(len(tokens), "token"),
+		advice.Count(len(kept), "set of credentials", "sets of credentials"))
 	rows := [][]string{{"\nKIND", "FOR", "PROFILE", "GOOD"}}
 	for _, e := range tokens {
 		rows = append(rows, cells("token", e.ServerURL, e.Profile, goodFor(e.FreshUntil(), now)))

@@ -75,7 +75,7 @@ func (c chooser) filter(ctx context.Context, words []string) (chosen, error) {
 	case len(servers) == 0:
 		return chosen{}, noServers()
 	case len(found) == 0:
-		return chosen{}, advice.Problemf("none of %s matches", count(len(servers), "server")).
+		return chosen{}, advice.Problemf("none of %s matches", advice.Count(len(servers), "server")).
 			With(advice.Ours("list-servers"), advice.Ours("discover"))
 	case len(words) == 1:
 		if same := sameName(found, words[0]); len(same) == 1 {
@@ -136,7 +136,7 @@ func (c chooser) known(ctx context.Context, u server.URL, whole bool) (s invento
 	case len(servers) == 0:
 		return s, false, noServers()
 	}
-	p := advice.Problemf("none of %s is called %s, and no host name begins so", count(len(servers), "server"), u.Host)
+	p := advice.Problemf("none of %s is called %s, and no host name begins so", advice.Count(len(servers), "server"), u.Host)
 	return s, false, p.With(advice.Ours("list-servers", u.Host), advice.Ours("discover"))
 }
 
@@ -247,7 +247,7 @@ func (c chooser) pick(
 	})
 	t, err := term.Open()
 	if err != nil {
-		p := advice.Problemf("%s match, and there is no terminal to pick one on", count(len(found), "server"))
+		p := advice.Problemf("%s match, and there is no terminal to pick one on", advice.Count(len(found), "server"))
 		for _, s := range found[:min(len(found), listed)] {
 			u := server.URL{User: user, Host: s.Host, Port: s.Port}
 			p = p.With(advice.Ours(c.command, strings.TrimPrefix(u.String(), "@")))

@@ -154,7 +154,7 @@ func (c *console) runDiscover(ctx context.Context, f discoverFlags, access *awsA
 	return discover.Run(ctx, f.Input, discover.Deps{
 		Config: access.config, Forget: access.forget, Describe: access.describe,
 		Progress: func(p discover.Progress) {
-			bar.Show(p.Done, p.Total, p.What, count(p.Servers, "server"))
+			bar.Show(p.Done, p.Total, p.What, advice.Count(p.Servers, "server"))
 			note(p)
 		},
 	})
@@ -181,7 +181,7 @@ func sayAlive(w *os.File) (note func(discover.Progress), stop func()) {
 			}
 			text := "still waiting for AWS"
 			if p := last.Load(); p != nil && p.Total > 0 {
-				text += fmt.Sprintf(": %d/%d %s, %s", p.Done, p.Total, p.What, count(p.Servers, "server"))
+				text += fmt.Sprintf(": %d/%d %s, %s", p.Done, p.Total, p.What, advice.Count(p.Servers, "server"))
 			}
 			fmt.Fprintln(w, text)
 		}
@@ -313,17 +313,17 @@ func (c *console) printReport(r discover.Report, f discoverFlags, cfg *config.Co
 	case !r.Found && (r.Regions > 0 || len(r.Problems) == 0):
 		fmt.Fprintln(c.stdout, "No RDS or Aurora servers found.")
 		if r.Gone > 0 {
-			fmt.Fprintf(c.stdout, "%s that were known are gone.\n", count(r.Gone, "server"))
+			fmt.Fprintf(c.stdout, "%s that were known are gone.\n", advice.Count(r.Gone, "server"))
 		}
 		if r.Regions > 0 && !f.AllRegions {
 			fmt.Fprintf(c.stdout, "Looked at %s, in %s; for all of them: %s discover --all-regions\n",
-				count(r.Accounts, "account"), count(r.RegionNames, "region"), about.Name)
+				advice.Count(r.Accounts, "account"), advice.Count(r.RegionNames, "region"), about.Name)
 		}
 	case r.Found:
 		took := time.Duration(r.Elapsed * float64(time.Second)).Round(100 * time.Millisecond)
 		c.say("%s (%d new, %d changed, %d gone) in %s and %s, read in %v",
-			count(r.Servers, "server"), r.New, r.Changed, r.Gone,
-			count(r.Accounts, "account"), count(r.RegionNames, "region"), max(took, 100*time.Millisecond))
+			advice.Count(r.Servers, "server"), r.New, r.Changed, r.Gone,
+			advice.Count(r.Accounts, "account"), advice.Count(r.RegionNames, "region"), max(took, 100*time.Millisecond))
 	}
 	if r.Interrupted {
 		fmt.Fprintln(c.stdout, "Interrupted: what was not asked again stays as it was.")
@@ -400,7 +400,7 @@ func (c *console) printOthers(preferred []discover.Preference, cfg *config.Confi
 func problemLine(p discover.Problem) string {
 	line := p.Text
 	if len(p.Profiles) > 0 {
-		line += fmt.Sprintf(" (%s)", count(len(p.Profiles), "profile"))
+		line += fmt.Sprintf(" (%s)", advice.Count(len(p.Profiles), "profile"))
 	}
 	if where := placeOf(p); where != "" {
 		line = where + ": " + line

@@ -165,7 +165,7 @@ func (f *findings) end(interrupted bool) error {
 			return err
 		}
 	} else if len(f.list) > 0 {
-		verdict, warnings := "All is well.", count(warned, "warning")
+		verdict, warnings := "All is well.", advice.Count(warned, "warning")
 		switch {
 		case interrupted:
 			verdict = fmt.Sprintf("Interrupted: not everything was checked; so far %d failed, %s.", failed, warnings)

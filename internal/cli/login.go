@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"os/user"
 	"slices"
 	"strings"
@@ -177,7 +176,7 @@ func (l *logins) run(ctx context.Context, names []string) error {
 		return advice.Problemf("interrupted")
 	}
 	if l.tally.good+l.tally.failed > 1 {
-		l.say("%s: %d good, %d failed", count(l.tally.good+l.tally.failed, "profile"), l.tally.good, l.tally.failed)
+		l.say("%s: %d good, %d failed", advice.Count(l.tally.good+l.tally.failed, "profile"), l.tally.good, l.tally.failed)
 	}
 	if l.tally.failed > 0 || slices.ContainsFunc(l.sessions, func(s *sessionLogin) bool { return s.err != nil }) {
 		return errSaid
@@ -299,7 +298,7 @@ func (l *logins) profile(ctx context.Context, name string) (say func()) {
 	case !provider.Temporary():
 		text = "nothing to log in to: its credentials are no temporary ones"
 	case creds.CanExpire:
-		text += " until " + clockTime(creds.Expires)
+		text += " until " + advice.Clock(time.Now(), creds.Expires)
 	}
 	return func() {
 		l.tally.good++
@@ -316,15 +315,6 @@ func (l *logins) retrieve(ctx context.Context, p *credentials.Provider) (aws.Cre
 		}
 	}
 	return p.Retrieve(ctx)
-}
-
-// clockTime says a time of today by the clock, another one with its date.
-func clockTime(t time.Time) string {
-	t = t.Local()
-	if now := time.Now(); t.YearDay() == now.YearDay() && t.Year() == now.Year() {
-		return t.Format("15:04")
-	}
-	return t.Format("2006-01-02 15:04")
 }
 
 func (l *logins) say(format string, args ...any) {
@@ -345,7 +335,7 @@ func (l *logins) fail(who string, err error) {
 func (l *logins) session(ctx context.Context, s *sessionLogin) error {
 	if until := sso.Until(sso.File(s.SSOSession)); !l.force && time.Until(until) > loginLife {
 		if s.named || len(s.profiles) > 1 || l.all {
-			l.say("SSO session %s: good until %s", s.Title(), clockTime(until))
+			l.say("SSO session %s: good until %s", s.Title(), advice.Clock(time.Now(), until))
 		}
 		return nil
 	}
@@ -382,7 +372,7 @@ func (l *logins) begin(ctx context.Context, cfg aws.Config, s *sessionLogin) err
 	if err != nil {
 		return err
 	}
-	l.say("SSO session %s: logged in until %s", s.Title(), clockTime(until))
+	l.say("SSO session %s: logged in until %s", s.Title(), advice.Clock(time.Now(), until))
 	return nil
 }
 
@@ -451,12 +441,4 @@ func (c *console) logout(store cache.Store, set *profiles.Set, patterns []string
 		sayf(c.stdout, "%s: %v", name, dropped{tokens, kept})
 	}
 	return nil
-}
-
-// count says how many there are: 1 token, 2 tokens.
-func count(n int, one string, many ...string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, append(many, one+"s")[0])
 }

@@ -51,7 +51,7 @@ everything with --wide, and where it doesn't go to a terminal.`,
 			case len(servers) == 0:
 				return noServers()
 			case len(found) == 0:
-				return advice.Problemf("none of %s matches", count(len(servers), "server")).
+				return advice.Problemf("none of %s matches", advice.Count(len(servers), "server")).
 					With(advice.Ours("list-servers"))
 			case wide || !term.Is(c.stdout.File):
 				c.printServers(found)

@@ -158,7 +158,7 @@ func (r *setupRun) carryOut(ctx context.Context) error {
 	case r.yes:
 		r.print()
 	case r.has(stepDone):
-		r.line(stepDone, count(len(r.in(stepDone)), "step"))
+		r.line(stepDone, advice.Count(len(r.in(stepDone)), "step"))
 	}
 	if r.yes || r.undo {
 		return nil

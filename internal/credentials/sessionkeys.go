@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 
+	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/profiles"
 )
 
@@ -31,20 +32,7 @@ func (e *SessionKeysError) Error() string {
 	if e.File == "" {
 		return text
 	}
-	return fmt.Sprintf("%s; %s, where they are, was written %s ago", text, e.File, age(e.Age))
-}
-
-// age says a time in the largest unit of which there are two, at least.
-func age(d time.Duration) string {
-	for _, unit := range []struct {
-		length time.Duration
-		name   string
-	}{{24 * time.Hour, "days"}, {time.Hour, "hours"}, {time.Minute, "minutes"}} {
-		if d >= 2*unit.length {
-			return fmt.Sprintf("%d %s", d/unit.length, unit.name)
-		}
-	}
-	return fmt.Sprintf("%d seconds", d/time.Second)
+	return fmt.Sprintf("%s; %s, where they are, was written %s ago", text, e.File, advice.Span(e.Age))
 }
 
 const (

@@ -65,7 +65,7 @@ func (a AWS) checkProfiles() Finding {
 		text, do := described(err)
 		return Finding{name, Warn, text, do}
 	}
-	text := count(len(a.Profiles.Names()), "AWS profile")
+	text := advice.Count(len(a.Profiles.Names()), "AWS profile")
 	if who, known := unnamed.Signer(); known {
 		text += "; where nothing names one: " + who
 	}
@@ -89,7 +89,7 @@ func (a AWS) checkUnused() (f Finding, any bool) {
 		}
 	}
 	if more > 0 {
-		f.Text += fmt.Sprintf(" (and the same of %s more)", count(more, "profile"))
+		f.Text += fmt.Sprintf(" (and the same of %s more)", advice.Count(more, "profile"))
 	}
 	return f, f.Text != ""
 }
@@ -124,7 +124,7 @@ func (a AWS) checkSessions() (list []Finding) {
 
 func (a AWS) checkSession(file string, s profiles.SSOSession, names []string) Finding {
 	const name = "session"
-	what := fmt.Sprintf("AWS session %s (%s)", s.Title(), count(len(names), "profile"))
+	what := fmt.Sprintf("AWS session %s (%s)", s.Title(), advice.Count(len(names), "profile"))
 	login := []string{about.Name + " login " + advice.Word(a.Profiles.LoginName(s, names[0]))}
 	switch until := sso.Until(file); {
 	case until.IsZero():
@@ -134,7 +134,7 @@ func (a AWS) checkSession(file string, s profiles.SSOSession, names []string) Fi
 	case sso.NeedsRefresh(file):
 		return Finding{name, OK, what + ": renewed when it is used next", nil}
 	default:
-		return Finding{name, Warn, what + ": over since " + clock(a.Now, until), login}
+		return Finding{name, Warn, what + ": over since " + advice.Clock(a.Now, until), login}
 	}
 }
 
@@ -153,7 +153,7 @@ func (a AWS) checkKept(k cache.Credentials) Finding {
 	}
 	switch {
 	case !k.Expires.After(a.Now):
-		return Finding{name, OK, what + ": over since " + clock(a.Now, k.Expires) +
+		return Finding{name, OK, what + ": over since " + advice.Clock(a.Now, k.Expires) +
 			"; asked for anew when they are needed", nil}
 	case !k.Usable(a.Now, 0):
 		return Finding{name, OK, what + ": not used any more, as the login that they came from is another one now", nil}
@@ -184,7 +184,7 @@ func (a AWS) checkInventory() Finding {
 			newest = account.Seen
 		}
 	}
-	text := fmt.Sprintf("%s in %s, believed", count(len(a.Servers), "server"), count(len(numbers), "account"))
+	text := fmt.Sprintf("%s in %s, believed", advice.Count(len(a.Servers), "server"), advice.Count(len(numbers), "account"))
 	if newest.IsZero() {
 		return Finding{name, OK, text, nil}
 	}
@@ -198,16 +198,7 @@ func (a AWS) checkInventory() Finding {
 
 // lasts says how long something lasts, and until when.
 func lasts(now, until time.Time) string {
-	return fmt.Sprintf("%s, until %s", roughly(until.Sub(now)), clock(now, until))
-}
-
-// clock says a time of today by the clock, another one with its date.
-func clock(now, at time.Time) string {
-	at, now = at.Local(), now.Local()
-	if at.YearDay() == now.YearDay() && at.Year() == now.Year() {
-		return at.Format("15:04")
-	}
-	return at.Format("15:04 on 2006-01-02")
+	return fmt.Sprintf("%s, until %s", roughly(until.Sub(now)), advice.Clock(now, until))
 }
 
 // roughly says a time in its two largest units.
@@ -221,12 +212,4 @@ func roughly(d time.Duration) string {
 		return fmt.Sprintf("%dh%dm", int(d.Hours()), int(d.Minutes())%60)
 	}
 	return fmt.Sprintf("%d days", int(d.Hours()/24))
-}
-
-// count says how many there are: 1 profile, 2 profiles.
-func count(n int, one string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %ss", n, one)
 }

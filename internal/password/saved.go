@@ -160,13 +160,8 @@ func (e *OffError) Advice() advice.Problem {
 
 // ago words how long something is past.
 func ago(d time.Duration) string {
-	switch {
-	case d < 2*time.Minute:
+	if d < 2*time.Minute {
 		return "a moment ago"
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%d minutes ago", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d hours ago", int(d.Hours()))
 	}
-	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
+	return advice.Span(d) + " ago"
 }
