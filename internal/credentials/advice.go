@@ -42,6 +42,8 @@ func (e *Error) Advice() advice.Problem {
 	switch {
 	case errors.As(e.Err, &worded):
 		return worded.Advice()
+	case errors.Is(e.Err, ErrInterrupted):
+		return advice.Problemf("%v", ErrInterrupted)
 	case errors.Is(e.Err, ErrTimeout):
 		return advice.Problemf("no AWS credentials for %s within %v", e.Whose.Words, e.Timeout).With(e.whoAmI())
 	case errors.As(e.Err, &process):

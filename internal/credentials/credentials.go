@@ -316,7 +316,7 @@ func (p *Provider) obtainOnce(ctx context.Context) (aws.Credentials, error) {
 		if c, ok := p.fresh(); ok { // at the last moment
 			return c, nil
 		}
-		return aws.Credentials{}, ErrTimeout
+		return aws.Credentials{}, ended(ctx)
 	case err != nil:
 		p.Log.Warn("asking AWS without the lock", "reason", err)
 	case unlock == nil:

@@ -39,6 +39,8 @@ var (
 	ErrAskedElsewhere = errors.New("another process is asking for the MFA code")
 	// ErrTimeout: the caller's deadline came first.
 	ErrTimeout = errors.New("AWS credentials took too long")
+	// ErrInterrupted: the caller has given up, as a person who types Ctrl-C has.
+	ErrInterrupted = errors.New("interrupted")
 )
 
 // ExpiredError is a source that gave out credentials which are no good any more. They would sign
@@ -127,6 +129,14 @@ func (p *Provider) Explain(ctx context.Context, err error) error {
 	return p.failed(p.explain(ctx, err))
 }
 
+// ended says why a context has.
+func ended(ctx context.Context) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ErrInterrupted
+	}
+	return ErrTimeout
+}
+
 // explain words what the SDK says.
 func (p *Provider) explain(ctx context.Context, err error) error {
 	var (
@@ -145,7 +155,7 @@ func (p *Provider) explain(ctx context.Context, err error) error {
 	case strings.Contains(err.Error(), "please reauthenticate"):
 		return ErrConsoleLogin
 	case ctx.Err() != nil:
-		return ErrTimeout
+		return ended(ctx)
 	case errors.As(err, &noMetadata):
 		return ErrNoCredentials
 	case strings.Contains(err.Error(), "EC2 IMDS role credentials"):
@@ -194,7 +204,7 @@ func (p *Provider) unknownAuthority(err error, unknown x509.UnknownAuthorityErro
 // wrapped.
 func known(err error) error {
 	for _, sentinel := range []error{
-		ErrNoCredentials, ErrSSOLogin, ErrConsoleLogin, ErrInstanceRole, ErrNoTerminal, ErrNoCode, ErrAskedElsewhere, ErrTimeout,
+		ErrNoCredentials, ErrSSOLogin, ErrConsoleLogin, ErrInstanceRole, ErrNoTerminal, ErrNoCode, ErrAskedElsewhere, ErrTimeout, ErrInterrupted,
 		sso.ErrDenied, sso.ErrCodeExpired, errRedirects,
 	} {
 		if errors.Is(err, sentinel) {
@@ -273,7 +283,11 @@ func (p *Provider) apiError(err error, api smithy.APIError) error {
 	if e.Code == "RegionDisabledException" || e.Code == "OptInRequired" {
 		e.Region = p.plan.AWS.region
 	}
-	e.Role = p.plan.role()
+	if e.Role = p.plan.role(); len(p.plan.Roles) > 1 {
+		if failed, ok := errors.AsType[*roleError](err); ok {
+			e.Role = failed.role
+		}
+	}
 	return e
 }
 

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -154,15 +156,58 @@ func (p *Provider) load(ctx context.Context, limit time.Duration) (*loaded, erro
 		if err != nil {
 			return nil, err
 		}
-		cfg.Credentials = aws.NewCredentialsCache(l.provider)
+		cfg.Credentials = aws.NewCredentialsCache(once{l.provider})
 		client := sts.NewFromConfig(p.plan.AWS.of(cfg, "STS", ""))
-		l.provider = stscreds.NewAssumeRoleProvider(client, role.ARN, func(o *stscreds.AssumeRoleOptions) {
+		l.provider = assumed{stscreds.NewAssumeRoleProvider(client, role.ARN, func(o *stscreds.AssumeRoleOptions) {
 			p.setRole(o, role, limit)
 			l.asked = max(l.asked, o.Duration)
-		})
+		}), role.ARN}
 	}
 	return l, nil
 }
+
+// once is what a role is assumed with: where it fails, STS's client doesn't ask for it again.
+type once struct{ aws.CredentialsProvider }
+
+// Retrieve implements [aws.CredentialsProvider].
+func (o once) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	creds, err := o.CredentialsProvider.Retrieve(ctx)
+	if err != nil {
+		err = &finalError{err}
+	}
+	return creds, err
+}
+
+// finalError tells the SDK's clients that asking again is no use.
+type finalError struct{ err error }
+
+func (e *finalError) Error() string        { return e.err.Error() }
+func (e *finalError) Unwrap() error        { return e.err }
+func (e *finalError) RetryableError() bool { return false }
+
+// assumed gives a role's credentials, and names the role where that fails.
+type assumed struct {
+	aws.CredentialsProvider
+	role string
+}
+
+// Retrieve implements [aws.CredentialsProvider].
+func (a assumed) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	creds, err := a.CredentialsProvider.Retrieve(ctx)
+	if _, named := errors.AsType[*roleError](err); err != nil && !named {
+		err = &roleError{a.role, err}
+	}
+	return creds, err
+}
+
+// roleError is a role that couldn't be assumed.
+type roleError struct {
+	role string
+	err  error
+}
+
+func (e *roleError) Error() string { return e.err.Error() }
+func (e *roleError) Unwrap() error { return e.err }
 
 // setRole says how a role is assumed.
 func (p *Provider) setRole(o *stscreds.AssumeRoleOptions, role profiles.Role, limit time.Duration) {
@@ -208,7 +253,7 @@ func (p *Provider) base(ctx context.Context) (aws.CredentialsProvider, error) {
 		if b.Profile == "" {
 			named = "AWS_WEB_IDENTITY_TOKEN_FILE"
 		}
-		return stscreds.NewWebIdentityRoleProvider(client, b.RoleARN, tokenOf{named, b.TokenFile},
+		return stscreds.NewWebIdentityRoleProvider(client, b.RoleARN, tokenOf{b.Profile, named, b.TokenFile},
 			func(o *stscreds.WebIdentityRoleOptions) {
 				o.RoleSessionName = cmp.Or(b.SessionName, sessionName(p.source.User))
 			}), nil
@@ -241,14 +286,15 @@ func (p *Provider) machine(m *machine) (aws.CredentialsProvider, error) {
 		}
 		token := m.Token
 		if m.TokenFile != "" {
-			if token, err = (tokenOf{tokenFile, m.TokenFile}).read(); err != nil {
+			if token, err = (tokenOf{"", tokenFile, m.TokenFile}).read(); err != nil {
 				return nil, &ContainerError{variable, "the file that " + tokenFile + " names can't be read"}
 			}
 		}
 		return endpointcreds.New(address, func(o *endpointcreds.Options) {
 			o.AuthorizationToken, o.APIOptions = token, cfg.APIOptions
 			// The endpoint is on this machine: a few quick tries tell whether it is there.
-			o.HTTPClient = limited{awshttp.NewBuildableClient().WithTimeout(containerAnswer)}
+			o.HTTPClient = limited{awshttp.NewBuildableClient().WithTimeout(containerAnswer).
+				WithTransportOptions(func(t *http.Transport) { t.Proxy = nil })} // no proxy has it, nor may have the token
 			o.Retryer = retry.NewStandard(func(s *retry.StandardOptions) { s.MaxBackoff = 100 * time.Millisecond })
 		}), nil
 	case source == sourceContainer:
@@ -286,7 +332,7 @@ func (m *machine) containerAddress() (string, error) {
 }
 
 // tokenOf is a file with the token of a web identity, or for a container's endpoint.
-type tokenOf struct{ named, file string } // by what, and where it is
+type tokenOf struct{ profile, named, file string } // whose and by what, and where it is
 
 // GetIdentityToken implements [stscreds.IdentityTokenRetriever].
 func (t tokenOf) GetIdentityToken() ([]byte, error) {
@@ -297,7 +343,11 @@ func (t tokenOf) GetIdentityToken() ([]byte, error) {
 func (t tokenOf) read() (string, error) {
 	text, err := profiles.Read(t.file)
 	if err == nil && text == "" {
-		err = &SettingsError{Problem: fmt.Sprintf("the file that %s names can't be read: %s", t.named, t.file)}
+		what := "which is empty"
+		if _, err := os.Stat(t.file); err != nil {
+			what = "which isn't there"
+		}
+		err = &SettingsError{Profile: t.profile, Problem: fmt.Sprintf("%s names %s, %s", t.named, t.file, what)}
 	}
 	return text, err
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/credentials/logincreds"
 
+	"mysql-secret-store-rds/internal/disk"
 	"mysql-secret-store-rds/internal/profiles"
 	"mysql-secret-store-rds/internal/sso"
 	"mysql-secret-store-rds/internal/stamp"
@@ -152,7 +153,8 @@ func (p plan) wantsMachine() bool {
 		p.Base.Kind == profiles.CredentialSource && p.Base.Source != sourceEnvironment)
 }
 
-// key stands for the plan, and for the token of a web identity: a profile that was edited, or
+// key stands for the plan, and for what it leads to: the token of a web identity, the files of
+// sign-ins, what a credential_process is likely to read. A profile that was edited, or
 // another account in the environment, never gets the credentials from before.
 func (p plan) key() string {
 	text, err := json.Marshal(p)
@@ -166,6 +168,11 @@ func (p plan) key() string {
 		token, _ := profiles.Read(p.Base.TokenFile)
 		sum.Add(token)
 	}
+	if p.Base.Kind == profiles.Process { // what it reads isn't known; the AWS files and variables are likely
+		dir, _ := os.Getwd() // without one it can't be relative
+		sum.Add(stamp.Identity(), dir, disk.Home())
+	}
+	sum.Add(p.ssoFile(), p.loginFile()) // of this home
 	return sum.String()
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -106,7 +107,7 @@ func readProcess(said []byte) (aws.Credentials, error) {
 	}{
 		{"Version", &version, "number", true}, {"AccessKeyId", &c.AccessKeyID, "string", false},
 		{"SecretAccessKey", &c.SecretAccessKey, "string", false}, {"SessionToken", &c.SessionToken, "string", true},
-		{"AccountId", &c.AccountID, "string", true}, {"Expiration", &expiration, "string", true},
+		{"Expiration", &expiration, "string", true},
 	} {
 		text, there := answer[field.name]
 		if there && json.Unmarshal(text, field.to) != nil {
@@ -115,10 +116,16 @@ func readProcess(said []byte) (aws.Credentials, error) {
 		if field.name == "Version" && version != 1 {
 			return aws.Credentials{}, &ProcessError{"wrong version in process output (not 1)"}
 		}
-		if given, ok := field.to.(*string); ok && *given == "" && !field.optional {
+		given, ok := field.to.(*string)
+		if ok && *given == "" && !field.optional {
 			return aws.Credentials{}, &ProcessError{"missing " + field.name + " in process output"}
 		}
+		if ok && noKey(*given) != "" {
+			return aws.Credentials{}, &ProcessError{fmt.Sprintf("%s in its output has %s in it, which no key has",
+				field.name, noKey(*given))}
+		}
 	}
+	c.AccountID = strings.Trim(string(answer["AccountId"]), `"`) // a number or a string
 	if expiration != nil {
 		var err error
 		if c.Expires, err = profiles.ParseTime(*expiration); err != nil {

@@ -5,8 +5,11 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -51,7 +54,7 @@ func newReach(files *profiles.Set, own profiles.Profile, region string) reach {
 		authorities: env("AWS_CA_BUNDLE", "ca_bundle"), fromProfile: !set("AWS_CA_BUNDLE"),
 		appID:     env("AWS_SDK_UA_APP_ID", "sdk_ua_app_id"),
 		retryMode: strings.ToLower(env("AWS_RETRY_MODE", "retry_mode")),
-		all:       func(service string) (string, error) { return files.Endpoint(own.Name, service) },
+		all:       func(service string) (string, error) { return endpoint(files, own.Name, service) },
 	}
 	for _, service := range stamp.EndpointServices {
 		url, err := r.all(service)
@@ -114,6 +117,12 @@ func (r reach) trust(client *awshttp.BuildableClient) (*awshttp.BuildableClient,
 		text, err = profiles.Read(r.authorities)
 	}
 	if err != nil {
+		if of, ok := errors.AsType[*profiles.FileError](err); ok {
+			err = of.Err
+		}
+		if of, ok := errors.AsType[*fs.PathError](err); ok {
+			err = of.Err
+		}
 		return nil, &AuthoritiesError{fmt.Sprintf("%s names %s, which can't be read: %v", name, r.authorities, err)}
 	}
 	pool := x509.NewCertPool()
@@ -127,6 +136,20 @@ func (r reach) trust(client *awshttp.BuildableClient) (*awshttp.BuildableClient,
 		}
 		t.TLSClientConfig.RootCAs = pool
 	}), nil
+}
+
+// endpoint is [profiles.Set.Endpoint] of an address that is one. The error doesn't quote what isn't:
+// there may be a password in it.
+func endpoint(files *profiles.Set, profile, service string) (string, error) {
+	address, err := files.Endpoint(profile, service)
+	if err != nil || address == "" {
+		return "", err
+	}
+	if u, err := url.Parse(address); err != nil || u.Scheme == "" || u.Host == "" {
+		return "", &SettingsError{Profile: profile, Problem: fmt.Sprintf("the endpoint_url for %s is no address",
+			cmp.Or(service, "AWS"))}
+	}
+	return address, nil
 }
 
 // of returns the configuration for one of the services that give out credentials.

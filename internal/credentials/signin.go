@@ -4,21 +4,24 @@ import (
 	"context"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
+	"os"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials/logincreds"
-	"github.com/aws/aws-sdk-go-v2/service/sso"
+	portal "github.com/aws/aws-sdk-go-v2/service/sso"
 
 	"mysql-secret-store-rds/internal/disk"
 	"mysql-secret-store-rds/internal/profiles"
+	"mysql-secret-store-rds/internal/sso"
 )
 
 // ssoRole gives the credentials of a role in an account of IAM Identity Center. The SDK's own
 // (credentials/ssocreds) refuses a session's token whose times other tools wrote.
 type ssoRole struct {
 	base   profiles.Base
-	portal *sso.Client
+	portal *portal.Client
 	token  func(context.Context) (string, error)
 }
 
@@ -28,7 +31,7 @@ func (s *ssoRole) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	if err != nil {
 		return aws.Credentials{}, err
 	}
-	out, err := s.portal.GetRoleCredentials(ctx, &sso.GetRoleCredentialsInput{
+	out, err := s.portal.GetRoleCredentials(ctx, &portal.GetRoleCredentialsInput{
 		AccessToken: &token, AccountId: &s.base.AccountID, RoleName: &s.base.SSORole,
 	})
 	if err != nil {
@@ -51,15 +54,33 @@ type consoleLogin struct {
 
 // Retrieve implements [aws.CredentialsProvider].
 func (c *consoleLogin) Retrieve(ctx context.Context) (aws.Credentials, error) {
-	if !c.fresh() {
-		if unlock, err := disk.Flight(ctx, disk.LockFile(c.file), askAgain, c.fresh); err == nil && unlock != nil {
-			defer unlock()
-		}
-	}
+	ctx, cancel := unhidden(ctx)
+	defer cancel()
+	unlock := c.lock(ctx, askAgain)
+	defer func() { unlock() }()
 	if err := c.usable(); err != nil {
 		return aws.Credentials{}, err
 	}
-	return c.sdks.Retrieve(ctx)
+	creds, err := c.sdks.Retrieve(ctx)
+	if err != nil && ctx.Err() == nil {
+		// Another process may have been at it for long, and have the refresh token's successor.
+		unlock()
+		if unlock = c.lock(ctx, patience(ctx)/2); c.fresh() {
+			return c.sdks.Retrieve(ctx)
+		}
+	}
+	return creds, err
+}
+
+// lock makes the caller the only process that renews the session, unless that isn't needed or takes
+// too long.
+func (c *consoleLogin) lock(ctx context.Context, wait time.Duration) (unlock func()) {
+	if !c.fresh() {
+		if unlock, err := disk.Flight(ctx, disk.LockFile(c.file), wait, c.fresh); err == nil && unlock != nil {
+			return unlock
+		}
+	}
+	return func() {}
 }
 
 // loginFile is what a session's file has, as far as it matters here.
@@ -89,5 +110,13 @@ func (c *consoleLogin) usable() error {
 	if block, _ := pem.Decode([]byte(file.DPOPKey)); block == nil {
 		return ErrConsoleLogin
 	}
-	return nil
+	if c.fresh() {
+		return nil
+	}
+	// AWS takes a refresh token once: where the new one can't be kept, none is spent.
+	f, err := os.OpenFile(c.file, os.O_WRONLY, 0)
+	if err != nil {
+		return &sso.TokenError{Problem: fmt.Sprintf("the session has to be renewed, which can't be kept: %v", err)}
+	}
+	return f.Close()
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"mysql-secret-store-rds/internal/testbed"
+
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
@@ -170,5 +172,33 @@ func TestUnknownAuthority(t *testing.T) {
 		if _, err := retrieve(t.Context(), Source{Profile: "keys"}); err != nil {
 			t.Errorf("keys: %v", err)
 		}
+	}
+}
+
+// TestEndpointThatIsNone: what is no address is not quoted, as there may be a password in it.
+func TestEndpointThatIsNone(t *testing.T) {
+	for _, address := range []string{"http://user:TOPSECRET%zz@127.0.0.1:9/x", "TOPSECRET", "//TOPSECRET"} {
+		newHome(t, "[profile q]\nendpoint_url = "+address+"\nrole_arn = arn:aws:iam::123456789012:role/one\ncredential_source = Environment\n")
+		setenv(t, "AWS_ACCESS_KEY_ID=AKIATESTBED", "AWS_SECRET_ACCESS_KEY=x")
+		_, err := retrieve(t.Context(), Source{Profile: "q", Region: "eu-west-1"})
+		if err == nil || strings.Contains(err.Error(), "TOPSECRET") || !strings.Contains(err.Error(), "is no address") {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+}
+
+// TestChainFailsOnce: what assumes a role and fails isn't asked for again by the next role, and the
+// role that failed is named.
+func TestChainFailsOnce(t *testing.T) {
+	w := newWorld(t, truthConfig, truthCredentials)
+	w.Break(testbed.Fault{Operation: "AssumeRole", Status: 500, Code: "InternalFailure", Message: "broken"})
+	setenv(t, "AWS_MAX_ATTEMPTS=2")
+	_, err := w.provider(Source{Profile: "three", Region: "eu-west-1"}).Retrieve(t.Context())
+	api, ok := errors.AsType[*APIError](err)
+	if !ok || api.Role != "arn:aws:iam::111111111111:role/one" {
+		t.Errorf("got %v", err)
+	}
+	if n := w.Calls("AssumeRole"); n != 2 {
+		t.Errorf("%d calls", n)
 	}
 }

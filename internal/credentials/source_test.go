@@ -48,16 +48,19 @@ func TestKeyHasEveryVariable(t *testing.T) {
 	at := Source{Region: "eu-west-1"}
 	machine := at
 	machine.Profile = "machine"
-	changes(t, machine, "changed", slices.Concat(stamp.Machine, endpoints), yesOrNo)
+	changes(t, machine, "changed", stamp.Machine, yesOrNo)
+	changes(t, machine, "http://changed", endpoints, nil)
 	changes(t, machine, "true", yesOrNo, nil)
 	t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/nowhere/token")
 	t.Setenv("AWS_ROLE_ARN", role)
-	changes(t, at, "changed", slices.Concat(stamp.WebIdentity, endpoints), nil)
+	changes(t, at, "changed", stamp.WebIdentity, nil)
+	changes(t, at, "http://changed", endpoints, nil)
 	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"} {
 		t.Setenv(name, "abc")
 	}
 	assume := at
 	assume.RoleARN = role
-	changes(t, assume, "changed", slices.Concat(stamp.Keys, endpoints), nil)
+	changes(t, assume, "changed", stamp.Keys, nil)
+	changes(t, assume, "http://changed", endpoints, nil)
 	changes(t, assume, "2030-01-02T03:04:05Z", []string{"AWS_CREDENTIAL_EXPIRATION"}, nil)
 }

@@ -3,6 +3,7 @@ package password
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"mysql-secret-store-rds/internal/about"
@@ -60,6 +61,9 @@ func (e *SignError) missingProfile(missing *profiles.MissingError) advice.Proble
 	chosen := e.Resolution.ProfileBy
 	if chosen == "" {
 		chosen = "AWS_PROFILE"
+		if os.Getenv(chosen) == "" {
+			chosen = "AWS_DEFAULT_PROFILE"
+		}
 	}
 	p := missing.Worded(fmt.Sprintf(" (%s chose it)", chosen))
 	if e.Resolution.Learned {
@@ -67,6 +71,10 @@ func (e *SignError) missingProfile(missing *profiles.MissingError) advice.Proble
 	}
 	if correct, ok := e.correct(missing); ok {
 		return p.With(correct)
+	}
+	list := advice.AWS2("configure", "list-profiles")
+	if by := e.Resolution.ProfileBy; by == "" || strings.HasPrefix(by, "--profile") {
+		return p.With(advice.Say("name one that it has with %s", strings.Fields(chosen)[0]), list)
 	}
 	return p.With(advice.Say("set aws_profile in %s to one that it has", e.Config.File),
 		advice.AWS2("configure", "list-profiles"))
@@ -78,6 +86,8 @@ func (e *SignError) correct(missing *profiles.MissingError) (a advice.Action, ok
 	switch {
 	case by == "" || missing.Nearest == "":
 		return missing.Correct()
+	case strings.HasPrefix(by, "--profile"):
+		return advice.Put("name it", "--profile "+advice.Word(missing.Nearest)), true
 	case strings.HasPrefix(by, "accounts: "):
 		return e.Config.SetAccount(e.Resolution.Endpoint.HostID, "aws_profile", missing.Nearest), true
 	}

@@ -93,7 +93,7 @@ func (s *Set) Chain(name string) (Chain, error) {
 		chain   Chain
 		visited = []string{name}
 	)
-	p, ok := s.profiles[name]
+	p, ok := s.Profile(name)
 	if !ok {
 		return chain, s.missing(name, "")
 	}
@@ -113,7 +113,7 @@ func (s *Set) Chain(name string) (Chain, error) {
 			return chain, p.problem("it has role_arn, and neither source_profile nor credential_source, whose " +
 				"credentials assume the role")
 		}
-		from, ok := s.profiles[source]
+		from, ok := s.Profile(source)
 		if !ok {
 			return chain, s.missing(source, p.Name)
 		}
@@ -255,6 +255,7 @@ func (s *Set) ssoBase(p Profile) (Base, error) {
 		b.Kind = SSO
 		name := p.Get("sso_session")
 		session, ok := s.sessions[name]
+		session = under(s.configDefaults, session)
 		if !ok {
 			return b, s.noSession(p, name)
 		}
@@ -300,7 +301,7 @@ func (s *Set) noSession(p Profile, name string) error {
 
 // Unused says which credentials of a profile lie there unused, as others come first, or gives "".
 func (s *Set) Unused(name string) string {
-	p, ok := s.profiles[name]
+	p, ok := s.Profile(name)
 	chain, err := s.Chain(name)
 	if !ok || err != nil || !p.Has(keyID) || chain.Base.Profile == name && chain.Base.KeyID != "" {
 		return ""
@@ -372,6 +373,7 @@ func (s *Set) SSO(name string) (session SSOSession, ok bool) {
 // Session returns an sso-session section by its name.
 func (s *Set) Session(name string) (session SSOSession, ok bool) {
 	settings, ok := s.sessions[name]
+	settings = under(s.configDefaults, settings)
 	return newSession(name, settings), ok
 }
 
@@ -392,7 +394,7 @@ func newSession(name string, settings map[string]string) SSOSession {
 // (AWS SDKs and Tools reference guide, "Service-specific endpoints"). The service is named as in
 // AWS_ENDPOINT_URL_…: SSO_OIDC. The error is a services section that isn't there.
 func (s *Set) Endpoint(profile, service string) (string, error) {
-	p := s.profiles[profile]
+	p, _ := s.Profile(profile)
 	if isTrue(cmp.Or(os.Getenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"), p.Get("ignore_configured_endpoint_urls"))) {
 		return "", nil
 	}
@@ -403,7 +405,7 @@ func (s *Set) Endpoint(profile, service string) (string, error) {
 		return p.Get("endpoint_url"), nil
 	}
 	name := p.Get("services")
-	settings := s.services[name]
+	settings := under(s.configDefaults, s.services[name])
 	if len(settings) == 0 {
 		near := advice.Nearest(name, slices.Sorted(maps.Keys(s.services)))
 		text := fmt.Sprintf("its services section %q isn't there, or is empty%s", name, advice.DidYouMean(near))

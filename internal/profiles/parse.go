@@ -10,26 +10,26 @@ import (
 type section struct {
 	name     string // what stands between the brackets
 	settings map[string]string
+	nested   map[string][]string // the names under a setting
+}
+
+func newSection(name string) *section {
+	return &section{name, map[string]string{}, map[string][]string{}}
 }
 
 // parse reads an AWS file as the AWS CLI does (botocore/configloader.py: raw_config_parse, over
 // Python's configparser), but for what it refuses: a line that says nothing is passed over, a
 // section that comes again goes on, and of a setting that comes again the last one counts.
-func parse(text string) []*section {
-	r := &reader{byName: map[string]*section{}}
+//
+// The settings of [DEFAULT], which hold in every section, come apart.
+func parse(text string) (sections []*section, defaults map[string]string) {
+	r := &reader{byName: map[string]*section{}, defaults: newSection("DEFAULT")}
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.TrimPrefix(text, byteOrderMark))
 	for line := range strings.Lines(text) {
 		r.line(strings.TrimSuffix(line, "\n"))
 	}
 	r.end()
-	for _, s := range r.sections {
-		for setting, value := range r.defaults.settings {
-			if _, own := s.settings[setting]; !own {
-				s.settings[setting] = value
-			}
-		}
-	}
-	return r.sections
+	return r.sections, r.defaults.settings
 }
 
 const byteOrderMark = "\ufeff"
@@ -38,7 +38,7 @@ const byteOrderMark = "\ufeff"
 type reader struct {
 	sections []*section
 	byName   map[string]*section
-	defaults section // of [DEFAULT], which hold in every section
+	defaults *section
 	current  *section
 	indent   int      // of the last setting or heading
 	setting  string   // the last one, which a line that is indented further goes on with
@@ -77,14 +77,11 @@ func isSpace(r rune) bool { return strings.TrimSpace(string(r)) == "" }
 
 func (r *reader) heading(name string) {
 	if name == "DEFAULT" {
-		if r.defaults.settings == nil {
-			r.defaults.settings = map[string]string{}
-		}
-		r.current = &r.defaults
+		r.current = r.defaults
 		return
 	}
 	if r.current = r.byName[name]; r.current == nil {
-		r.current = &section{name, map[string]string{}}
+		r.current = newSection(name)
 		r.byName[name] = r.current
 		r.sections = append(r.sections, r.current)
 	}
@@ -96,11 +93,10 @@ func (r *reader) end() {
 		return
 	}
 	settings := r.current.settings
-	for name := range settings { // what an earlier one had nested
-		if strings.HasPrefix(name, r.setting+".") {
-			delete(settings, name)
-		}
+	for _, name := range r.current.nested[r.setting] { // what an earlier one had
+		delete(settings, name)
 	}
+	delete(r.current.nested, r.setting)
 	value := strings.TrimRightFunc(strings.Join(r.value, "\n"), isSpace)
 	settings[r.setting] = plain(r.setting, value)
 	if nested, ok := strings.CutPrefix(value, "\n"); ok {
@@ -109,6 +105,7 @@ func (r *reader) end() {
 			if name, value, ok := strings.Cut(line, "="); ok {
 				name = r.setting + "." + strings.TrimSpace(name)
 				settings[name] = plain(name, strings.TrimSpace(value))
+				r.current.nested[r.setting] = append(r.current.nested[r.setting], name)
 			}
 		}
 	}

@@ -12,8 +12,12 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
+	"unicode/utf8"
 
 	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/disk"
@@ -34,15 +38,46 @@ func Default() Files {
 	}
 }
 
-// expand replaces variables and "~" in a path. A variable that isn't set stays as it is.
+// expand replaces variables ($NAME, ${NAME}, on Windows %NAME%) and "~" in a path, as Python's
+// expandvars and expanduser do. A variable that isn't set stays as it is.
 func expand(path string) string {
-	path = os.Expand(path, func(name string) string {
-		if value, ok := os.LookupEnv(name); ok {
-			return value
+	var b strings.Builder
+	for rest := path; rest != ""; {
+		size, name := variableAt(rest)
+		if value, ok := os.LookupEnv(name); size > 1 && ok {
+			b.WriteString(value)
+		} else {
+			b.WriteString(rest[:size])
 		}
-		return "$" + name
-	})
-	return ExpandHome(path)
+		rest = rest[size:]
+	}
+	return ExpandHome(b.String())
+}
+
+// variableAt returns how long the variable at the beginning of a text is, and its name; 1 when there
+// is none.
+func variableAt(text string) (size int, name string) {
+	switch {
+	case strings.HasPrefix(text, "${"):
+		if end := strings.IndexByte(text, '}'); end > 0 {
+			return end + 1, text[2:end]
+		}
+	case text[0] == '$':
+		size = 1
+		for size < len(text) && (text[size] == '_' || isAlnum(text[size])) {
+			size++
+		}
+		return size, text[1:size]
+	case text[0] == '%' && runtime.GOOS == "windows":
+		if end := strings.IndexByte(text[1:], '%'); end > 0 {
+			return end + 2, text[1 : end+1]
+		}
+	}
+	return 1, ""
+}
+
+func isAlnum(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
 }
 
 // ExpandHome replaces a "~" at the beginning of a path.
@@ -72,7 +107,11 @@ type Set struct {
 	profiles map[string]Profile
 	sessions map[string]map[string]string // of sso-session sections
 	services map[string]map[string]string
-	odd      map[string]string // what is there in place of a profile, by the name that it seems to have
+	// Of the [DEFAULT] sections, which hold for every section of their file.
+	configDefaults, credentialsDefaults map[string]string
+
+	nearest sync.Map          // names that may have been meant, by those that were written
+	odd     map[string]string // what is there in place of a profile, by the name that it seems to have
 }
 
 // Profile is one profile, as both files together have it.
@@ -123,10 +162,13 @@ func newSet(f Files, config, credentials string) *Set {
 		files: f, profiles: map[string]Profile{}, sessions: map[string]map[string]string{},
 		services: map[string]map[string]string{}, odd: map[string]string{},
 	}
-	for _, sec := range parse(config) {
+	sections, defaults := parse(config)
+	s.configDefaults = defaults
+	for _, sec := range sections {
 		s.addConfig(sec)
 	}
-	for _, sec := range parse(credentials) {
+	sections, s.credentialsDefaults = parse(credentials)
+	for _, sec := range sections {
 		if name, ok := strings.CutPrefix(sec.name, "profile "); ok {
 			s.odd[strings.TrimSpace(name)] = fmt.Sprintf("%s has [%s], which there has to be [%s]", f.Credentials,
 				sec.name, name)
@@ -134,18 +176,22 @@ func newSet(f Files, config, credentials string) *Set {
 		p, ok := s.profiles[sec.name]
 		if !ok {
 			s.names = append(s.names, sec.name)
-			p = Profile{Name: sec.name, Settings: map[string]string{}}
+			p.Name = sec.name
 		}
 		p.credentials = sec.settings
-		p.Settings = maps.Clone(p.Settings)
-		maps.DeleteFunc(p.Settings, func(name, _ string) bool { // what was nested in a setting that is another one now
-			outer, _, nested := strings.Cut(name, ".")
-			return nested && has(sec.settings, outer)
-		})
-		maps.Copy(p.Settings, sec.settings)
 		s.profiles[sec.name] = p
 	}
 	return s
+}
+
+// under returns settings with the defaults of their file, where they have none of their own.
+func under(defaults, settings map[string]string) map[string]string {
+	if len(defaults) == 0 || settings == nil {
+		return settings
+	}
+	all := maps.Clone(defaults)
+	maps.Copy(all, settings)
+	return all
 }
 
 // addConfig adds a section of the config file. Of two that give one name, the later one counts.
@@ -182,7 +228,7 @@ func (s *Set) addConfig(sec *section) {
 		if _, again := s.profiles[name]; !again {
 			s.names = append(s.names, name)
 		}
-		s.profiles[name] = Profile{Name: name, Settings: sec.settings, config: sec.settings}
+		s.profiles[name] = Profile{Name: name, config: sec.settings}
 	}
 }
 
@@ -241,10 +287,18 @@ func Read(file string) (string, error) {
 	}
 	text, err := disk.ReadForeign(file, maxBytes)
 	switch {
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return "", nil
+	case err != nil:
 		return "", &FileError{file, err}
 	case bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")):
 		return "", &FileError{file, &encodingError{file}}
+	case !utf8.Valid(text): // Latin-1, as a rule; in any case two that differ stay two
+		runes := make([]rune, len(text))
+		for i, b := range text {
+			runes[i] = rune(b)
+		}
+		return string(runes), nil
 	}
 	return string(text), nil
 }
@@ -267,6 +321,20 @@ func (s *Set) Names() []string { return slices.Clone(s.names) }
 // Profile returns a profile by its name.
 func (s *Set) Profile(name string) (Profile, bool) {
 	p, ok := s.profiles[name]
+	p.config, p.credentials = under(s.configDefaults, p.config), under(s.credentialsDefaults, p.credentials)
+	switch {
+	case p.credentials == nil:
+		p.Settings = p.config
+	case p.config == nil:
+		p.Settings = p.credentials
+	default:
+		p.Settings = maps.Clone(p.config)
+		maps.DeleteFunc(p.Settings, func(name, _ string) bool { // what was nested in a setting that is another one now
+			outer, _, nested := strings.Cut(name, ".")
+			return nested && has(p.credentials, outer)
+		})
+		maps.Copy(p.Settings, p.credentials)
+	}
 	return p, ok
 }
 
@@ -311,6 +379,15 @@ func Match(pattern string, names []string) []string {
 // Nearest returns the profile that a name may have been meant to be, or "": one that differs in two
 // letters at most, or else only in case, or the only one that the name begins or ends.
 func (s *Set) Nearest(name string) string {
+	if near, known := s.nearest.Load(name); known {
+		return near.(string)
+	}
+	near := s.findNearest(name)
+	s.nearest.Store(name, near)
+	return near
+}
+
+func (s *Set) findNearest(name string) string {
 	for _, n := range s.names {
 		if strings.EqualFold(n, name) {
 			return n

@@ -77,6 +77,9 @@ func Login(
 func login(
 	ctx context.Context, cfg aws.Config, s profiles.SSOSession, show func(Verification) error,
 ) (expires time.Time, err error) {
+	if err := writable(File(s)); err != nil { // before a person goes to the browser
+		return time.Time{}, fmt.Errorf("keep the SSO token: %w", err)
+	}
 	client := ssooidc.NewFromConfig(cfg, func(o *ssooidc.Options) { o.Region = s.Region })
 	asking, cancel := context.WithTimeout(ctx, answer)
 	defer cancel()

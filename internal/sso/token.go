@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -31,20 +33,11 @@ func Token(ctx context.Context, cfg aws.Config, s profiles.SSOSession, log *slog
 	path := File(s)
 	token, ends, err := usable(path)
 	if err == nil && s.Name != "" && refreshable(token) && time.Until(ends) < refreshEarly {
-		unlock, lockErr := lockRefresh(ctx, path)
-		if unlock != nil {
-			defer unlock()
+		fresh, refreshErr := refreshAlone(ctx, cfg, path, log)
+		if refreshErr == nil || !time.Now().Before(ends) {
+			return fresh, refreshErr
 		}
-		if lockErr != nil {
-			log.Warn("SSO session refreshed without the lock", "reason", lockErr)
-		}
-		if token, ends, err = usable(path); err == nil && refreshable(token) && time.Until(ends) < refreshEarly {
-			fresh, err := refresh(ctx, cfg, path, token, log)
-			if err == nil || !time.Now().Before(ends) {
-				return fresh, err
-			}
-			log.Warn("SSO session not refreshed, and good for a while", "ends", ends, "reason", err)
-		}
+		log.Warn("SSO session not refreshed, and good for a while", "ends", ends, "reason", refreshErr)
 	}
 	switch {
 	case err != nil:
@@ -53,6 +46,43 @@ func Token(ctx context.Context, cfg aws.Config, s profiles.SSOSession, log *slog
 		return "", ErrOver
 	}
 	return token.AccessToken, nil
+}
+
+// refreshAlone refreshes the token in a file, unless another process has just done so, and returns
+// it. AWS takes a refresh token once: where the new one can't be kept, none is spent.
+func refreshAlone(ctx context.Context, cfg aws.Config, path string, log *slog.Logger) (string, error) {
+	if err := writable(path); err != nil {
+		return "", &TokenError{fmt.Sprintf("the session has to be renewed, which can't be kept: %v", err)}
+	}
+	unlock, lockErr := lockRefresh(ctx, path)
+	if unlock != nil {
+		defer unlock()
+	}
+	token, ends, err := usable(path)
+	early := time.Now().Before(ends)
+	switch {
+	case err != nil:
+		return "", err
+	case !refreshable(token) || time.Until(ends) >= refreshEarly:
+		return token.AccessToken, nil
+	case lockErr != nil && early: // somebody is at it
+		return token.AccessToken, nil
+	case lockErr != nil:
+		log.Warn("SSO session refreshed without the lock", "reason", lockErr)
+	}
+	return refresh(ctx, cfg, path, token, log)
+}
+
+// writable says why a token's file can't be replaced.
+func writable(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	probe, err := os.CreateTemp(filepath.Dir(path), ".writable-*")
+	if err == nil {
+		err = errors.Join(probe.Close(), os.Remove(probe.Name()))
+	}
+	return err
 }
 
 // lockRefresh keeps others from refreshing or replacing the token in a file. The lock is not needed,
