@@ -130,8 +130,8 @@ func (r *RDS) TurnOffTLS() {
 func (r *RDS) accept() {
 	speak := func(settings *tls.Config) *server.Server {
 		// The default method is one of MySQL's own, so that a client has to be asked to switch.
-		return server.NewServerWithAuth("8.0.40-testbed", mysql.DEFAULT_COLLATION_ID, mysql.AUTH_NATIVE_PASSWORD, nil, settings,
-			tokenAuth{r})
+		return server.NewServerWithAuth("8.0.40-testbed", mysql.DEFAULT_COLLATION_ID, mysql.AUTH_NATIVE_PASSWORD,
+			nil, settings, tokenAuth{r})
 	}
 	encrypted, clear := speak(r.tls), speak(nil)
 	for {
