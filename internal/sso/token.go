@@ -75,7 +75,8 @@ func usable(path string) (token tokenFile, ends time.Time, err error) {
 	if err != nil {
 		return token, ends, err
 	}
-	if field, ok := errors.AsType[*json.UnmarshalTypeError](json.Unmarshal([]byte(text), &token)); ok && field.Field != "" {
+	if field, ok := errors.AsType[*json.UnmarshalTypeError](json.Unmarshal([]byte(text), &token)); ok &&
+		field.Field != "" {
 		return token, ends, &TokenError{fmt.Sprintf("%s in %s is not a string", field.Field, path)}
 	}
 	token, ends = read(path)

@@ -27,7 +27,8 @@ func Env(home string) []string {
 	}
 	if runtime.GOOS == "windows" {
 		env = append(env, "USERPROFILE="+home, "AppData="+filepath.Join(home, "AppData", "Roaming"),
-			"LocalAppData="+filepath.Join(home, "AppData", "Local"), "SystemRoot="+os.Getenv("SystemRoot"), "TEMP="+os.TempDir())
+			"LocalAppData="+filepath.Join(home, "AppData",
+				"Local"), "SystemRoot="+os.Getenv("SystemRoot"), "TEMP="+os.TempDir())
 	}
 	return env
 }
