@@ -263,13 +263,13 @@ func (r *RDS) TLS(host string) *tls.Config {
 
 func (r *RDS) makeCertificates() error {
 	now := time.Now()
-	name := pkix.Name{CommonName: "testbed authority " + rand.Text()} // OpenSSL takes the first one of a name
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
 	}
 	ca := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: name,
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "testbed authority"},
+		SubjectKeyId: []byte(rand.Text()), // by which a client tells it from others of that name
 		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(24 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
