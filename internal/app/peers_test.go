@@ -129,4 +129,11 @@ func TestMariaDBClient(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "1045") {
 		t.Errorf("with a wrong token: %v: %s", err, out)
 	}
+	refusals := len(b.rds.Refusals())
+	b.rds.TurnOffTLS()
+	cmd = exec.CommandContext(ctx, client, args...)
+	cmd.Env = append(env, "MYSQL_PWD="+token)
+	if out, err := cmd.CombinedOutput(); err == nil || len(b.rds.Refusals()) > refusals {
+		t.Errorf("at a server without TLS: %v: %s, %v", err, out, b.rds.Refusals()[refusals:])
+	}
 }

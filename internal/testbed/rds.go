@@ -23,8 +23,10 @@ import (
 // authority. Like RDS for a user IDENTIFIED WITH AWSAuthenticationPlugin, it asks the client to
 // switch to mysql_clear_password and takes a valid token for the user's name, and nothing else.
 type RDS struct {
-	Addr  string // 127.0.0.1:port
-	CAPEM []byte // the authority's certificate
+	Addr    string // a loopback address and a port
+	CAPEM   []byte // the authority's certificate
+	CertPEM []byte // the server's own, with its key, for another server by the same names
+	KeyPEM  []byte
 
 	keys     *Keys
 	listener net.Listener
@@ -39,17 +41,23 @@ type RDS struct {
 	refusals  []string
 	users     map[string]bool // IDENTIFIED WITH AWSAuthenticationPlugin; nil: everyone is
 	pluginOff bool
+	tlsOff    bool
 	skew      time.Duration
 }
 
-// StartRDS starts a server that stands for the endpoints.
+// StartRDS starts a server that stands for the endpoints, on 127.0.0.1 and a port that is free.
 func StartRDS(keys *Keys, endpoints ...Endpoint) (*RDS, error) {
+	return StartRDSAt("127.0.0.1:0", keys, endpoints...)
+}
+
+// StartRDSAt is StartRDS on a loopback address of one's choice, for clients that insist on a port.
+func StartRDSAt(addr string, keys *Keys, endpoints ...Endpoint) (*RDS, error) {
 	r := &RDS{keys: keys, endpoints: endpoints, conns: map[net.Conn]bool{}}
 	if err := r.makeCertificates(); err != nil {
 		return nil, err
 	}
 	var err error
-	if r.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+	if r.listener, err = net.Listen("tcp", addr); err != nil {
 		return nil, err
 	}
 	r.Addr = r.listener.Addr().String()
@@ -111,10 +119,21 @@ func (r *RDS) SetSkew(d time.Duration) {
 	r.skew = d
 }
 
+// TurnOffTLS makes the server one that offers no TLS to those who connect from now on, and asks for
+// the token all the same.
+func (r *RDS) TurnOffTLS() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tlsOff = true
+}
+
 func (r *RDS) accept() {
-	// The default method is one of MySQL's own, so that a client has to be asked to switch.
-	conf := server.NewServerWithAuth("8.0.40-testbed", mysql.DEFAULT_COLLATION_ID, mysql.AUTH_NATIVE_PASSWORD, nil,
-		r.tls, tokenAuth{r})
+	speak := func(settings *tls.Config) *server.Server {
+		// The default method is one of MySQL's own, so that a client has to be asked to switch.
+		return server.NewServerWithAuth("8.0.40-testbed", mysql.DEFAULT_COLLATION_ID, mysql.AUTH_NATIVE_PASSWORD,
+			nil, settings, tokenAuth{r})
+	}
+	encrypted, clear := speak(r.tls), speak(nil)
 	for {
 		conn, err := r.listener.Accept()
 		if err != nil {
@@ -122,6 +141,10 @@ func (r *RDS) accept() {
 		}
 		r.mu.Lock()
 		r.conns[conn] = true
+		conf := encrypted
+		if r.tlsOff {
+			conf = clear
+		}
 		r.mu.Unlock()
 		r.wg.Go(func() {
 			defer func() {
@@ -246,7 +269,8 @@ func (r *RDS) makeCertificates() error {
 	}
 	ca := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "testbed authority"},
-		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(24 * time.Hour),
+		SubjectKeyId: []byte(rand.Text()), // by which a client tells it from others of that name
+		NotBefore:    now.Add(-time.Hour), NotAfter: now.Add(24 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
 	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, &caKey.PublicKey, caKey)
@@ -270,6 +294,12 @@ func (r *RDS) makeCertificates() error {
 	if err != nil {
 		return err
 	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	r.CertPEM = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	r.KeyPEM = pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})
 	r.CAPEM = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: caDER})
 	r.roots = x509.NewCertPool()
 	r.roots.AppendCertsFromPEM(r.CAPEM)
