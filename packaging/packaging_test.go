@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // TestFiles: what the packages hold is there, and each linked module's licence is among it.
@@ -110,6 +112,7 @@ func TestBillOfMaterials(t *testing.T) {
 	if !bytes.Equal(text, write()) {
 		t.Error("the second is another")
 	}
+	checkSchema(t, text)
 	// Read by names of its own: CycloneDX's.
 	var got struct {
 		BOMFormat, SpecVersion, SerialNumber string
@@ -143,6 +146,44 @@ func TestBillOfMaterials(t *testing.T) {
 		if !slices.Contains(urls, "pkg:golang/"+d.Path+"@"+d.Version) {
 			t.Errorf("no word of %s %s", d.Path, d.Version)
 		}
+	}
+}
+
+// checkSchema holds a bill of materials against CycloneDX's own schema, where its folder is given: it
+// is no dependency of the project's.
+func checkSchema(t *testing.T, text []byte) {
+	t.Helper()
+	folder := os.Getenv("MYSQL_SECRET_STORE_RDS_TEST_CYCLONEDX")
+	if folder == "" {
+		t.Log("not held against CycloneDX's schema: MYSQL_SECRET_STORE_RDS_TEST_CYCLONEDX names no folder with it")
+		return
+	}
+	c := jsonschema.NewCompiler()
+	for _, name := range []string{"spdx.schema.json", "jsf-0.82.schemax.json", "bom-1.5.schema.json"} {
+		file, err := os.Open(filepath.Join(folder, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		schema, err := jsonschema.UnmarshalJSON(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		address := "http://cyclonedx.org/schema/" + strings.Replace(name, "schemax", "schema", 1)
+		if err := c.AddResource(address, schema); err != nil {
+			t.Fatal(err)
+		}
+	}
+	schema, err := c.Compile("http://cyclonedx.org/schema/bom-1.5.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := schema.Validate(value); err != nil {
+		t.Error(err)
 	}
 }
 
