@@ -6,6 +6,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,8 +19,7 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/term"
-
+	"mysql-secret-store-rds/internal/term"
 	"mysql-secret-store-rds/internal/testbed"
 )
 
@@ -31,11 +31,15 @@ func main() {
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	d := &demo{out: os.Stdout, colour: os.Getenv("NO_COLOR") == "" && term.IsTerminal(int(os.Stdout.Fd()))}
+	began := time.Now()
+	d := &demo{out: os.Stdout, colour: term.Colours(os.Stdout)}
 	if err := d.run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
 	}
+	fmt.Fprintf(d.out, "\n%s in %v; nothing is left behind.\n",
+		d.paint(term.Green, "All of it worked,"), time.Since(began).Round(10*time.Millisecond))
+	d.forReal()
 }
 
 const (
@@ -49,21 +53,13 @@ type demo struct {
 	colour bool
 
 	dir   string
-	keys  *testbed.Keys
 	aws   *testbed.AWS
 	rds   *testbed.RDS
 	shell testbed.Shell
 	token string // of the first get
 }
 
-// step is one line of the demo: what is done, and what came of it.
-type step struct {
-	title string
-	do    func(context.Context) (string, error)
-}
-
 func (d *demo) run(ctx context.Context) (err error) {
-	began := time.Now()
 	if d.dir, err = os.MkdirTemp("", "mysql-secret-store-rds-demo"); err != nil {
 		return err
 	}
@@ -75,14 +71,14 @@ func (d *demo) run(ctx context.Context) (err error) {
 			d.rds.Close()
 		}
 		err = errors.Join(err, os.RemoveAll(d.dir))
-		if err == nil {
-			fmt.Fprintf(d.out, "\n%s in %v; nothing is left behind.\n", d.paint("32", "All of it worked,"), time.Since(began).Round(10*time.Millisecond))
-			d.forReal()
-		}
 	}()
-	fmt.Fprint(d.out, d.paint("1", "mysql-secret-store-rds: MySQL Shell asks for a password, RDS gets an IAM token"), "\n\n")
+	const title = "mysql-secret-store-rds: MySQL Shell asks for a password, RDS gets an IAM token"
+	fmt.Fprintf(d.out, "%s\n\n", d.paint(bold, title))
 
-	for i, s := range []step{
+	for i, s := range []struct {
+		title string
+		do    func(context.Context) (came string, err error) // of what was done
+	}{
 		{"Build the helper", d.build},
 		{"Start an RDS-like server and an AWS-like server on 127.0.0.1", d.start},
 		{"The Shell looks for helpers", d.version},
@@ -101,22 +97,18 @@ func (d *demo) run(ctx context.Context) (err error) {
 		if err != nil {
 			return fmt.Errorf("step %d, %q: %w", i+1, s.title, err)
 		}
-		for j, line := range strings.Split(result, "\n") {
-			if j == 0 {
-				line += d.paint("2", fmt.Sprintf("  (%s)", rounded(time.Since(start))))
-			}
-			fmt.Fprintf(d.out, "    %s\n", line)
+		first, rest, _ := strings.Cut(result, "\n")
+		fmt.Fprintf(d.out, "    %s%s\n", first, d.paint(dim, fmt.Sprintf("  (%s)", rounded(time.Since(start)))))
+		for line := range strings.Lines(rest) {
+			fmt.Fprintf(d.out, "    %s\n", strings.TrimSuffix(line, "\n"))
 		}
 	}
 	return nil
 }
 
-func (d *demo) paint(code, s string) string {
-	if !d.colour {
-		return s
-	}
-	return "\x1b[" + code + "m" + s + "\x1b[0m"
-}
+const bold, dim term.Colour = "1", "2"
+
+func (d *demo) paint(c term.Colour, text string) string { return term.Paint(text, c, d.colour) }
 
 func rounded(t time.Duration) time.Duration {
 	if t < 10*time.Millisecond {
@@ -143,36 +135,46 @@ func (d *demo) build(ctx context.Context) (string, error) {
 	return fmt.Sprintf("go build ./cmd/mysql-secret-store-rds: one static file of %d MB", info.Size()>>20), err
 }
 
+const (
+	awsConfig = `[profile demo]
+role_arn = arn:aws:iam::123456789012:role/dba
+source_profile = keys
+`
+	configuration = `accounts:
+  abcdefghijkl: demo   # the id in the host name: one account and region
+delegate: demo-keyring
+`
+)
+
 // start brings up the servers, and gives the Shell a home whose configuration and AWS files lead
 // to them: the profile assumes a role.
 func (d *demo) start(context.Context) (string, error) {
-	d.keys = &testbed.Keys{}
-	d.keys.Add(testbed.Key{ID: "AKIADEMO", Secret: "demo-secret", Owner: "arn:aws:iam::123456789012:user/dba"})
-	d.aws = testbed.StartAWS(d.keys)
-	rds, err := testbed.StartRDS(d.keys, testbed.Endpoint{Host: orders, Port: 3306, Region: "eu-west-1"})
-	if err != nil {
+	keys := &testbed.Keys{}
+	keys.Add(testbed.Key{ID: "AKIADEMO", Secret: "demo-secret", Owner: "arn:aws:iam::123456789012:user/dba"})
+	d.aws = testbed.StartAWS(keys)
+	var err error
+	if d.rds, err = testbed.StartRDS(keys, testbed.Endpoint{Host: orders, Port: 3306,
+		Region: "eu-west-1"}); err != nil {
 		return "", err
 	}
-	d.rds = rds
-	home := filepath.Join(d.dir, "home")
-	self, err := os.Executable()
-	if err != nil {
-		return "", err
-	}
-	fakes := filepath.Join(d.dir, "other")
+	home, fakes := filepath.Join(d.dir, "home"), filepath.Join(d.dir, "other")
 	for _, dir := range []string{filepath.Join(home, ".aws"), fakes} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return "", err
 		}
 	}
 	for name, text := range map[string]string{
-		filepath.Join(home, ".aws", "config"):      "[profile demo]\nrole_arn = arn:aws:iam::123456789012:role/dba\nsource_profile = keys\n",
-		filepath.Join(home, ".aws", "credentials"): "[keys]\naws_access_key_id = AKIADEMO\naws_secret_access_key = demo-secret\n",
-		filepath.Join(home, "config.yaml"):         "accounts:\n  abcdefghijkl: demo   # the id in the host name: one account and region\ndelegate: demo-keyring\n",
+		".aws/config":      awsConfig,
+		".aws/credentials": "[keys]\naws_access_key_id = AKIADEMO\naws_secret_access_key = demo-secret\n",
+		"config.yaml":      configuration,
 	} {
-		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(home, filepath.FromSlash(name)), []byte(text), 0o600); err != nil {
 			return "", err
 		}
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
 	}
 	if _, err := testbed.Install(self, filepath.Dir(d.shell.Helper), "demo-keyring"); err != nil {
 		return "", err
@@ -182,7 +184,8 @@ func (d *demo) start(context.Context) (string, error) {
 		"MYSQL_SECRET_STORE_RDS_CONFIG="+filepath.Join(home, "config.yaml"),
 		"MYSQL_SECRET_STORE_RDS_CACHE_DIR="+filepath.Join(d.dir, "cache"),
 		testbed.EnvFakeDir+"="+fakes)...)
-	return fmt.Sprintf("%s stands for %s\nit takes MySQL logins whose password is a valid, unexpired SigV4 token, and answers 1045 otherwise", d.rds.Addr, orders), nil
+	return fmt.Sprintf("%s stands for %s\nit takes MySQL logins whose password is a valid, unexpired SigV4 token, "+
+		"and answers 1045 otherwise", d.rds.Addr, orders), nil
 }
 
 // call runs the helper and expects it to succeed.
@@ -206,14 +209,20 @@ func (d *demo) get(ctx context.Context) (string, error) {
 		return "", err
 	}
 	d.token = token
-	host, _, ok := strings.Cut(token, "?Action=connect&DBUser=dba&")
-	if !ok || host != orders+":3306" {
+	const begin = orders + ":3306?Action=connect&DBUser=dba&"
+	if !strings.HasPrefix(token, begin) {
 		return "", errors.New("the reply holds no token for this server")
 	}
-	if n := d.aws.Calls("AssumeRole"); n != 1 {
-		return "", fmt.Errorf("%d AssumeRole calls, not 1", n)
+	return fmt.Sprintf("%sX-Amz-… (%d characters)\naccount id abcdefghijkl → profile demo → sts:AssumeRole → signed",
+		begin, len(token)), d.assumed(1)
+}
+
+// assumed reports whether the role was assumed so many times.
+func (d *demo) assumed(times int) error {
+	if n := d.aws.Calls("AssumeRole"); n != times {
+		return fmt.Errorf("%d AssumeRole calls, not %d", n, times)
 	}
-	return fmt.Sprintf("%s?Action=connect&DBUser=dba&X-Amz-… (%d characters)\naccount id abcdefghijkl → profile demo → sts:AssumeRole → signed", host, len(token)), nil
+	return nil
 }
 
 func (d *demo) login(ctx context.Context) (string, error) {
@@ -231,13 +240,10 @@ func (d *demo) login(ctx context.Context) (string, error) {
 
 func (d *demo) cached(ctx context.Context) (string, error) {
 	token, err := d.shell.Get(ctx, url)
-	if err != nil {
-		return "", err
+	if err == nil && token != d.token {
+		err = errors.New("the token was not the cached one")
 	}
-	if token != d.token || d.aws.Calls("AssumeRole") != 1 {
-		return "", errors.New("the token was not the cached one")
-	}
-	return "the same token; AWS was not asked again", nil
+	return "the same token; AWS was not asked again", cmp.Or(err, d.assumed(1))
 }
 
 func (d *demo) refused(ctx context.Context) (string, error) {
@@ -256,10 +262,7 @@ func (d *demo) erase(ctx context.Context) (string, error) {
 	if err == nil && reply != "[]" {
 		err = fmt.Errorf("list is %q, not []", reply)
 	}
-	if err != nil {
-		return "", err
-	}
-	return "gone from the cache", nil
+	return "gone from the cache", err
 }
 
 func (d *demo) again(ctx context.Context) (string, error) {
@@ -267,13 +270,7 @@ func (d *demo) again(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := db.Close(); err != nil {
-		return "", err
-	}
-	if n := d.aws.Calls("AssumeRole"); n != 2 {
-		return "", fmt.Errorf("%d AssumeRole calls, not 2", n)
-	}
-	return "logged in again", nil
+	return "logged in again", cmp.Or(db.Close(), d.assumed(2))
 }
 
 func (d *demo) delegated(ctx context.Context) (string, error) {
@@ -281,26 +278,20 @@ func (d *demo) delegated(ctx context.Context) (string, error) {
 		return "", err
 	}
 	password, err := d.shell.Get(ctx, foreign)
-	if err != nil {
-		return "", err
+	if err == nil && password != "a static password" {
+		err = errors.New("the delegate's password came back changed")
 	}
-	if password != "a static password" {
-		return "", errors.New("the delegate's password came back changed")
-	}
-	return foreign + ": stored in and read from mysql-secret-store-demo-keyring, byte for byte", nil
+	return foreign + ": stored in and read from mysql-secret-store-demo-keyring, byte for byte", err
 }
 
 func (d *demo) list(ctx context.Context) (string, error) {
 	reply, err := d.call(ctx, "list", nil)
-	if err != nil {
-		return "", err
-	}
 	for _, want := range []string{url, foreign} {
-		if strings.Count(reply, `"ServerURL":"`+want) != 1 {
-			return "", fmt.Errorf("%s is not listed once: %s", want, reply)
+		if err == nil && strings.Count(reply, `"ServerURL":"`+want) != 1 {
+			err = fmt.Errorf("%s is not listed once: %s", want, reply)
 		}
 	}
-	return url + "\n" + foreign, nil
+	return url + "\n" + foreign, err
 }
 
 // forReal tells whoever has MySQL Shell how to go on.

@@ -139,5 +139,10 @@ func Commands(commands ...string) []Action {
 	return do
 }
 
+// AWS2 returns the action of typing a command that only version 2 of the AWS CLI has.
+func AWS2(words ...string) Action {
+	return Put("with AWS CLI v2", Words(append([]string{"aws"}, words...)...))
+}
+
 // Ours returns the action of calling this program.
 func Ours(words ...string) Action { return Run(Words(append([]string{about.Name}, words...)...)) }

@@ -13,7 +13,7 @@ const (
 	loginQuestion = "AWS session corp is over. Log in now? [Y/n]"
 	mfaDevice     = "arn:aws:iam::123456789012:mfa/dba"
 	mfaQuestion   = "mysql-secret-store-rds: MFA code of " + mfaDevice + " (AWS profile mfa):"
-	loggedOut     = `the AWS login of profile "sso" has expired or was never made: run: mysql-secret-store-rds login sso, or: aws sso login --profile sso`
+	loggedOut     = `the AWS login of profile "sso" has expired or was never made: run: mysql-secret-store-rds login sso, or: with AWS CLI v2:  aws sso login --profile sso`
 )
 
 // askBed returns a bed whose profile sso has a session that is over, and whose profile mfa wants a

@@ -75,7 +75,9 @@ func TestHintsCanBePasted(t *testing.T) {
 		cancel()
 		for _, hint := range regexp.MustCompile(`(?m)^hint: (.*)$`).FindAllStringSubmatch(string(out), -1) {
 			count++
-			if where, paste, ok := strings.Cut(hint[1], ":  "); ok {
+			if where, paste, ok := strings.Cut(hint[1], ":  "); strings.HasPrefix(where, "with AWS CLI") {
+				pasteCommand(t, sh, env, paste)
+			} else if ok {
 				pasteYAML(t, where, paste)
 			} else if regexp.MustCompile(`^(mysql|aws|export|unset|sudo|ls|mv)`).MatchString(hint[1]) {
 				pasteCommand(t, sh, env, hint[1])

@@ -111,7 +111,7 @@ func TestReadmeByHand(t *testing.T) {
 		t.Fatal(err)
 	}
 	line := regexp.MustCompile("(?s)\nmysqlsh dba@.*?```").Find(text)
-	args, _, err := connect.Client{Kind: connect.Shell}.Command(connect.Server{IAM: true, Same: true})
+	args, err := connect.Client{Kind: connect.Shell}.Command(connect.Server{IAM: true, Same: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,18 +49,18 @@ var ErrAbsent = disk.ErrAbsent
 
 // Entry is what is kept for a Server URL.
 type Entry struct {
-	ServerURL string // letter for letter as MySQL Shell sent it
-	Target    server.Target
-	Stamp     stamp.Stamp // of all that it depends on
-	Hops      []string
-	Token     secret.Text
-	SignedAt  time.Time
-	Expires   time.Time // of the credentials that signed; zero when they don't expire
-	Source    string    // where the credentials came from
+	ServerURL string        `json:"server_url"` // letter for letter as MySQL Shell sent it
+	Target    server.Target `json:"target"`
+	Stamp     stamp.Stamp   `json:"stamp"` // of all that it depends on
+	Hops      []string      `json:"hops,omitempty"`
+	Token     secret.Text   `json:"-"`
+	SignedAt  time.Time     `json:"signed_at"`
+	Expires   time.Time     `json:"credentials_expire,omitzero"`  // of the credentials that signed; or zero
+	Source    string        `json:"credentials_source,omitempty"` // where the credentials came from
 	// Credentials is the key of the kept credentials that signed, or "".
-	Credentials string
+	Credentials string `json:"credentials,omitempty"`
 	// Profile is the AWS profile whose credentials signed, whoever chose it, or "".
-	Profile string
+	Profile string `json:"profile,omitempty"`
 }
 
 // Fresh reports whether the token may be handed out at now. A token from the future is not fresh:
@@ -96,18 +96,9 @@ func (e Entry) FreshUntil() time.Time {
 
 // file is an entry on disk.
 type file struct {
-	Version   int           `json:"version"`
-	ServerURL string        `json:"server_url"`
-	Target    server.Target `json:"target"`
-	Stamp     stamp.Stamp   `json:"stamp"`
-	Hops      []string      `json:"hops,omitempty"`
-	SignedAt  time.Time     `json:"signed_at"`
-	Expires   time.Time     `json:"credentials_expire,omitzero"`
-	Source    string        `json:"credentials_source,omitempty"`
-
-	Credentials string `json:"credentials,omitempty"`
-	Profile     string `json:"profile,omitempty"`
-	Token       string `json:"token"`
+	Version int `json:"version"`
+	Entry
+	Token string `json:"token"`
 }
 
 // Store is a cache folder.
@@ -133,19 +124,20 @@ func (s Store) path(serverURL, suffix string) string {
 	return filepath.Join(s.dir, hex.EncodeToString(sum[:16])+suffix)
 }
 
+// trusted says why nothing is read from the folder, or nil.
+func (s Store) trusted() error {
+	if s.dir == "" {
+		return ErrAbsent
+	}
+	return disk.OurDir(s.dir)
+}
+
 // Get reads the entry for a Server URL, fresh or not. The error is an [ErrAbsent].
 func (s Store) Get(serverURL string) (Entry, error) {
-	if s.dir == "" {
-		return Entry{}, ErrAbsent
-	}
-	if err := disk.OurDir(s.dir); err != nil {
+	if err := s.trusted(); err != nil {
 		return Entry{}, err
 	}
-	e, err := read(s.path(serverURL, tokenExt))
-	if err == nil && e.ServerURL != serverURL {
-		return Entry{}, &disk.UntrustedError{File: s.path(serverURL, tokenExt), Reason: "holds another Server URL"}
-	}
-	return e, err
+	return s.read(s.path(serverURL, tokenExt))
 }
 
 // Seal returns a JSON object with a first member that is the checksum of all the rest, as every
@@ -178,35 +170,30 @@ func writeJSON(path string, v any) error {
 	return disk.Write(path, Seal(data))
 }
 
-func read(path string) (Entry, error) {
-	untrusted := func(reason string) (Entry, error) {
-		return Entry{}, &disk.UntrustedError{File: path, Reason: reason}
-	}
+func (s Store) read(path string) (Entry, error) {
 	var in file
 	if err := readJSON(path, &in); err != nil {
 		return Entry{}, err
 	}
-	if in.Version != version {
-		return untrusted(fmt.Sprintf("of version %d, not %d", in.Version, version))
+	reason := ""
+	switch {
+	case in.Version != version:
+		reason = fmt.Sprintf("of version %d, not %d", in.Version, version)
+	case in.ServerURL == "" || in.Token == "" || in.SignedAt.IsZero():
+		reason = "incomplete"
+	case s.path(in.ServerURL, tokenExt) != path:
+		reason = "holds another Server URL"
+	default:
+		in.Entry.Token = secret.New(in.Token)
+		return in.Entry, nil
 	}
-	if in.ServerURL == "" || in.Token == "" || in.SignedAt.IsZero() {
-		return untrusted("incomplete")
-	}
-	return Entry{
-		ServerURL: in.ServerURL, Target: in.Target, Stamp: in.Stamp, Hops: in.Hops,
-		Token: secret.New(in.Token), SignedAt: in.SignedAt, Expires: in.Expires, Source: in.Source,
-		Credentials: in.Credentials, Profile: in.Profile,
-	}, nil
+	return Entry{}, &disk.UntrustedError{File: path, Reason: reason}
 }
 
 // Put keeps an entry in place of the one for the same Server URL. The caller holds its
 // [Store.Lock].
 func (s Store) Put(e Entry) error {
-	return writeJSON(s.path(e.ServerURL, tokenExt), file{
-		Version: version, ServerURL: e.ServerURL, Target: e.Target, Stamp: e.Stamp, Hops: e.Hops,
-		SignedAt: e.SignedAt, Expires: e.Expires, Source: e.Source,
-		Credentials: e.Credentials, Profile: e.Profile, Token: e.Token.Reveal(),
-	})
+	return writeJSON(s.path(e.ServerURL, tokenExt), file{version, e, e.Token.Reveal()})
 }
 
 // Delete drops what is kept for a Server URL; found is false when that was nothing to be trusted.
@@ -231,20 +218,48 @@ func remove(path string) error {
 
 // Clear drops everything that is kept, and leaves other files alone.
 func (s Store) Clear() error {
-	if s.dir == "" {
-		return nil
-	}
-	files, err := os.ReadDir(s.dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	problems := []error{err}
-	for _, f := range files {
-		if isOurs(f.Name()) && filepath.Ext(f.Name()) != lockExt {
-			problems = append(problems, os.Remove(filepath.Join(s.dir, f.Name())))
-		}
+	names, err := s.files(func(name string) bool { return isOurs(name) && filepath.Ext(name) != lockExt })
+	return errors.Join(err, removeAll(names))
+}
+
+// Holds reports whether there is anything of the store's on the disk.
+func (s Store) Holds() bool {
+	paths, _ := s.files(isOurs)
+	return len(paths) > 0
+}
+
+// Purge is [Store.Clear] that leaves nothing: the files that stand for locks go, too, and the
+// folder, unless others keep something in it.
+func (s Store) Purge() error {
+	paths, _ := s.files(isOurs)
+	err := removeAll(paths)
+	_ = os.Remove(s.dir) // somebody else's files are in it
+	return err
+}
+
+func removeAll(paths []string) error {
+	var problems []error
+	for _, path := range paths {
+		problems = append(problems, os.Remove(path))
 	}
 	return errors.Join(problems...)
+}
+
+// files returns the paths of the folder's files that keep takes by their names.
+func (s Store) files(keep func(name string) bool) (paths []string, err error) {
+	if s.dir == "" {
+		return nil, nil
+	}
+	entries, err := os.ReadDir(s.dir)
+	for _, e := range entries {
+		if keep(e.Name()) {
+			paths = append(paths, filepath.Join(s.dir, e.Name()))
+		}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return paths, err
 }
 
 // isOurs recognises the names that path gives.
@@ -267,41 +282,28 @@ func (s Store) List() (urls []string, problems []error) {
 
 // Tokens returns the entries that List names.
 func (s Store) Tokens() (entries []Entry, problems []error) {
-	problems = s.each(tokenExt, func(path string) error {
-		e, err := read(path)
-		if err == nil && path != s.path(e.ServerURL, tokenExt) {
-			return &disk.UntrustedError{File: path, Reason: "holds another Server URL"}
-		}
-		if err == nil {
-			entries = append(entries, e)
-		}
-		return err
-	})
+	entries, problems = all(s, tokenExt, s.read)
 	slices.SortFunc(entries, func(a, b Entry) int { return strings.Compare(a.ServerURL, b.ServerURL) })
 	return entries, problems
 }
 
-// each calls do for every file of one kind, and gives its errors but for files that have gone.
-func (s Store) each(ext string, do func(path string) error) (problems []error) {
-	if s.dir == "" {
-		return nil
+// all reads every file of one kind. Files that have gone meanwhile are no problem.
+func all[T any](s Store, ext string, read func(path string) (T, error)) (list []T, problems []error) {
+	if err := s.trusted(); err != nil && err != ErrAbsent {
+		return nil, []error{err}
 	}
-	if err := disk.OurDir(s.dir); err != nil {
-		return []error{err}
-	}
-	files, err := os.ReadDir(s.dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	paths, err := s.files(func(name string) bool { return filepath.Ext(name) == ext })
+	if err != nil {
 		problems = append(problems, err)
 	}
-	for _, f := range files {
-		if filepath.Ext(f.Name()) != ext {
-			continue
-		}
-		if err := do(filepath.Join(s.dir, f.Name())); err != nil && err != ErrAbsent {
+	for _, path := range paths {
+		if v, err := read(path); err == nil {
+			list = append(list, v)
+		} else if err != ErrAbsent {
 			problems = append(problems, err)
 		}
 	}
-	return problems
+	return list, problems
 }
 
 // Lock makes the caller the only process that signs for a Server URL; see [disk.Flight].
@@ -310,18 +312,12 @@ func (s Store) Lock(ctx context.Context, serverURL string, ready func() bool) (u
 	if end, ok := ctx.Deadline(); ok && time.Until(end) > time.Second { // with less there is no time for more
 		wait = min(wait, time.Until(end)/3)
 	}
-	return s.flight(ctx, serverURL, wait, ready)
+	return s.LockCredentials(ctx, serverURL, wait, ready)
 }
 
 // LockCredentials makes the caller the only process that obtains the credentials of a key; see
 // [disk.Flight].
 func (s Store) LockCredentials(
-	ctx context.Context, key string, patience time.Duration, ready func() bool,
-) (unlock func(), err error) {
-	return s.flight(ctx, key, patience, ready)
-}
-
-func (s Store) flight(
 	ctx context.Context, key string, patience time.Duration, ready func() bool,
 ) (unlock func(), err error) {
 	if err := s.makeDir(); err != nil {

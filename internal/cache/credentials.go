@@ -17,17 +17,17 @@ const RenewBefore = 5 * time.Minute
 
 // Credentials are temporary AWS credentials as they are kept. Long-term keys never are.
 type Credentials struct {
-	Key          string // stands for everything that defines them; no part of a secret
-	Profile      string // the AWS profile they are of, or "" when there is none
-	Who          string // whose they are, for a person: the role, as a rule
-	AccessKeyID  string
-	Secret       secret.Text
-	SessionToken secret.Text
-	ObtainedAt   time.Time
-	Expires      time.Time
-	Source       string       // where they came from, in the SDK's words
-	SignIns      []stamp.File // that they came from: an SSO session, a web identity
-	AccountID    string       // as far as the source says
+	Key          string       `json:"key"`               // stands for everything that defines them; no part of a secret
+	Profile      string       `json:"profile,omitempty"` // the AWS profile they are of, or "" when there is none
+	Who          string       `json:"who,omitempty"`     // whose they are, for a person: the role, as a rule
+	AccessKeyID  string       `json:"access_key_id"`
+	Secret       secret.Text  `json:"-"`
+	SessionToken secret.Text  `json:"-"`
+	ObtainedAt   time.Time    `json:"obtained_at"`
+	Expires      time.Time    `json:"expires"`
+	Source       string       `json:"source,omitempty"`     // where they came from, in the SDK's words
+	AccountID    string       `json:"account_id,omitempty"` // as far as the source says
+	SignIns      []stamp.File `json:"sign_ins,omitempty"`   // that they came from: an SSO session, a web identity
 }
 
 // Usable reports whether AWS still accepts the credentials at now, and for as long as left. Those
@@ -39,37 +39,21 @@ func (c Credentials) Usable(now time.Time, left time.Duration) bool {
 
 // credentialsFile is Credentials on disk.
 type credentialsFile struct {
-	Version      int          `json:"version"`
-	Key          string       `json:"key"`
-	Profile      string       `json:"profile,omitempty"`
-	Who          string       `json:"who,omitempty"`
-	AccessKeyID  string       `json:"access_key_id"`
-	Secret       string       `json:"secret_access_key"`
-	SessionToken string       `json:"session_token"`
-	ObtainedAt   time.Time    `json:"obtained_at"`
-	Expires      time.Time    `json:"expires"`
-	Source       string       `json:"source,omitempty"`
-	AccountID    string       `json:"account_id,omitempty"`
-	SignIns      []stamp.File `json:"sign_ins,omitempty"`
+	Version int `json:"version"`
+	Credentials
+	Secret       string `json:"secret_access_key"`
+	SessionToken string `json:"session_token"`
 }
 
 // Credentials reads what is kept under a key, fresh or not. The error is an [ErrAbsent].
 func (s Store) Credentials(key string) (Credentials, error) {
-	if s.dir == "" {
-		return Credentials{}, ErrAbsent
-	}
-	if err := disk.OurDir(s.dir); err != nil {
+	if err := s.trusted(); err != nil {
 		return Credentials{}, err
 	}
-	path := s.path(key, credentialsExt)
-	c, err := readCredentials(path)
-	if err == nil && c.Key != key {
-		return Credentials{}, &disk.UntrustedError{File: path, Reason: "holds other credentials"}
-	}
-	return c, err
+	return s.readCredentials(s.path(key, credentialsExt))
 }
 
-func readCredentials(path string) (Credentials, error) {
+func (s Store) readCredentials(path string) (Credentials, error) {
 	var in credentialsFile
 	if err := readJSON(path, &in); err != nil {
 		return Credentials{}, err
@@ -78,11 +62,12 @@ func readCredentials(path string) (Credentials, error) {
 		in.Expires.IsZero() {
 		return Credentials{}, &disk.UntrustedError{File: path, Reason: "incomplete, or of another version"}
 	}
-	return Credentials{
-		Key: in.Key, Profile: in.Profile, Who: in.Who, AccessKeyID: in.AccessKeyID, Secret: secret.New(in.Secret),
-		SessionToken: secret.New(in.SessionToken), ObtainedAt: in.ObtainedAt, Expires: in.Expires, Source: in.Source, AccountID: in.AccountID,
-		SignIns: in.SignIns,
-	}, nil
+	if s.path(in.Key, credentialsExt) != path {
+		return Credentials{}, &disk.UntrustedError{File: path, Reason: "holds other credentials"}
+	}
+	c := in.Credentials
+	c.Secret, c.SessionToken = secret.New(in.Secret), secret.New(in.SessionToken)
+	return c, nil
 }
 
 // PutCredentials keeps credentials in place of those with the same key. The caller holds their
@@ -91,11 +76,8 @@ func (s Store) PutCredentials(c Credentials) error {
 	if c.SessionToken.Reveal() == "" || c.Expires.IsZero() {
 		return errors.New("only credentials that expire are kept")
 	}
-	return writeJSON(s.path(c.Key, credentialsExt), credentialsFile{
-		Version: version, Key: c.Key, Profile: c.Profile, Who: c.Who, AccessKeyID: c.AccessKeyID, Secret: c.Secret.Reveal(),
-		SessionToken: c.SessionToken.Reveal(), ObtainedAt: c.ObtainedAt, Expires: c.Expires, Source: c.Source, AccountID: c.AccountID,
-		SignIns: c.SignIns,
-	})
+	return writeJSON(s.path(c.Key, credentialsExt),
+		credentialsFile{version, c, c.Secret.Reveal(), c.SessionToken.Reveal()})
 }
 
 // DeleteCredentials drops what is kept under a key. An error is credentials that are there and
@@ -122,7 +104,7 @@ type checkedFile struct {
 // zero time when that isn't known.
 func (s Store) Checked(key string) time.Time {
 	var file checkedFile
-	if s.dir == "" || disk.OurDir(s.dir) != nil || readJSON(s.path(key, checkedExt), &file) != nil || file.Key != key {
+	if s.trusted() != nil || readJSON(s.path(key, checkedExt), &file) != nil || file.Key != key {
 		return time.Time{}
 	}
 	return file.At
@@ -141,18 +123,12 @@ func (s Store) SetChecked(key string, at time.Time) error {
 
 // AllCredentials returns everything that is kept, fresh or not, ordered by profile. Files that are
 // not to be trusted are left out and come back as problems.
-func (s Store) AllCredentials() (all []Credentials, problems []error) {
-	problems = s.each(credentialsExt, func(path string) error {
-		c, err := readCredentials(path)
-		if err == nil {
-			all = append(all, c)
-		}
-		return err
-	})
-	slices.SortFunc(all, func(a, b Credentials) int {
+func (s Store) AllCredentials() (list []Credentials, problems []error) {
+	list, problems = all(s, credentialsExt, s.readCredentials)
+	slices.SortFunc(list, func(a, b Credentials) int {
 		return strings.Compare(a.Profile+"\x00"+a.Who+"\x00"+a.Key, b.Profile+"\x00"+b.Who+"\x00"+b.Key)
 	})
-	return all, problems
+	return list, problems
 }
 
 // Profiles returns the profiles of which anything is kept, in alphabetical order.

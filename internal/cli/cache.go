@@ -3,15 +3,12 @@ package cli
 import (
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"mysql-secret-store-rds/internal/about"
 	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/cache"
-	"mysql-secret-store-rds/internal/term"
 )
 
 func (c *console) cacheCommand() *cobra.Command {
@@ -19,25 +16,30 @@ func (c *console) cacheCommand() *cobra.Command {
 		Use:   "cache <list|clear>",
 		Short: "show or clear what is kept: tokens and temporary AWS credentials",
 		Long:  "Shows what is kept between calls, for whom and how long it is good, or clears it. No secret is shown.",
-		Args:  cobra.ArbitraryArgs,
 		RunE: func(_ *cobra.Command, args []string) error {
-			p := advice.Problemf("cache takes list or clear").
-				With(advice.Ours("cache", "list"), advice.Ours("cache", "clear"))
 			if len(args) > 0 {
 				if near := advice.Nearest(args[0], []string{"list", "clear"}); near != "" {
-					p = advice.Problemf("%q is neither list nor clear; did you mean %s?", args[0], near).
-						With(advice.Run(about.Name + " cache " + near))
+					return advice.Problemf("%q is neither list nor clear; did you mean %s?", args[0], near).
+						With(advice.Ours("cache", near))
 				}
 			}
-			return p
+			return advice.Problemf("cache takes list or clear").
+				With(advice.Ours("cache", "list"), advice.Ours("cache", "clear"))
 		},
 	}
+	cmd.AddCommand(c.cacheListCommand(), c.cacheClearCommand())
+	return cmd
+}
+
+func (c *console) cacheListCommand() *cobra.Command {
 	var asJSON bool
-	list := &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "show what is kept",
-		Long:  "Shows the tokens and credentials that are kept: for whom, whose, and how long they are good. No secret is shown.",
-		Args:  noArguments,
+		Long: "Shows the tokens and credentials that are kept: for whom, whose, and how long they are good. " +
+			"No secret is shown.",
+		Args:                  noArguments,
+		DisableFlagsInUseLine: true,
 		RunE: func(*cobra.Command, []string) error {
 			store, err := cache.Open()
 			if err != nil {
@@ -55,47 +57,48 @@ func (c *console) cacheCommand() *cobra.Command {
 			return nil
 		},
 	}
-	list.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
-	clearAll := &cobra.Command{
-		Use:   "clear",
-		Short: "drop everything that is kept",
-		Long:  "Drops all tokens and credentials that are kept. The next connections ask AWS again.",
-		Args:  noArguments,
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	return cmd
+}
+
+func (c *console) cacheClearCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:                   "clear",
+		Short:                 "drop everything that is kept",
+		Long:                  "Drops all tokens and credentials that are kept. The next connections ask AWS again.",
+		Args:                  noArguments,
+		DisableFlagsInUseLine: true,
 		RunE: func(*cobra.Command, []string) error {
 			store, err := cache.Open()
 			if err != nil {
 				return err
 			}
-			d, err := dropAll(store)
-			switch {
-			case err != nil:
-				return err
-			case asJSON:
-				return printJSON(c.stdout, d)
-			}
-			fmt.Fprintln(c.stdout, d)
-			return nil
+			return c.clearCache(store, asJSON)
 		},
 	}
-	clearAll.Flags().BoolVar(&asJSON, "json", false, "print how much was dropped as JSON")
-	for _, sub := range []*cobra.Command{list, clearAll} {
-		sub.DisableFlagsInUseLine = true
-		cmd.AddCommand(sub)
-	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print how much was dropped as JSON")
 	return cmd
 }
 
-// dropped is how much was dropped of the cache.
 type dropped struct {
 	Tokens      int `json:"tokens"`
 	Credentials int `json:"credentials"` // sets of them
 }
 
-// dropAll clears the cache.
-func dropAll(store cache.Store) (dropped, error) {
+// clearCache drops everything that is kept, and says how much that was.
+func (c *console) clearCache(store cache.Store, asJSON bool) error {
 	tokens, _ := store.Tokens()
 	kept, _ := store.AllCredentials()
-	return dropped{len(tokens), len(kept)}, store.Clear()
+	d := dropped{len(tokens), len(kept)}
+	if err := store.Clear(); err != nil {
+		return err
+	}
+	if asJSON {
+		return printJSON(c.stdout, d)
+	}
+	fmt.Fprintln(c.stdout, d)
+	return nil
 }
 
 func (d dropped) String() string {
@@ -103,7 +106,6 @@ func (d dropped) String() string {
 		count(d.Credentials, "set of credentials", "sets of credentials"))
 }
 
-// listing is what cache list --json prints.
 func listing(tokens []cache.Entry, kept []cache.Credentials) any {
 	type token struct {
 		ServerURL  string    `json:"server_url"`
@@ -140,20 +142,16 @@ func listing(tokens []cache.Entry, kept []cache.Credentials) any {
 func (c *console) printCache(dir string, tokens []cache.Entry, kept []cache.Credentials, now time.Time) {
 	sayf(c.stdout, "%s: %s, %s", dir, count(len(tokens), "token"),
 		count(len(kept), "set of credentials", "sets of credentials"))
-	if len(tokens)+len(kept) == 0 {
-		return
-	}
-	table := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "\nKIND\tFOR\tPROFILE\tGOOD")
+	rows := [][]string{{"\nKIND", "FOR", "PROFILE", "GOOD"}}
 	for _, e := range tokens {
-		fmt.Fprintf(table, "token\t%s\t%s\t%s\n", term.Visible(e.ServerURL), term.Visible(dash(e.Profile)),
-			goodFor(e.FreshUntil(), now))
+		rows = append(rows, cells("token", e.ServerURL, e.Profile, goodFor(e.FreshUntil(), now)))
 	}
 	for _, k := range kept {
-		fmt.Fprintf(table, "credentials\t%s\t%s\t%s\n", term.Visible(dash(whoseKept(k))), term.Visible(dash(k.Profile)),
-			goodFor(k.Expires, now))
+		rows = append(rows, cells("credentials", whoseKept(k), k.Profile, goodFor(k.Expires, now)))
 	}
-	_ = table.Flush()
+	if len(rows) > 1 {
+		printTable(c.stdout, rows)
+	}
 }
 
 // whoseKept says whose credentials these are, with the account: a role has the same name in many.
@@ -167,21 +165,13 @@ func whoseKept(k cache.Credentials) string {
 	return fmt.Sprintf("%s of account %s", k.Who, k.AccountID)
 }
 
-func dash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
-}
-
-// goodFor says how long something is good.
 func goodFor(until, now time.Time) string {
-	left := until.Sub(now)
-	if left <= 0 {
+	switch left := until.Sub(now); {
+	case left <= 0:
 		return "no more"
-	}
-	if left < time.Minute {
+	case left < time.Minute:
 		return left.Round(time.Second).String()
+	default:
+		return fmt.Sprintf("%dm", int(left.Minutes()))
 	}
-	return fmt.Sprintf("%dm", int(left.Minutes()))
 }

@@ -71,17 +71,16 @@ func (c chooser) filter(ctx context.Context, words []string) (chosen, error) {
 		return chosen{}, err
 	}
 	found := inventory.Filter(servers, words)
-	if len(words) == 1 {
+	switch {
+	case len(servers) == 0:
+		return chosen{}, noServers()
+	case len(found) == 0:
+		return chosen{}, advice.Problemf("none of %s matches", count(len(servers), "server")).
+			With(advice.Ours("list-servers"), advice.Ours("discover"))
+	case len(words) == 1:
 		if same := sameName(found, words[0]); len(same) == 1 {
 			found = same
 		}
-	}
-	if len(servers) == 0 {
-		return chosen{}, noServers()
-	}
-	if len(found) == 0 {
-		return chosen{}, advice.Problemf("none of %s matches", count(len(servers), "server")).
-			With(advice.Ours("list-servers"), advice.Ours("discover"))
 	}
 	s, err := c.pick(ctx, found, user, words)
 	if err != nil {
@@ -125,12 +124,6 @@ func (c chooser) known(ctx context.Context, u server.URL, whole bool) (s invento
 	stranger := whole && (strings.Contains(u.Host, ".") && !isBeginning(u.Host) || c.command == "explain" ||
 		c.command == "doctor")
 	servers, err := c.servers(c.cfg)
-	if err != nil {
-		if stranger {
-			return s, false, nil
-		}
-		return s, false, err
-	}
 	matching := named(servers, u.Host, u.Port)
 	switch {
 	case len(matching) > 0:
@@ -138,6 +131,8 @@ func (c chooser) known(ctx context.Context, u server.URL, whole bool) (s invento
 		return s, err == nil, err
 	case stranger:
 		return s, false, nil
+	case err != nil:
+		return s, false, err
 	case len(servers) == 0:
 		return s, false, noServers()
 	}
@@ -161,13 +156,10 @@ func (c chooser) isHost(u server.URL) bool {
 	if u.Kind != server.TCP {
 		return false
 	}
-	if _, ours := server.ParseEndpoint(u.Host); ours || config.IsLoopback(u.Host) {
-		return true
-	}
-	if _, err := netip.ParseAddr(u.Host); err == nil {
-		return true
-	}
-	if _, ok := c.cfg.Server(u.Host, u.PortOrDefault()); ok {
+	_, ours := server.ParseEndpoint(u.Host)
+	_, noAddress := netip.ParseAddr(u.Host)
+	_, configured := c.cfg.Server(u.Host, u.PortOrDefault())
+	if ours || noAddress == nil || configured || config.IsLoopback(u.Host) {
 		return true
 	}
 	res, err := resolve.URL(context.Background(), u, c.cfg, nil, noAlias) // by a rule with an endpoint
@@ -246,9 +238,13 @@ const listed = 10
 func (c chooser) pick(
 	ctx context.Context, found []inventory.Server, user string, words []string,
 ) (s inventory.Server, err error) {
-	if found = byUse(found); len(found) == 1 {
+	if len(found) == 1 {
 		return found[0], nil
 	}
+	uses := readUses()
+	slices.SortStableFunc(found, func(a, b inventory.Server) int { // those that were connected to most first
+		return uses[useKey(b.Host, b.Port)].Count - uses[useKey(a.Host, a.Port)].Count
+	})
 	t, err := term.Open()
 	if err != nil {
 		p := advice.Problemf("%s match, and there is no terminal to pick one on", count(len(found), "server"))
@@ -268,16 +264,6 @@ func (c chooser) pick(
 	return found[at], nil
 }
 
-// byUse puts the servers that were connected to most first.
-func byUse(servers []inventory.Server) []inventory.Server {
-	uses := readUses()
-	slices.SortStableFunc(servers, func(a, b inventory.Server) int {
-		return uses[useKey(b.Host, b.Port)].Count - uses[useKey(a.Host, a.Port)].Count
-	})
-	return servers
-}
-
-// notURL is the error of a Server URL that a person typed.
 func notURL(command string, err error) error {
 	return advice.Problemf("this is not a Server URL: %v", err).With(advice.Ours(command, exampleServer))
 }

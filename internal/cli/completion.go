@@ -2,17 +2,20 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"embed"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
 	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/inventory"
+	"mysql-secret-store-rds/internal/profiles"
+	"mysql-secret-store-rds/internal/resolve"
 	"mysql-secret-store-rds/internal/server"
 )
 
@@ -36,24 +39,24 @@ func (c *console) completionCommand() *cobra.Command {
   powershell  mysql-secret-store-rds completion powershell | Out-String | Invoke-Expression`,
 		ValidArgs: completionShells,
 		RunE: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 || !slices.Contains(completionShells, args[0]) {
-				p := advice.Problemf("completion takes one of %s", strings.Join(completionShells, ", ")).
-					With(advice.Ours("completion", "bash"))
-				if len(args) == 1 {
-					if near := advice.Nearest(args[0], completionShells); near != "" {
-						p.Text += fmt.Sprintf("; did you mean %s?", near)
-						p.Do = []advice.Action{advice.Ours("completion", near)}
-					}
-				}
-				return p
+			near := ""
+			if len(args) == 1 {
+				near = advice.Nearest(args[0], completionShells)
 			}
-			_, err := c.stdout.WriteString(completionScript(args[0]))
+			p := advice.Problemf("completion takes one of %s", strings.Join(completionShells, ", "))
+			switch {
+			case near == "":
+				return p.With(advice.Ours("completion", "bash"))
+			case near != args[0]:
+				p.Text += fmt.Sprintf("; did you mean %s?", near)
+				return p.With(advice.Ours("completion", near))
+			}
+			_, err := c.stdout.WriteString(completionScript(near))
 			return err
 		},
 	}
 }
 
-// completionScript returns the script for one of completionShells.
 func completionScript(shell string) string {
 	text, err := completionScripts.ReadFile("completion/" + shell)
 	if err != nil {
@@ -67,16 +70,9 @@ func completionScript(shell string) string {
 // isn't the program's own goes through here, as anybody may have written an AWS configuration or
 // named a server.
 func offered(candidates []string) []string {
-	return slices.DeleteFunc(candidates, func(candidate string) bool {
-		first := true
-		odd := strings.ContainsFunc(candidate, func(r rune) bool {
-			begins := unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_./:%", r)
-			ok := begins || !first && strings.ContainsRune("@+-=, ", r)
-			first = false
-			return !ok
-		})
-		return odd || candidate != strings.TrimSpace(candidate)
-	})
+	const first = `\p{L}\p{Nd}_./:%`
+	word := regexp.MustCompile(`^[` + first + `]([` + first + `@+=, -]*[` + first + `@+=,-])?$`)
+	return slices.DeleteFunc(candidates, func(candidate string) bool { return !word.MatchString(candidate) })
 }
 
 // completeServers completes a Server URL from the servers that are known, for commands that want
@@ -106,7 +102,10 @@ func completeServer(
 	}
 	servers, _ := allServers(cfg) // as far as there are any
 	uses := readUses()
-	user := func(u server.URL) string { return usualUser(u, cfg, uses) }
+	user := func(u server.URL) string { // without a look into DNS and without a question, as there may be many
+		res, _ := resolve.URL(context.Background(), u, cfg, nil, noAlias) // whoever connects is told
+		return cmp.Or(res.Login, uses[useKey(u.Host, u.Port)].User, uses.LastUser(), userName())
+	}
 	return offered(matchServers(servers, typed, wantsUser, user)), cobra.ShellCompDirectiveNoFileComp
 }
 
@@ -123,23 +122,19 @@ func matchServers(servers []inventory.Server, typed string, wantsUser bool, user
 	for _, s := range servers {
 		u := server.URL{Kind: server.TCP, Host: s.Host, Port: cmp.Or(s.Port, server.DefaultPort)}
 		address := strings.TrimPrefix(u.String(), "@")
-		fits := strings.HasPrefix(address, rest)
+		match, fits := address, strings.HasPrefix(address, rest)
 		switch {
-		case name != "" && fits:
-			matches = append(matches, name+"@"+address)
 		case name != "":
-		case named && !fits:
+			match = name + "@" + address
 		case named || wantsUser:
 			u.User = user(u)
-			if whole := u.String(); fits || strings.HasPrefix(whole, typed) {
-				matches = append(matches, whole)
-			}
-		case fits && strings.Contains(rest, ":"):
-			matches = append(matches, address)
-		case fits && s.Kind >= server.Tunnel: // several may share a host
-			matches = append(matches, address)
-		case fits:
-			matches = append(matches, s.Host)
+			match = u.String()
+			fits = fits || !named && strings.HasPrefix(match, typed)
+		case !strings.Contains(rest, ":") && s.Kind < server.Tunnel: // of which several may share a host
+			match = s.Host
+		}
+		if fits {
+			matches = append(matches, match)
 		}
 	}
 	return matches
@@ -147,41 +142,24 @@ func matchServers(servers []inventory.Server, typed string, wantsUser bool, user
 
 // completeProfiles completes the names of AWS profiles that weren't given yet. It asks AWS nothing.
 func completeProfiles(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
-	set, err := loadProfiles()
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var matches []string
-	for _, name := range set.Names() {
-		if strings.HasPrefix(name, typed) && !slices.Contains(args, name) {
-			matches = append(matches, name)
+	return completeNames(args, typed, (*profiles.Set).Names)
+}
+
+func completeLogins(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	return completeNames(args, typed, (*profiles.Set).Names, (*profiles.Set).Sessions)
+}
+
+func completeNames(
+	args []string, typed string, lists ...func(*profiles.Set) []string,
+) (matches []string, directive cobra.ShellCompDirective) {
+	if set, err := loadProfiles(); err == nil {
+		for _, names := range lists {
+			for _, name := range names(set) {
+				if strings.HasPrefix(name, typed) && !slices.Contains(args, name) && !slices.Contains(matches, name) {
+					matches = append(matches, name)
+				}
+			}
 		}
 	}
 	return offered(matches), cobra.ShellCompDirectiveNoFileComp
-}
-
-// completeLogins completes the names of profiles and of SSO sessions.
-func completeLogins(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
-	matches, directive := completeProfiles(cmd, args, typed)
-	set, err := loadProfiles()
-	if err != nil {
-		return matches, directive
-	}
-	for _, name := range set.Sessions() {
-		if strings.HasPrefix(name, typed) && !slices.Contains(args, name) && !slices.Contains(matches, name) {
-			matches = append(matches, name)
-		}
-	}
-	return matches, directive
-}
-
-// noFiles makes commands and flags that say nothing about it complete no file names, but for those
-// that name a program.
-func noFiles(root *cobra.Command) {
-	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
-	for _, cmd := range root.Commands() {
-		if cmd.Flags().Lookup("shell") != nil {
-			_ = cmd.RegisterFlagCompletionFunc("shell", cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault))
-		}
-	}
 }

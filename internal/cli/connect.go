@@ -33,15 +33,17 @@ func (c *console) connectCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "connect [filter…|user@host:port] [-- mysqlsh arguments]",
 		Short: "open a connection with MySQL Shell: pick a server, the rest is known",
-		Long: `Becomes mysqlsh with everything that IAM needs: user, host and port, the token sent in clear over verified TLS, Amazon's certificate
-authorities, an SSH tunnel if the configuration has one. Without MySQL Shell it becomes mariadb or mysql, with the token in the environment.
+		Long: `Becomes mysqlsh with everything that IAM needs: user, host and port, the token sent in clear over
+verified TLS, Amazon's certificate authorities, an SSH tunnel if the configuration has one. Without MySQL Shell it
+becomes mariadb or mysql, with the token in the environment.
 
 An SSO session that is over is asked for first, on the terminal: log in, and it goes on.
 
-The server is the one that is named: user@host:port, a connection string (mysql://user@host:port/schema), the name of an instance or cluster, or the
-beginning of a host; or the only one that matches the words of a filter; or the one that you pick on the terminal, those used most first. The user is
-the one that is named, else --user, "db_user" in the configuration, the one of the last time, or the one that you type; without a terminal your own
-name. What follows "--" goes to the client.
+The server is the one that is named: user@host:port, a connection string (mysql://user@host:port/schema), the name of
+an instance or cluster, or the beginning of a host; or the only one that matches the words of a filter; or the one
+that you pick on the terminal, those used most first. The user is the one that is named, else --user, "db_user" in the
+configuration, the one of the last time, or the one that you type; without a terminal your own name. What follows "--"
+goes to the client.
 
 Exit codes: 1 when there is no connection to open, else the client's.`,
 		Example: `  mysql-secret-store-rds connect
@@ -70,7 +72,6 @@ Exit codes: 1 when there is no connection to open, else the client's.`,
 	return cmd
 }
 
-// connectFlags are what connect was told.
 type connectFlags struct {
 	onlyPrint, asURI bool
 	user, profile    string
@@ -110,42 +111,37 @@ func (c *console) connect(ctx context.Context, words, extra []string, f connectF
 		fmt.Fprintln(c.stdout, s.URI())
 		return nil
 	}
-	client, args, secretly, err := command(clients, s)
+	client, args, err := command(clients, s)
 	if err != nil {
 		return cannot(err, clients[0], u, res)
 	}
-	if client.Kind == connect.Shell {
-		c.warnOfHelper(client.Path)
-	}
 	u.Port = s.Port
+	isShell := client.Kind == connect.Shell
 	var env []string
-	if client.Kind == connect.Shell && s.IAM {
-		env = c.cleartext(ctx, client.Path)
+	if isShell {
+		env = c.shellEnv(ctx, client.Path, s.IAM)
 	}
 	if f.onlyPrint {
-		if f.profile != "" && !secretly {
+		if f.profile != "" && isShell {
 			env = append(env, stamp.EnvProfile+"="+f.profile)
 		}
-		c.printCommand(env, args, secretly, u, f.profile)
+		c.printCommand(env, args, isShell, u, f.profile)
 		return nil
 	}
-	if err := c.logInFirst(ctx, u, res, cfg, s.IAM); err != nil {
-		return err
+	if s.IAM {
+		if err := c.logInFirst(ctx, u, res, cfg); err != nil {
+			return err
+		}
 	}
 	address := strings.TrimPrefix(server.URL{Host: s.Host, Port: s.Port}.String(), "@")
 	fmt.Fprintf(c.stderr, "Connecting as %s to %s%s\n", term.Visible(s.User), term.Visible(address), ch.userIs())
-	return c.become(ctx, env, args, secretly, u)
+	return c.become(ctx, env, args, isShell, u)
 }
 
 // logInFirst asks whether to log in to the SSO session that a token for u needs, if that is known
 // to be over: better now than when MySQL Shell asks for the token. Whatever else is wrong the Shell
 // tells.
-func (c *console) logInFirst(
-	ctx context.Context, u server.URL, res resolve.Resolution, cfg *config.Config, iam bool,
-) error {
-	if !iam {
-		return nil
-	}
+func (c *console) logInFirst(ctx context.Context, u server.URL, res resolve.Resolution, cfg *config.Config) error {
 	store, err := openStore(cfg)
 	if err != nil || !credentials.New(password.Source(res.Target), credentials.Options{Store: store}).SessionOver() {
 		return nil
@@ -164,9 +160,9 @@ func (c *console) logInFirst(
 
 // become counts the connection and becomes the client. A token for u that is not MySQL Shell's to
 // ask for goes into the environment.
-func (c *console) become(ctx context.Context, more, args []string, secretly bool, u server.URL) error {
+func (c *console) become(ctx context.Context, more, args []string, isShell bool, u server.URL) error {
 	env := append(os.Environ(), more...)
-	if secretly {
+	if !isShell {
 		e, err := c.token(ctx, "connect", u.String(), u)
 		if err != nil {
 			return err
@@ -189,7 +185,6 @@ func (c *console) become(ctx context.Context, more, args []string, secretly bool
 	return nil
 }
 
-// connection returns where to connect to, and how.
 func (c *console) connection(
 	ctx context.Context, u server.URL, res resolve.Resolution, cfg *config.Config,
 ) (s connect.Server, err error) {
@@ -230,71 +225,60 @@ const getShell = "install MySQL Shell, or add its folder to PATH"
 
 // command returns the command of the first client that can connect to the server; the error is the
 // first one's.
-func command(
-	clients []connect.Client, s connect.Server,
-) (client connect.Client, args []string, secretly bool, err error) {
+func command(clients []connect.Client, s connect.Server) (client connect.Client, args []string, err error) {
 	for _, client := range clients {
-		args, secretly, e := client.Command(s)
+		args, e := client.Command(s)
 		if e == nil {
-			return client, args, secretly, nil
+			return client, args, nil
 		}
-		if err == nil {
-			err = e
-		}
+		err = cmp.Or(err, e)
 	}
-	return connect.Client{}, nil, false, err
+	return connect.Client{}, nil, err
 }
 
-// cannot words why none of the clients can connect.
 func cannot(err error, client connect.Client, u server.URL, res resolve.Resolution) error {
-	p := advice.Problemf("%v, and there is none: only %s", err, client.Path)
 	switch {
 	case errors.Is(err, connect.ErrNoTokens):
 		return advice.Problemf("this server has no tokens (%s), and %v", res.Reason, err).
 			With(advice.Say(getShell), advice.Ours("explain", u.String()))
-	case errors.Is(err, connect.ErrUnverified):
-		p = advice.Problemf("%v, and the token must not go to another one", err).
-			With(advice.Say(getShell + "; MySQL's own mysql can verify it, too"))
-		if len(res.Hops) > 0 { // no tunnel, but an alias
-			u.Host = res.Target.Host
-			p = p.With(advice.Ours("connect", u.String()))
-		}
-		return p
+	case !errors.Is(err, connect.ErrUnverified):
+		return advice.Problemf("%v, and there is none: only %s", err, client.Path).With(advice.Say(getShell))
 	}
-	return p.With(advice.Say(getShell))
+	p := advice.Problemf("%v, and the token must not go to another one", err).
+		With(advice.Say(getShell + "; MySQL's own mysql can verify it, too"))
+	if len(res.Hops) > 0 { // no tunnel, but an alias
+		u.Host = res.Target.Host
+		p = p.With(advice.Ours("connect", u.String()))
+	}
+	return p
 }
 
-// warnOfHelper tells of a MySQL Shell that will not find this program.
-func (c *console) warnOfHelper(shell string) {
+// shellEnv warns of a MySQL Shell that will not find this program, and returns the environment that
+// an old one needs to send a token. The TLS that it is sent over is verified.
+func (c *console) shellEnv(ctx context.Context, shell string, token bool) []string {
 	sys, err := here(nil)
 	if err != nil {
-		return
+		return nil
 	}
 	switch sys.Beside(setup.ShellAt(shell)).State {
 	case setup.Absent, setup.Dangling, setup.Forbidden, setup.Unknown:
 		warn(c.stderr, fmt.Sprintf("there is no %s beside %s, which will not find it: run: %s setup", about.Name, shell,
 			about.Name))
 	}
-}
-
-// cleartext is the environment that an old MySQL Shell needs to send a token. The TLS that it is
-// sent over is verified.
-func (c *console) cleartext(ctx context.Context, shell string) []string {
-	sys, err := here(nil)
-	if err != nil || !setup.NeedsCleartext(sys.Version(ctx, shell)) {
-		return nil
+	if token && setup.NeedsCleartext(sys.Version(ctx, shell)) {
+		return []string{setup.EnvCleartext + "=1"}
 	}
-	return []string{setup.EnvCleartext + "=1"}
+	return nil
 }
 
-func (c *console) printCommand(env, args []string, secretly bool, u server.URL, profile string) {
+func (c *console) printCommand(env, args []string, isShell bool, u server.URL, profile string) {
 	line := ""
 	for _, v := range env { // quoted as a whole it would be no assignment
 		name, value, _ := strings.Cut(v, "=")
 		line += name + "=" + advice.Word(value) + " "
 	}
 	line += advice.Words(args...)
-	if secretly {
+	if !isShell {
 		token := []string{self(), "token", u.String()}
 		if profile != "" {
 			token = append(token, "--profile", profile)
@@ -314,7 +298,6 @@ func self() string {
 	return binary
 }
 
-// pickerRows are the servers as the picker shows them.
 func pickerRows(servers []inventory.Server) []term.Row {
 	rows := make([]term.Row, len(servers))
 	for i, s := range servers {
@@ -322,7 +305,7 @@ func pickerRows(servers []inventory.Server) []term.Row {
 		if s.Kind >= server.Tunnel {
 			name = s.Name // with the port, as several may share a host
 		}
-		rows[i] = term.Row{Host: name, Details: []string{dash(s.Profile), dash(s.Region), kindOf(s), dash(s.Engine)}}
+		rows[i] = term.Row{Host: name, Details: cells(s.Profile, s.Region, kindOf(s), s.Engine)}
 	}
 	return rows
 }

@@ -38,6 +38,7 @@ func Run(s Streams) int {
 	c := newConsole(s)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	c.ask.Interrupted = ctx
 	context.AfterFunc(ctx, stop) // what doesn't end at the first Ctrl-C ends at the second
 	root := c.root()
 	root.SetArgs(c.args[1:])
@@ -60,7 +61,6 @@ func Run(s Streams) int {
 	return 1
 }
 
-// console is one run of a command.
 type console struct {
 	args          []string
 	stdin, stderr *os.File
@@ -72,8 +72,8 @@ type console struct {
 
 func newConsole(s Streams) *console {
 	return &console{
-		args: s.Args, stdin: s.Stdin, stdout: &output{File: s.Stdout}, stderr: s.Stderr, log: s.Log, catchStderr: s.CatchStderr,
-		ask: &credentials.Dialogue{},
+		args: s.Args, stdin: s.Stdin, stdout: &output{File: s.Stdout}, stderr: s.Stderr,
+		log: s.Log, catchStderr: s.CatchStderr, ask: &credentials.Dialogue{},
 	}
 }
 
@@ -116,11 +116,10 @@ type exitError int
 
 func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
-// printError prints a problem.
 func printError(w io.Writer, p advice.Problem) {
 	s := screenOf(w)
 	for _, line := range p.Lines() {
-		fmt.Fprintln(w, s.text("error: ", line))
+		s.print("error: ", line)
 	}
 	for _, do := range p.Do {
 		switch {
@@ -129,7 +128,7 @@ func printError(w io.Writer, p advice.Problem) {
 		case do.Paste != "":
 			fmt.Fprintln(w, s.paste("hint: ", do.Text, do.Paste))
 		default:
-			fmt.Fprintln(w, s.text("hint: ", do.Text))
+			s.print("hint: ", do.Text)
 		}
 	}
 }
@@ -139,13 +138,27 @@ func sayf(w io.Writer, format string, args ...any) {
 	fmt.Fprintln(w, term.Visible(fmt.Sprintf(format, args...)))
 }
 
-// warn prints something that is no failure.
-func warn(w io.Writer, text string) { fmt.Fprintln(w, screenOf(w).text("warning: ", text)) }
+// say prints a sentence on stdout.
+func (c *console) say(format string, args ...any) {
+	screenOf(c.stdout).print("", fmt.Sprintf(format, args...))
+}
 
-// readConfig reads and checks the configuration.
+// warn prints something that is no failure.
+func warn(w io.Writer, text string) { screenOf(w).print("warning: ", text) }
+
 func readConfig() (*config.Config, error) {
 	_, cfg, err := readConfigFile()
 	return cfg, err
+}
+
+// progress is a line on stderr, which makes room for questions; none where JSON is wanted.
+func (c *console) progress(asJSON bool) *term.Progress {
+	bar := &term.Progress{}
+	if !asJSON {
+		bar = term.NewProgress(c.stderr)
+	}
+	c.ask.Aside = bar.Aside
+	return bar
 }
 
 // readConfigFile is readConfig that returns the file, too, as far as there is one.

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -33,12 +34,10 @@ import (
 	"mysql-secret-store-rds/internal/term"
 )
 
-// discoverFlags are what discover was told.
 type discoverFlags struct {
-	profiles, regions []string
-	allRegions        bool
-	json, dryRun      bool
-	parallel          int
+	discover.Input
+	profiles []string // patterns
+	json     bool
 }
 
 func (c *console) discoverCommand() *cobra.Command {
@@ -46,14 +45,14 @@ func (c *console) discoverCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "discover",
 		Short: "find your database servers, and the AWS profile for each of their accounts",
-		Long: `Asks AWS which RDS and Aurora servers each profile of your AWS configuration reaches, and keeps the answer. From
-then on a server's profile is known by its host name, without any configuration: the 12 characters after its name
-stand for one account and region, so that servers which are created later are known, too.
+		Long: `Asks AWS which RDS and Aurora servers each profile of your AWS configuration reaches, and keeps the
+answer. From then on a server's profile is known by its host name, without any configuration: the 12 characters after
+its name stand for one account and region, so that servers which are created later are known, too.
 
-Every account and region is asked once, however many profiles reach it. Of several, the one is preferred that may connect
-(iam:SimulatePrincipalPolicy), else one that assumes a role rather than the profile that it is built on, else the first in the AWS configuration;
-"accounts:" in the configuration settles it, and the lines to paste for that are printed.
-A profile that can't be used is a line at the end, and doesn't stop the others. Ctrl-C keeps what was found.
+Every account and region is asked once, however many profiles reach it. Of several, the one is preferred that may
+connect (iam:SimulatePrincipalPolicy), else one that assumes a role rather than the profile that it is built on, else
+the first in the AWS configuration; "accounts:" in the configuration settles it, and the lines to paste for that are
+printed. A profile that can't be used is a line at the end, and doesn't stop the others. Ctrl-C keeps what was found.
 Where an SSO session is over it asks on the terminal, once, whether to log in.
 
 Exit codes: 0 when anything was found, 1 when nothing was.`,
@@ -65,26 +64,25 @@ Exit codes: 0 when anything was found, 1 when nothing was.`,
 	}
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.profiles, "profile", nil, "only these profiles; patterns allowed (prod-*)")
-	flags.StringSliceVar(&f.regions, "region", nil, "these regions, instead of each profile's own")
-	flags.BoolVar(&f.allRegions, "all-regions", false, "every region that is enabled in the account")
-	flags.IntVar(&f.parallel, "parallel", 16, "accounts and regions that are asked at once")
+	flags.StringSliceVar(&f.Regions, "region", nil, "these regions, instead of each profile's own")
+	flags.BoolVar(&f.AllRegions, "all-regions", false, "every region that is enabled in the account")
+	flags.IntVar(&f.Parallel, "parallel", 16, "accounts and regions that are asked at once")
 	flags.BoolVar(&f.json, "json", false, "print the summary as JSON")
-	flags.BoolVar(&f.dryRun, "dry-run", false, "ask AWS, and leave the inventory as it is")
+	flags.BoolVar(&f.DryRun, "dry-run", false, "ask AWS, and leave the inventory as it is")
 	_ = cmd.RegisterFlagCompletionFunc("profile", completeProfiles) // it fails for a flag that isn't there
 	return cmd
 }
 
-// check refuses flags that can't be meant.
 func (f discoverFlags) check() error {
-	for _, region := range f.regions {
+	for _, region := range f.Regions {
 		if server.Partition(region) == "" {
 			return advice.Problemf("%q is no AWS region", region).With(advice.Ours("discover", "--region", "eu-west-1"))
 		}
 	}
-	if len(f.regions) > 0 && f.allRegions {
+	if len(f.Regions) > 0 && f.AllRegions {
 		return advice.Problemf("either --region or --all-regions, not both")
 	}
-	if f.parallel < 1 || f.parallel > 256 {
+	if f.Parallel < 1 || f.Parallel > 256 {
 		return advice.Problemf("--parallel should be from 1 to 256")
 	}
 	return nil
@@ -121,38 +119,18 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 		return err
 	}
 	c.warnOfAccounts(cfg, set)
-	path, err := inventory.Path()
-	if err != nil {
+	if f.Path, err = inventory.Path(); err != nil {
 		return err
 	}
 	store, err := openStore(cfg)
 	if err != nil {
 		return err
 	}
-	bar := &term.Progress{}
-	if !f.json {
-		bar = term.NewProgress(c.stderr)
-	}
-	c.ask.Aside = bar.Aside
-	client := discoverClient(f.parallel)
-	access := &awsAccess{
-		cfg: cfg, set: set, store: store, ask: c.ask,
-		client: client, shared: client.Freeze(), providers: map[string]*credentials.Provider{},
-	}
-	in := discover.Input{
-		Profiles: discoverProfiles(set, names), Regions: f.regions, AllRegions: f.allRegions,
-		Users: databaseUsers(cfg), Assigned: assigned(cfg), Configured: set.Names(), Parallel: f.parallel, Path: path, DryRun: f.dryRun, Now: time.Now(),
-	}
-	note, stop := sayAlive(c.stderr)
-	progress := func(p discover.Progress) {
-		bar.Show(p.Done, p.Total, p.What, count(p.Servers, "server"))
-		note(p)
-	}
-	report, err := discover.Run(ctx, in, discover.Deps{
-		Config: access.config, Forget: access.forget, Describe: access.describe, Progress: progress,
-	})
-	stop()
-	bar.Clear()
+	// Whoever may connect, may do so as one of those whom the configuration signs for, or as this
+	// person.
+	f.Users = slices.Compact(slices.Sorted(slices.Values(append(cfg.Users(), userName()))))
+	f.Profiles, f.Configured, f.Assigned, f.Now = discoverProfiles(set, names), set.Names(), assigned(cfg), time.Now()
+	report, err := c.runDiscover(ctx, f, newAccess(set, store, c.ask, f.Parallel))
 	if err != nil {
 		return err
 	}
@@ -167,7 +145,50 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 	return err
 }
 
-// discoverProfiles are the profiles to ask with.
+// runDiscover asks AWS, and shows how far that is.
+func (c *console) runDiscover(ctx context.Context, f discoverFlags, access *awsAccess) (discover.Report, error) {
+	bar := c.progress(f.json)
+	defer bar.Clear()
+	note, stop := sayAlive(c.stderr)
+	defer stop()
+	return discover.Run(ctx, f.Input, discover.Deps{
+		Config: access.config, Forget: access.forget, Describe: access.describe,
+		Progress: func(p discover.Progress) {
+			bar.Show(p.Done, p.Total, p.What, count(p.Servers, "server"))
+			note(p)
+		},
+	})
+}
+
+// signsOfLife is how often discover says that it still works, where there is no terminal to draw a
+// bar on: an AWS that doesn't answer is given two minutes.
+const signsOfLife = 10 * time.Second
+
+// sayAlive prints how far discover is, by the last note, until stop is called. It says nothing on a
+// terminal.
+func sayAlive(w *os.File) (note func(discover.Progress), stop func()) {
+	if term.Is(w) {
+		return func(discover.Progress) {}, func() {}
+	}
+	var last atomic.Pointer[discover.Progress]
+	done := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(signsOfLife):
+			}
+			text := "still waiting for AWS"
+			if p := last.Load(); p != nil && p.Total > 0 {
+				text += fmt.Sprintf(": %d/%d %s, %s", p.Done, p.Total, p.What, count(p.Servers, "server"))
+			}
+			fmt.Fprintln(w, text)
+		}
+	}()
+	return func(p discover.Progress) { last.Store(&p) }, func() { close(done) }
+}
+
 func discoverProfiles(set *profiles.Set, names []string) []discover.Profile {
 	var list []discover.Profile
 	for _, name := range names {
@@ -191,14 +212,6 @@ func (c *console) warnOfAccounts(cfg *config.Config, set *profiles.Set) {
 	}
 }
 
-// databaseUsers returns those whom the configuration signs for, and the person at the keyboard:
-// whoever may connect, may do so as one of them.
-func databaseUsers(cfg *config.Config) []string {
-	users := append(cfg.Users(), userName())
-	slices.Sort(users)
-	return slices.Compact(users)
-}
-
 // assigned returns the profiles that the configuration assigns to host ids.
 func assigned(cfg *config.Config) map[string]string {
 	m := map[string]string{}
@@ -212,7 +225,6 @@ func assigned(cfg *config.Config) map[string]string {
 
 // awsAccess provides discover with the credentials of each profile, and words for what AWS says.
 type awsAccess struct {
-	cfg   *config.Config
 	set   *profiles.Set
 	store cache.Store
 	ask   *credentials.Dialogue
@@ -220,42 +232,37 @@ type awsAccess struct {
 	client *awshttp.BuildableClient // which the SDK copies for each service's client, without its connections
 	shared aws.HTTPClient           // the same, frozen: nothing copies it
 
-	mu        sync.Mutex
-	providers map[string]*credentials.Provider // by profile
+	providers sync.Map // *credentials.Provider by profile
 }
 
-// discoverClient returns an HTTP client for so many calls at once.
-func discoverClient(parallel int) *awshttp.BuildableClient {
+// newAccess has an HTTP client for so many calls at once.
+func newAccess(set *profiles.Set, store cache.Store, ask *credentials.Dialogue, parallel int) *awsAccess {
 	const timeout = 3100 * time.Millisecond // as the SDK sets it (aws/defaults), unless the client is frozen
-	return awshttp.NewBuildableClient().
+	client := awshttp.NewBuildableClient().
 		WithDialerOptions(func(d *net.Dialer) { d.Timeout = timeout }).
 		WithTransportOptions(func(t *http.Transport) {
 			t.TLSHandshakeTimeout, t.MaxIdleConnsPerHost = timeout, parallel
 		})
+	return &awsAccess{set: set, store: store, ask: ask, client: client, shared: client.Freeze()}
 }
 
 func (a *awsAccess) config(ctx context.Context, profile, region string) (aws.Config, error) {
 	p := credentials.New(credentials.Source{Profile: profile, Region: region, User: userName()}, credentials.Options{
-		Store: a.store, Files: func() (*profiles.Set, error) { return a.set, nil },
-		Code: a.ask.Code, Login: a.ask.Login, HTTP: a.client,
+		Store: a.store, Files: filesOf(a.set), Code: a.ask.Code, Login: a.ask.Login, HTTP: a.client,
 	})
-	a.mu.Lock()
-	a.providers[profile] = p
-	a.mu.Unlock()
+	a.providers.Store(profile, p)
 	cfg, err := p.Config(ctx)
 	if cfg.HTTPClient == a.client { // else the profile has a ca_bundle
 		cfg.HTTPClient = a.shared
 	}
-	if region != "" {
-		cfg.Region = region
-	}
+	cfg.Region = cmp.Or(region, cfg.Region)
 	return cfg, err
 }
 
 func (a *awsAccess) provider(profile string) *credentials.Provider {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.providers[profile]
+	value, _ := a.providers.Load(profile)
+	p, _ := value.(*credentials.Provider) // nil where config was not called
+	return p
 }
 
 // forget drops a profile's kept credentials, and reports whether there were any.
@@ -295,22 +302,26 @@ func (a *awsAccess) describe(profile string, err error) discover.Description {
 }
 
 func (c *console) printReport(r discover.Report, f discoverFlags, cfg *config.Config) {
-	say := func(format string, args ...any) {
-		fmt.Fprintln(c.stdout, screenOf(c.stdout).text("", fmt.Sprintf(format, args...)))
-	}
 	for _, p := range r.Preferred {
 		if len(p.Profiles) > 1 {
-			say("account %s: %s of %s: %s", p.Account, p.Profile, discover.Names(p.Profiles), p.Why)
+			c.say("account %s: %s of %s: %s", p.Account, p.Profile, discover.Names(p.Profiles), p.Why)
 		}
 	}
 	c.printOthers(r.Preferred, cfg)
 	switch {
 	case !r.Found && r.Interrupted:
 	case !r.Found && (r.Regions > 0 || len(r.Problems) == 0):
-		c.printNothingFound(r, f)
+		fmt.Fprintln(c.stdout, "No RDS or Aurora servers found.")
+		if r.Gone > 0 {
+			fmt.Fprintf(c.stdout, "%s that were known are gone.\n", count(r.Gone, "server"))
+		}
+		if r.Regions > 0 && !f.AllRegions {
+			fmt.Fprintf(c.stdout, "Looked at %s, in %s; for all of them: %s discover --all-regions\n",
+				count(r.Accounts, "account"), count(r.RegionNames, "region"), about.Name)
+		}
 	case r.Found:
 		took := time.Duration(r.Elapsed * float64(time.Second)).Round(100 * time.Millisecond)
-		say("%s (%d new, %d changed, %d gone) in %s and %s, read in %v",
+		c.say("%s (%d new, %d changed, %d gone) in %s and %s, read in %v",
 			count(r.Servers, "server"), r.New, r.Changed, r.Gone,
 			count(r.Accounts, "account"), count(r.RegionNames, "region"), max(took, 100*time.Millisecond))
 	}
@@ -319,8 +330,8 @@ func (c *console) printReport(r discover.Report, f discoverFlags, cfg *config.Co
 	}
 	switch {
 	case r.Written && r.Known > 0:
-		say("Kept in %s; %s list-servers shows it.", r.Path, about.Name)
-	case f.dryRun:
+		c.say("Kept in %s; %s list-servers shows it.", r.Path, about.Name)
+	case f.DryRun:
 		fmt.Fprintln(c.stdout, "The inventory was left as it is (--dry-run).")
 	}
 	c.printProblems(r.Problems)
@@ -330,7 +341,7 @@ func (c *console) printReport(r discover.Report, f discoverFlags, cfg *config.Co
 // policy that would allow it.
 func (c *console) printProblems(problems []discover.Problem) {
 	who := map[string][]string{} // by the operations
-	var all []string
+	actions := map[string]bool{}
 	for _, p := range problems {
 		if len(p.Operations) == 0 {
 			warn(c.stderr, problemLine(p))
@@ -339,17 +350,16 @@ func (c *console) printProblems(problems []discover.Problem) {
 		key := "rds:" + strings.Join(p.Operations, ", rds:")
 		who[key] = append(who[key], placeOf(p))
 		for _, operation := range p.Operations {
-			all = append(all, "rds:"+operation)
+			actions["rds:"+operation] = true
 		}
 	}
-	if len(all) == 0 {
+	if len(who) == 0 {
 		return
 	}
 	for _, key := range slices.Sorted(maps.Keys(who)) {
 		warn(c.stderr, fmt.Sprintf("%s: AccessDenied: %s", discover.Names(who[key]), key))
 	}
-	slices.Sort(all)
-	policy := credentials.Policy("*", slices.Compact(all)...)
+	policy := credentials.Policy("*", slices.Sorted(maps.Keys(actions))...)
 	fmt.Fprintln(c.stderr, screenOf(c.stderr).paste("hint: ", credentials.AllowedBy, policy))
 }
 
@@ -368,40 +378,21 @@ func placeOf(p discover.Problem) string {
 // printOthers prints the lines that would choose the second of several profiles, for each account
 // for which the configuration chooses none.
 func (c *console) printOthers(preferred []discover.Preference, cfg *config.Config) {
-	others := map[string]string{} // by account number
-	var numbers []string
+	said := map[string]bool{} // by account number
+	var lines string
 	for _, p := range preferred {
-		if _, known := others[p.Account]; known || len(p.Profiles) < 2 || cfg.Accounts[p.Account].Profile != "" ||
-			p.Why == discover.Assigned {
-			continue
+		if !said[p.Account] && len(p.Profiles) > 1 && cfg.Accounts[p.Account].Profile == "" &&
+			p.Why != discover.Assigned {
+			said[p.Account] = true
+			lines += fmt.Sprintf("  %s: %s\n", p.Account, config.Quote(p.Profiles[1]))
 		}
-		others[p.Account] = p.Profiles[1]
-		numbers = append(numbers, p.Account)
 	}
-	if len(numbers) == 0 {
-		return
-	}
-	where := "into " + cfg.File
+	where, heading := "into", "accounts:\n"
 	if cfg.Has("accounts") {
-		where = "under accounts: in " + cfg.File
+		where, heading = "under accounts: in", ""
 	}
-	fmt.Fprintf(c.stdout, "To choose another profile, paste %s:\n", where)
-	if !cfg.Has("accounts") {
-		fmt.Fprintln(c.stdout, "accounts:")
-	}
-	for _, number := range numbers {
-		fmt.Fprintf(c.stdout, "  %s: %s\n", number, config.Quote(others[number]))
-	}
-}
-
-func (c *console) printNothingFound(r discover.Report, f discoverFlags) {
-	fmt.Fprintln(c.stdout, "No RDS or Aurora servers found.")
-	if r.Gone > 0 {
-		fmt.Fprintf(c.stdout, "%s that were known are gone.\n", count(r.Gone, "server"))
-	}
-	if r.Regions > 0 && !f.allRegions {
-		fmt.Fprintf(c.stdout, "Looked at %s, in %s; for all of them: %s discover --all-regions\n",
-			count(r.Accounts, "account"), count(r.RegionNames, "region"), about.Name)
+	if lines != "" {
+		fmt.Fprintf(c.stdout, "To choose another profile, paste %s %s:\n%s%s", where, cfg.File, heading, lines)
 	}
 }
 

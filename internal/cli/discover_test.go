@@ -8,6 +8,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 
 	"mysql-secret-store-rds/internal/cabundle"
+	"mysql-secret-store-rds/internal/cache"
 	"mysql-secret-store-rds/internal/credentials"
 	"mysql-secret-store-rds/internal/profiles"
 )
@@ -33,8 +34,7 @@ func TestDiscoverSharesConnections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := discoverClient(16)
-	access := &awsAccess{set: set, client: client, shared: client.Freeze(), providers: map[string]*credentials.Provider{}}
+	access := newAccess(set, cache.Store{}, &credentials.Dialogue{}, 16)
 	for profile, shared := range map[string]bool{"a": true, "b": true, "own": false} {
 		cfg, err := access.config(t.Context(), profile, "eu-west-1")
 		if err != nil {

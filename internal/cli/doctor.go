@@ -15,7 +15,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mysql-secret-store-rds/internal/about"
 	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/cabundle"
 	"mysql-secret-store-rds/internal/cache"
@@ -39,38 +38,33 @@ func (c *console) doctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor [user@host:port]",
 		Short: "find out what is wrong with the installation, or with a server",
-		Long: `Says what there is to sign with, and how long it lasts: each AWS session, each set of credentials that is kept, what discover knows. Then it
-checks the installation: MySQL Shell, this helper beside it, the Shell's option, the other helper, the configuration, the cache, the clock.
-With a server (a Server URL, the name of an instance or cluster, or the beginning of a host) it also goes the whole way to that server: its
-name, the AWS credentials and whose they are, the permission rds-db:connect, IAM
-authentication, TCP, TLS, and a login with a token; where that is refused, it says which of the known causes it is.
+		Long: `Says what there is to sign with, and how long it lasts: each AWS session, each set of credentials that
+is kept, what discover knows. Then it checks the installation: MySQL Shell, this helper beside it, the Shell's option,
+the other helper, the configuration, the cache, the clock. With a server (a Server URL, the name of an instance or
+cluster, or the beginning of a host) it also goes the whole way to that server: its name, the AWS credentials and
+whose they are, the permission rds-db:connect, IAM authentication, TCP, TLS, and a login with a token; where that is
+refused, it says which of the known causes it is.
 
 With --online it also asks AWS whose credentials each profile gives, as far as nobody has to log in for that.
 
-Each line is ok, warn (something to know, or that can't be told) or fail; below it stands what to type, or to paste, to mend it. A login that
-the server accepted is the proof that it is allowed. It changes nothing. Where an SSO session is over, or an MFA code is wanted, it asks you
-on the terminal.
+Each line is ok, warn (something to know, or that can't be told) or fail; below it stands what to type, or to paste,
+to mend it. A login that the server accepted is the proof that it is allowed. It changes nothing. Where an SSO session
+is over, or an MFA code is wanted, it asks you on the terminal.
 Exit codes: 0 when nothing failed, 1 when something did.`,
-		Example: "  mysql-secret-store-rds doctor\n" +
-			"  mysql-secret-store-rds doctor dba@orders.cluster-abcdefghijkl.eu-west-1.rds.amazonaws.com:3306",
+		Example: `  mysql-secret-store-rds doctor
+  mysql-secret-store-rds doctor dba@orders.cluster-abcdefghijkl.eu-west-1.rds.amazonaws.com:3306`,
 		ValidArgsFunction: completeServers,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			found := &findings{
-				w: c.stdout.asIs(), asJSON: asJSON, colour: term.Colours(c.stdout.File),
-				bar: &term.Progress{},
+				w: c.stdout.asIs(), asJSON: asJSON, colour: term.Colours(c.stdout.File), bar: c.progress(asJSON),
 			}
-			if !asJSON {
-				found.bar = term.NewProgress(c.stderr)
-				defer found.bar.Clear()
-				c.ask.Aside = found.bar.Aside
-			}
-			if len(args) > 1 {
-				return advice.Problemf("doctor takes one server at most").
-					With(advice.Run(cmd.CommandPath() + " " + exampleServer))
-			}
-			if len(args) == 1 && args[0] == "" {
-				return advice.Problemf("the server's name is empty").
-					With(advice.Run(cmd.CommandPath() + " " + exampleServer))
+			defer found.bar.Clear()
+			example := advice.Run(cmd.CommandPath() + " " + exampleServer)
+			switch {
+			case len(args) > 1:
+				return advice.Problemf("doctor takes one server at most").With(example)
+			case len(args) == 1 && args[0] == "":
+				return advice.Problemf("the server's name is empty").With(example)
 			}
 			if err := useProfile(cmd, profile); err != nil {
 				return err
@@ -98,31 +92,23 @@ type findings struct {
 	colour bool
 	bar    *term.Progress // what is being waited for
 	list   []doctor.Finding
-	failed int
-	warned int
+	number [doctor.Fail + 1]int // of findings, by their status
 }
 
 func (f *findings) heading(text string) {
-	if !f.asJSON {
-		f.bar.Clear()
-		if len(f.list) > 0 {
-			fmt.Fprintln(f.w)
-		}
-		fmt.Fprintln(f.w, term.Visible(text))
+	if f.asJSON {
+		return
 	}
+	f.bar.Clear()
+	if len(f.list) > 0 {
+		fmt.Fprintln(f.w)
+	}
+	sayf(f.w, "%s", text)
 }
 
 func (f *findings) add(one doctor.Finding) {
 	f.list = append(f.list, one)
-	colour := term.Green
-	switch one.Status {
-	case doctor.Warn:
-		f.warned++
-		colour = term.Yellow
-	case doctor.Fail:
-		f.failed++
-		colour = term.Red
-	}
+	f.number[one.Status]++
 	if f.asJSON {
 		return
 	}
@@ -131,6 +117,7 @@ func (f *findings) add(one doctor.Finding) {
 	const status = "  %-4s  %-13s  "
 	text := s.text(fmt.Sprintf(status, one.Status, one.Name), one.Text)
 	word := one.Status.String()
+	colour := [...]term.Colour{doctor.OK: term.Green, doctor.Warn: term.Yellow, doctor.Fail: term.Red}[one.Status]
 	fmt.Fprintln(f.w, strings.Replace(text, word, term.Paint(word, colour, f.colour), 1))
 	f.printDo(s, one.Do)
 }
@@ -138,7 +125,8 @@ func (f *findings) add(one doctor.Finding) {
 // printDo prints what to type or to paste, which isn't broken: below its finding where all of it
 // fits there, else further to the left.
 func (f *findings) printDo(s screen, list []string) {
-	beside, indent := strings.Repeat(" ", 23), strings.Repeat(" ", 23)
+	beside := strings.Repeat(" ", 23)
+	indent := beside
 	fits := func(text string) bool { return s.width == 0 || utf8.RuneCountInString(beside+text) <= s.width }
 	wheres := make([]string, len(list)) // that are said in a line of their own
 	pastes := slices.Clone(list)
@@ -154,7 +142,7 @@ func (f *findings) printDo(s screen, list []string) {
 	}
 	for i, paste := range pastes {
 		if wheres[i] != "" {
-			fmt.Fprintln(f.w, s.text(beside, wheres[i]))
+			s.print(beside, wheres[i])
 		}
 		for line := range strings.Lines(paste) {
 			fmt.Fprintln(f.w, indent+term.Visible(strings.TrimSuffix(line, "\n")))
@@ -162,34 +150,33 @@ func (f *findings) printDo(s screen, list []string) {
 	}
 }
 
-// waiting says what is being waited for.
 func (f *findings) waiting(what string) { f.bar.Say("waiting for " + what + " …") }
 
 // end says how it went; its error is errSaid when something failed, or a person interrupted it.
 func (f *findings) end(interrupted bool) error {
+	failed, warned := f.number[doctor.Fail], f.number[doctor.Warn]
+	good := failed == 0 && !interrupted
 	if f.asJSON {
 		err := printJSON(f.w, struct {
 			OK       bool             `json:"ok"`
 			Findings []doctor.Finding `json:"findings"`
-		}{f.failed == 0 && !interrupted, f.list})
+		}{good, f.list})
 		if err != nil {
 			return err
 		}
 	} else if len(f.list) > 0 {
-		verdict := fmt.Sprintf("%d failed, %s", f.failed, count(f.warned, "warning"))
+		verdict, warnings := "All is well.", count(warned, "warning")
 		switch {
-		case f.failed+f.warned == 0:
-			verdict = "All is well."
-		case f.failed == 0:
-			verdict = fmt.Sprintf("Nothing failed, %s.", count(f.warned, "warning"))
-		}
-		if interrupted {
-			verdict = fmt.Sprintf("Interrupted: not everything was checked; so far %d failed, %s.", f.failed,
-				count(f.warned, "warning"))
+		case interrupted:
+			verdict = fmt.Sprintf("Interrupted: not everything was checked; so far %d failed, %s.", failed, warnings)
+		case failed > 0:
+			verdict = fmt.Sprintf("%d failed, %s", failed, warnings)
+		case warned > 0:
+			verdict = fmt.Sprintf("Nothing failed, %s.", warnings)
 		}
 		fmt.Fprintf(f.w, "\n%s\n", verdict)
 	}
-	if f.failed > 0 || interrupted {
+	if !good {
 		return errSaid
 	}
 	return nil
@@ -254,7 +241,7 @@ func here(shells []string) (setup.System, error) {
 			_, err = os.Stat(path)
 		}
 		if err != nil {
-			return setup.System{}, advice.Problemf("%s", "--shell: "+err.Error())
+			return setup.System{}, advice.Problemf("--shell: %v", err)
 		}
 		if !sys.Program(path) {
 			p := advice.Problemf("--shell: %s is not a program", path)
@@ -272,28 +259,28 @@ func here(shells []string) (setup.System, error) {
 func (c *console) installation(
 	ctx context.Context, sys setup.System, file stamp.ConfigFile, cfg *config.Config, configErr error,
 ) doctor.Installation {
-	provider := credentials.New(credentials.Source{Region: "us-east-1"},
-		credentials.Options{Timeout: config.DefaultTimeout})
 	in := doctor.Installation{
 		Binary: sys.Binary, OptionsFile: sys.OptionsFile(), ConfigFile: file.Path, ConfigErr: configErr,
-		Provider: provider,
+		Provider: credentials.New(credentials.Source{Region: "us-east-1"},
+			credentials.Options{Timeout: config.DefaultTimeout}),
 	}
 	found := sys.Shells()
 	in.Shells = make([]doctor.Shell, len(found))
 	var wg sync.WaitGroup
 	for i, sh := range found { // one that hangs is waited for once
 		wg.Go(func() {
-			helper := sys.Identify(ctx, sys.Beside(sh))
-			in.Shells[i] = doctor.Shell{Path: sh.Path, Version: sys.Version(ctx, sh.Path), Helper: helper}
+			in.Shells[i] = doctor.Shell{
+				Path: sh.Path, Version: sys.Version(ctx, sh.Path), Helper: sys.Identify(ctx, sys.Beside(sh)),
+			}
 			if sh.VSCode() {
-				own := doctor.Options{File: sys.OptionsOf(sh)}
+				own := doctor.Options{File: sys.OptionsOf(sh.Dir)}
 				own.Helper, own.Err = setup.OptionIn(own.File)
 				in.Shells[i].Own = &own
 			}
 		})
 	}
 	wg.Wait()
-	in.Option, in.OptionsErr = sys.Option()
+	in.Option, in.OptionsErr = setup.OptionIn(in.OptionsFile)
 	if helper := os.Getenv(setup.EnvHelper); helper != "" {
 		in.Option, in.Variable, in.OptionsErr = helper, setup.EnvHelper, nil
 	}
@@ -310,15 +297,6 @@ func (c *console) installation(
 		in.DelegateErr = &delegate.Error{Err: err, ConfigFile: cfg.File}
 	}
 	return in
-}
-
-// calledAs is the path that MySQL Shell calls this program by: its folder is the first in which the
-// other helper is looked for.
-func (c *console) calledAs(shells []setup.Shell) string {
-	if len(shells) > 0 {
-		return filepath.Join(shells[0].Dir, about.Name)
-	}
-	return c.args[0]
 }
 
 func (c *console) checkServer(ctx context.Context, u server.URL, cfg *config.Config, found *findings) error {
@@ -340,8 +318,8 @@ func (c *console) checkServer(ctx context.Context, u server.URL, cfg *config.Con
 		Provider: credentials.New(password.Source(res.Target),
 			credentials.Options{Code: c.ask.Code, Login: c.ask.Login, Store: store, Timeout: cfg.Timeout}),
 	}
-	s.Saved = res.Outcome == resolve.ToToken && c.isSaved(ctx, res, cfg, u.String())
 	if res.Outcome == resolve.ToToken {
+		s.Saved = c.isSaved(ctx, res, cfg, u.String())
 		if server, ok, err := known.Server(res.Endpoint.Host); err == nil && ok {
 			s.Known = &server
 		}

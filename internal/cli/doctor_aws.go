@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -19,7 +20,6 @@ import (
 	"mysql-secret-store-rds/internal/sso"
 )
 
-// readAWS reads what this machine's files say of AWS.
 func readAWS(now time.Time) doctor.AWS {
 	a := doctor.AWS{Files: profiles.Default(), Now: now}
 	a.Profiles, a.ProfilesErr = loadProfiles()
@@ -55,9 +55,7 @@ func (c *console) askAWS(ctx context.Context, set *profiles.Set, cfg *config.Con
 		group.Go(func() error {
 			found.waiting(fmt.Sprintf("STS: whose credentials profile %s gives", name))
 			p := credentials.New(credentials.Source{Profile: name, Region: "us-east-1", User: userName()},
-				credentials.Options{
-					Store: store, Timeout: timeout, Files: func() (*profiles.Set, error) { return set, nil },
-				})
+				credentials.Options{Store: store, Timeout: timeout, Files: filesOf(set)})
 			asking, cancel := context.WithTimeout(ctx, timeout)
 			defer cancel()
 			who, err := p.WhoAmI(asking)
@@ -73,7 +71,6 @@ func (c *console) askAWS(ctx context.Context, set *profiles.Set, cfg *config.Con
 	}
 }
 
-// ofProfile words whose credentials a profile gives.
 func ofProfile(name string, who credentials.Caller, err error) doctor.Finding {
 	const check = "online"
 	if err == nil {
@@ -81,11 +78,10 @@ func ofProfile(name string, who credentials.Caller, err error) doctor.Finding {
 		return doctor.Finding{Name: check, Status: doctor.OK, Text: fmt.Sprintf("profile %s: %s", name, whose)}
 	}
 	text, do := advice.Of(err).Split()
-	status := doctor.Fail
-	for _, passing := range []error{credentials.ErrNoTerminal, credentials.ErrSSOLogin, credentials.ErrTimeout} {
-		if errors.Is(err, passing) {
-			status = doctor.Warn // nothing is broken
-		}
+	f := doctor.Finding{Name: check, Status: doctor.Fail, Text: fmt.Sprintf("profile %s: %s", name, text), Do: do}
+	passing := []error{credentials.ErrNoTerminal, credentials.ErrSSOLogin, credentials.ErrTimeout}
+	if slices.ContainsFunc(passing, func(p error) bool { return errors.Is(err, p) }) {
+		f.Status = doctor.Warn // nothing is broken
 	}
-	return doctor.Finding{Name: check, Status: status, Text: fmt.Sprintf("profile %s: %s", name, text), Do: do}
+	return f
 }

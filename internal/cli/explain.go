@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,7 +33,8 @@ func (c *console) explainCommand() *cobra.Command {
 the configuration, or what discover learned, decided what; whose credentials would sign; what the cache holds, and who
 is asked about servers that aren't ours. Signs nothing, and asks AWS nothing but with --online.
 
-The argument is a Server URL, as MySQL Shell writes it, or what stands for one: the name of an instance or cluster, or the beginning of a host.
+The argument is a Server URL, as MySQL Shell writes it, or what stands for one: the name of an instance or cluster, or
+the beginning of a host.
 Exit codes: 0 when the Server URL leads somewhere, 1 when something is wrong.`,
 		Args:              oneArgument,
 		ValidArgsFunction: completeServers,
@@ -70,26 +70,24 @@ type explanation struct {
 		File    string `json:"file"`
 		Present bool   `json:"present"`
 	} `json:"configuration"`
-	Steps     []resolve.Step `json:"steps"`
-	Answer    string         `json:"answer,omitempty"` // "token", "saved", "delegate" or "none"
-	Reason    string         `json:"reason,omitempty"` // why not "token"
-	Target    *server.Target `json:"target,omitempty"`
-	Kind      string         `json:"endpoint_kind,omitempty"`
-	Name      string         `json:"endpoint_name,omitempty"`
-	ID        string         `json:"account_id_in_host,omitempty"`
-	Signer    string         `json:"signer,omitempty"`
-	Keys      string         `json:"credentials,omitempty"`
-	Kept      *keptKeys      `json:"credentials_kept,omitempty"`
-	Whose     string         `json:"identity,omitempty"` // with --online
-	Cache     string         `json:"cache,omitempty"`
-	Token     *keptToken     `json:"token_kept,omitempty"` // that get would hand out
-	Delegate  string         `json:"delegate,omitempty"`   // the path of the other helper
-	NoHelper  string         `json:"delegate_problem,omitempty"`
-	Saved     bool           `json:"password_saved,omitempty"` // for exactly this server and user
-	Elsewhere string         `json:"-"`
-	helper    string         // its name
-	Hint      string         `json:"hint,omitempty"`
-	Problem   string         `json:"problem,omitempty"`
+	Steps    []resolve.Step `json:"steps"`
+	Answer   string         `json:"answer,omitempty"` // "token", "saved", "delegate" or "none"
+	Reason   string         `json:"reason,omitempty"` // why not "token"
+	Target   *server.Target `json:"target,omitempty"`
+	Kind     string         `json:"endpoint_kind,omitempty"`
+	Name     string         `json:"endpoint_name,omitempty"`
+	ID       string         `json:"account_id_in_host,omitempty"`
+	Signer   string         `json:"signer,omitempty"`
+	Keys     string         `json:"credentials,omitempty"`
+	Kept     *keptKeys      `json:"credentials_kept,omitempty"`
+	Whose    string         `json:"identity,omitempty"` // with --online
+	Cache    string         `json:"cache,omitempty"`
+	Token    *keptToken     `json:"token_kept,omitempty"` // that get would hand out
+	Delegate string         `json:"delegate,omitempty"`   // the path of the other helper
+	NoHelper string         `json:"delegate_problem,omitempty"`
+	Saved    bool           `json:"password_saved,omitempty"` // for exactly this server and user
+	Hint     string         `json:"hint,omitempty"`
+	Problem  string         `json:"problem,omitempty"`
 }
 
 type keptKeys struct {
@@ -128,16 +126,26 @@ func (c *console) explain(ctx context.Context, typed string, online bool, e *exp
 	if err != nil {
 		return err
 	}
-	d, noHelperHint, err := e.others(c, cfg)
+	sys, err := here(nil)
 	if err != nil {
 		return err
+	}
+	shells := sys.Shells()
+	d, noHelper := c.otherHelper(cfg, shells)
+	if noHelper == nil {
+		e.Delegate = d.Path
+	} else {
+		e.NoHelper = noHelper.Error()
 	}
 	e.Reason = res.Reason
 	switch res.Outcome {
 	case resolve.ToNobody:
 		e.Answer = "none"
 	case resolve.ToDelegate:
-		e.Answer, e.Hint = "delegate", noHelperHint
+		e.Answer = "delegate"
+		if noHelper != nil && cfg.Delegate != "none" && len(shells) == 0 {
+			e.Hint = "When MySQL Shell calls, the folder of its own binary is searched first."
+		}
 	case resolve.ToToken:
 		e.Answer, e.Target = "token", &res.Target
 		e.Kind, e.Name, e.ID = res.Endpoint.Kind.String(), res.Endpoint.Name, res.Endpoint.HostID
@@ -155,26 +163,15 @@ func (c *console) explain(ctx context.Context, typed string, online bool, e *exp
 	return err
 }
 
-// others finds the helper for everybody else; hint is worth saying where it isn't found.
-func (e *explanation) others(c *console, cfg *config.Config) (d delegate.Helper, hint string, err error) {
-	sys, err := here(nil)
-	if err != nil {
-		return d, "", err
+// others says who is asked about the servers that aren't ours.
+func (e *explanation) others() string {
+	if e.Delegate == "" {
+		return e.NoHelper
 	}
-	shells := sys.Shells()
-	d, err = c.otherHelper(cfg, shells)
-	if err == nil {
-		e.Delegate, e.helper = d.Path, d.Name()
-		e.Elsewhere = fmt.Sprintf("the helper %s (%s)", d.Name(), d.Path)
-		return d, "", nil
-	}
-	e.NoHelper = err.Error()
-	e.Elsewhere = e.NoHelper
-	if cfg.Delegate != "none" && len(shells) == 0 {
-		return d, "When MySQL Shell calls, the folder of its own binary is searched first.", nil
-	}
-	return d, "", nil
+	return fmt.Sprintf("the helper %s (%s)", e.helper(), e.Delegate)
 }
+
+func (e *explanation) helper() string { return delegate.Helper{Path: e.Delegate}.Name() }
 
 // signer finds out whose credentials sign, and what is kept of them.
 func (e *explanation) signer(
@@ -229,54 +226,55 @@ func (e *explanation) signer(
 	return nil
 }
 
-// print says it to a person.
 func (e *explanation) print(w io.Writer) {
 	s := screenOf(w)
-	if e.Configuration.Present {
-		fmt.Fprintln(w, s.text("Configuration: ", e.Configuration.File))
-	} else {
-		fmt.Fprintln(w, s.text("Configuration: ", fmt.Sprintf("none (%s would be read)", e.Configuration.File)))
+	file := e.Configuration.File
+	if !e.Configuration.Present {
+		file = fmt.Sprintf("none (%s would be read)", file)
 	}
+	s.print("Configuration: ", file)
 	e.printSteps(s)
 	fmt.Fprintln(w)
-	answer := func(format string, args ...any) {
-		fmt.Fprintln(w, s.text("Answer: ", fmt.Sprintf(format, args...)))
+	answer, note := e.answer()
+	if answer != "" {
+		s.print("Answer: ", answer)
 	}
-	switch e.Answer {
-	case "none":
-		if e.Target == nil {
-			answer("no password; MySQL Shell asks for it (%s says credential: none)", e.Reason)
-		} else {
-			answer("no password; MySQL Shell asks for it")
+	if note != "" {
+		s.print("        ", "("+note+")")
+	}
+	if e.Answer != "token" {
+		return
+	}
+	for _, line := range [][2]string{
+		{"Keys:", e.Keys}, {"Whose:", e.Whose}, {"Cache:", e.Cache}, {"Others:", e.others()}, {"Hint:", e.Hint},
+	} {
+		if line[1] != "" {
+			s.print(fmt.Sprintf("%-7s ", line[0]), line[1])
 		}
-		return
-	case "delegate":
-		if e.Delegate == "" {
-			answer("no password; it isn't ours (%s), and %s", e.Reason, e.Elsewhere)
-			if e.Hint != "" {
-				fmt.Fprintln(w, s.text("        ", "("+e.Hint+")"))
-			}
-			return
-		}
-		answer("whatever the helper %s says (%s), because: %s", e.helper, e.Delegate, e.Reason)
-		return
-	case "saved":
-		answer("the password that you saved for exactly this server and user, kept by the helper %s (%s)", e.helper,
-			e.Delegate)
-		fmt.Fprintln(w,
-			s.text("        ", "(without it, or with credential: iam in the configuration, it would be an IAM token)"))
-		return
-	case "token":
+	}
+}
+
+// answer says in words where the password comes from; note is worth knowing then.
+func (e *explanation) answer() (answer, note string) {
+	const nobody = "no password; MySQL Shell asks for it"
+	switch {
+	case e.Answer == "none" && e.Target == nil:
+		answer = fmt.Sprintf("%s (%s says credential: none)", nobody, e.Reason)
+	case e.Answer == "none":
+		answer = nobody
+	case e.Answer == "delegate" && e.Delegate == "":
+		return fmt.Sprintf("no password; it isn't ours (%s), and %s", e.Reason, e.NoHelper), e.Hint
+	case e.Answer == "delegate":
+		answer = fmt.Sprintf("whatever the helper %s says (%s), because: %s", e.helper(), e.Delegate, e.Reason)
+	case e.Answer == "saved":
+		return "the password that you saved for exactly this server and user, kept by " + e.others(),
+			"without it, or with credential: iam in the configuration, it would be an IAM token"
+	case e.Answer == "token":
 		t := e.Target
-		answer("an IAM token for %s at %s:%d (%s %q, account id %s), signed with %s",
+		answer = fmt.Sprintf("an IAM token for %s at %s:%d (%s %q, account id %s), signed with %s",
 			t.User, t.Host, t.Port, e.Kind, e.Name, e.ID, e.Signer)
 	}
-	for _, line := range []struct{ what, text string }{{"Keys:", e.Keys}, {"Whose:", e.Whose}, {"Cache:", e.Cache},
-		{"Others:", e.Elsewhere}, {"Hint:", e.Hint}} {
-		if line.text != "" {
-			fmt.Fprintln(w, s.text(fmt.Sprintf("%-7s ", line.what), line.text))
-		}
-	}
+	return answer, ""
 }
 
 // printSteps prints the steps as a table or, where there is no room for one, who decided a step
@@ -286,17 +284,13 @@ func (e *explanation) printSteps(s screen) {
 	for _, step := range e.Steps {
 		rows = append(rows, []string{"  " + step.What, term.Visible(step.Value), term.Visible(step.By)})
 	}
-	if len(rows) == 0 || s.width == 0 || fits(rows, s.width) {
-		table := tabwriter.NewWriter(s, 0, 0, 2, ' ', 0)
-		for _, row := range rows {
-			fmt.Fprintln(table, strings.Join(row, "\t"))
-		}
-		_ = table.Flush()
+	if s.width == 0 || fits(rows, s.width) {
+		printTable(s, rows)
 		return
 	}
 	for _, row := range rows {
-		fmt.Fprintln(s, s.text(term.Pad(row[0], 12), row[1]))
-		fmt.Fprintln(s, s.text("              ", row[2]))
+		s.print(fmt.Sprintf("%-12s", row[0]), row[1])
+		s.print("              ", row[2])
 	}
 }
 

@@ -37,10 +37,10 @@ func (c *console) loginCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "login [profile…|session…|--all]",
 		Short: "get AWS credentials ahead of time: SSO sessions, MFA codes, roles",
-		Long: `Gets the AWS credentials of profiles and keeps them, so that MySQL Shell need not wait for them: it logs in to
-SSO sessions in the browser (the AWS CLI and other tools are logged in by that, too), and asks for MFA codes
-on the terminal. Without a profile it takes the one that AWS_PROFILE names, else default. Profiles may be patterns;
-the name of an sso-session, which is no profile's, logs in to that session alone.
+		Long: `Gets the AWS credentials of profiles and keeps them, so that MySQL Shell need not wait for them: it
+logs in to SSO sessions in the browser (the AWS CLI and other tools are logged in by that, too), and asks for MFA
+codes on the terminal. Without a profile it takes the one that AWS_PROFILE names, else default. Profiles may be
+patterns; the name of an sso-session, which is no profile's, logs in to that session alone.
 
 Exit codes: 0 when all of them are good, 1 when one isn't.`,
 		Example: "  mysql-secret-store-rds login prod-dba\n  mysql-secret-store-rds login corp\n" +
@@ -65,47 +65,45 @@ Exit codes: 0 when all of them are good, 1 when one isn't.`,
 	return cmd
 }
 
-// loadProfiles reads the AWS configuration.
 func loadProfiles() (*profiles.Set, error) { return profiles.Load(profiles.Default()) }
 
-// chosenProfiles returns the profiles that a command was told, or the one that the SDK would take.
+// chosenProfiles returns the profiles that a command was told, or the one that the AWS CLI would take.
 // The command is what is typed before a profile.
 func chosenProfiles(set *profiles.Set, args []string, all bool, command ...string) ([]string, error) {
 	switch {
 	case all && len(args) > 0:
 		return nil, advice.Problemf("either profiles or --all, not both")
 	case all && len(set.Names()) == 0:
-		return nil, noProfiles()
+		f := profiles.Default()
+		return nil, advice.Problemf("the AWS configuration has no profiles (%s, %s)", f.Config, f.Credentials).
+			With(advice.AWS2("configure", "sso"))
 	case all:
 		return set.Names(), nil
 	case len(args) == 0:
 		args = []string{defaultProfile(set)}
 	}
 	names, unmatched := set.Match(args)
-	if len(unmatched) > 0 {
-		near := set.Nearest(unmatched[0])
-		p := advice.Problemf("the AWS configuration has no profile %q%s", unmatched[0], advice.DidYouMean(near))
-		if near != "" {
-			return nil, p.With(advice.Ours(append(command, near)...))
-		}
-		return nil, p.With(advice.Run("aws configure list-profiles"))
+	if len(unmatched) == 0 {
+		return names, nil
 	}
-	return names, nil
+	do := advice.AWS2("configure", "list-profiles")
+	near := set.Nearest(unmatched[0])
+	if near != "" {
+		do = advice.Ours(append(command, near)...)
+	}
+	return nil, advice.Problemf("the AWS configuration has no profile %q%s", unmatched[0], advice.DidYouMean(near)).
+		With(do)
+}
+
+// filesOf is an AWS configuration that has been read, for [credentials.Options].
+func filesOf(set *profiles.Set) func() (*profiles.Set, error) {
+	return func() (*profiles.Set, error) { return set, nil }
 }
 
 // defaultProfile is the profile that get would take where nothing names one.
 func defaultProfile(set *profiles.Set) string {
-	files := func() (*profiles.Set, error) { return set, nil }
-	if name := credentials.New(credentials.Source{}, credentials.Options{Files: files}).Whose().Profile; name != "" {
-		return name
-	}
-	return credentials.Source{}.Name()
-}
-
-func noProfiles() advice.Problem {
-	f := profiles.Default()
-	return advice.Problemf("the AWS configuration has no profiles (%s, %s)", f.Config, f.Credentials).
-		With(advice.Run("aws configure sso"))
+	var source credentials.Source
+	return cmp.Or(credentials.New(source, credentials.Options{Files: filesOf(set)}).Whose().Profile, source.Name())
 }
 
 // userName is whom role sessions are named after when there is no database user.
@@ -116,7 +114,6 @@ func userName() string {
 	return "user"
 }
 
-// logins is one call of login.
 type logins struct {
 	*console
 	set            *profiles.Set
@@ -129,7 +126,6 @@ type logins struct {
 	tally    struct{ good, failed int } // profiles
 }
 
-// sessionLogin is an SSO session to log in to.
 type sessionLogin struct {
 	profiles.SSOSession
 	profiles []string // of those to log in
@@ -193,28 +189,25 @@ func (l *logins) run(ctx context.Context, names []string) error {
 func (l *logins) provider(profile string) *credentials.Provider {
 	return credentials.New(credentials.Source{Profile: profile, Region: "us-east-1", User: userName()},
 		credentials.Options{
-			Store: l.store, Files: func() (*profiles.Set, error) { return l.set, nil },
-			Code: l.ask.Code, Login: l.logInAgain, Left: loginLife, Timeout: answerTime,
+			Store: l.store, Files: filesOf(l.set), Code: l.ask.Code, Login: l.logInAgain,
+			Left: loginLife, Timeout: answerTime,
 		})
 }
 
 // logInAgain logs in to a session that should have been good for a while, and isn't.
 func (l *logins) logInAgain(ctx context.Context, cfg aws.Config, session profiles.SSOSession) error {
-	at := slices.IndexFunc(l.sessions,
-		func(s *sessionLogin) bool { return sso.File(s.SSOSession) == sso.File(session) })
-	if at < 0 {
+	s := l.known(session)
+	if s == nil {
 		return credentials.ErrSSOLogin
 	}
-	s := l.sessions[at]
 	s.again.Do(func() { s.err = l.begin(ctx, cfg, s) })
 	return s.err
 }
 
-// sessionOf returns the session of a profile to log in, or nil.
-func (l *logins) sessionOf(profile string) *sessionLogin {
-	session, ok := l.set.SSO(profile)
+// known returns a session among those to log in to, or nil.
+func (l *logins) known(session profiles.SSOSession) *sessionLogin {
 	at := slices.IndexFunc(l.sessions, func(s *sessionLogin) bool {
-		return ok && sso.File(s.SSOSession) == sso.File(session)
+		return sso.File(s.SSOSession) == sso.File(session)
 	})
 	if at < 0 {
 		return nil
@@ -227,14 +220,15 @@ func (l *logins) sessionOf(profile string) *sessionLogin {
 func (l *logins) logInToSessions(ctx context.Context, names []string) {
 	for _, name := range names {
 		session, ok := l.set.SSO(name)
-		s := l.sessionOf(name)
-		if ok && s == nil {
+		if !ok {
+			continue
+		}
+		s := l.known(session)
+		if s == nil {
 			s = &sessionLogin{SSOSession: session}
 			l.sessions = append(l.sessions, s)
 		}
-		if ok {
-			s.profiles = append(s.profiles, name)
-		}
+		s.profiles = append(s.profiles, name)
 	}
 	if l.all {
 		slices.SortFunc(l.sessions, func(a, b *sessionLogin) int { return cmp.Compare(a.Title(), b.Title()) })
@@ -259,8 +253,10 @@ func (l *logins) logInToSessions(ctx context.Context, names []string) {
 // their order.
 func (l *logins) logInProfiles(ctx context.Context, names []string) {
 	names = slices.DeleteFunc(names, func(name string) bool {
-		s := l.sessionOf(name)
-		return s != nil && s.err != nil || l.all && !l.provider(name).Temporary()
+		if session, ok := l.set.SSO(name); ok && l.known(session).err != nil {
+			return true
+		}
+		return l.all && !l.provider(name).Temporary()
 	})
 	said := make([]chan func(), len(names)) // what is to be said of each
 	for i := range said {
@@ -296,18 +292,18 @@ func (l *logins) profile(ctx context.Context, name string) (say func()) {
 			l.fail(name, err)
 		}
 	}
-	text := name + ": good"
+	text := "good"
 	switch {
 	case !provider.Temporary() && l.set.Kind(name) == profiles.SessionKeys:
-		text = name + ": nothing to log in to: it has session keys, and whoever made them makes new ones"
+		text = "nothing to log in to: it has session keys, and whoever made them makes new ones"
 	case !provider.Temporary():
-		text = name + ": nothing to log in to: its credentials are no temporary ones"
+		text = "nothing to log in to: its credentials are no temporary ones"
 	case creds.CanExpire:
 		text += " until " + clockTime(creds.Expires)
 	}
 	return func() {
 		l.tally.good++
-		l.say("%s", text)
+		l.say("%s: %s", name, text)
 	}
 }
 
@@ -374,7 +370,6 @@ func (l *logins) session(ctx context.Context, s *sessionLogin) error {
 	return nil
 }
 
-// begin begins a session.
 func (l *logins) begin(ctx context.Context, cfg aws.Config, s *sessionLogin) error {
 	defer credentials.Pause(ctx)()
 	if sso.Confirming(sso.File(s.SSOSession)) {
@@ -396,8 +391,8 @@ func (c *console) logoutCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "logout [profile…|--all]",
 		Short: "drop the tokens and credentials that are kept",
-		Long: `Drops the tokens and AWS credentials that this program keeps of profiles, or, with --all, of everybody. Without
-a profile it takes the one that AWS_PROFILE names, else default. An SSO session itself belongs to AWS's tools:
+		Long: `Drops the tokens and AWS credentials that this program keeps of profiles, or, with --all, of everybody.
+Without a profile it takes the one that AWS_PROFILE names, else default. An SSO session itself belongs to AWS's tools:
 "aws sso logout" ends it.`,
 		Example:           "  mysql-secret-store-rds logout prod-dba\n  mysql-secret-store-rds logout --all",
 		ValidArgsFunction: completeProfiles,
@@ -405,14 +400,21 @@ a profile it takes the one that AWS_PROFILE names, else default. An SSO session 
 			if all && len(args) > 0 {
 				return advice.Problemf("either profiles or --all, not both")
 			}
-			set, err := loadProfiles()
-			if err != nil && !all {
+			store, err := cache.Open()
+			if err != nil {
 				return err
 			}
-			if !all && len(args) == 0 {
+			if all {
+				return c.clearCache(store, false)
+			}
+			set, err := loadProfiles()
+			if err != nil {
+				return err
+			}
+			if len(args) == 0 {
 				args = []string{defaultProfile(set)}
 			}
-			return c.logout(args, all, set)
+			return c.logout(store, set, args)
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "everything that is kept")
@@ -421,30 +423,20 @@ a profile it takes the one that AWS_PROFILE names, else default. An SSO session 
 
 // logout drops what is kept of some profiles, which may be patterns. They need not be in the AWS
 // configuration any more.
-func (c *console) logout(patterns []string, all bool, set *profiles.Set) error {
-	store, err := cache.Open()
-	if err != nil {
-		return err
-	}
-	if all {
-		d, err := dropAll(store)
-		if err == nil {
-			fmt.Fprintln(c.stdout, d)
-		}
-		return err
-	}
+func (c *console) logout(store cache.Store, set *profiles.Set, patterns []string) error {
 	kept := store.Profiles()
 	var names []string
 	for _, pattern := range patterns {
 		matched := profiles.Match(pattern, kept)
 		if known, _ := set.Match([]string{pattern}); len(matched) == 0 && len(known) == 0 {
+			do := advice.Ours("cache", "list")
 			near := advice.Nearest(pattern, append(kept, set.Names()...))
-			p := advice.Problemf("nothing is kept of a profile %q, nor does the AWS configuration have one%s", pattern,
-				advice.DidYouMean(near))
 			if near != "" {
-				return p.With(advice.Ours("logout", near))
+				do = advice.Ours("logout", near)
 			}
-			return p.With(advice.Ours("cache", "list"))
+			return advice.Problemf("nothing is kept of a profile %q, nor does the AWS configuration have one%s",
+				pattern,
+				advice.DidYouMean(near)).With(do)
 		} else if len(matched) == 0 {
 			sayf(c.stdout, "%s: nothing is kept", pattern)
 		}
@@ -466,8 +458,5 @@ func count(n int, one string, many ...string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	if len(many) == 0 {
-		many = []string{one + "s"}
-	}
-	return fmt.Sprintf("%d %s", n, many[0])
+	return fmt.Sprintf("%d %s", n, append(many, one+"s")[0])
 }

@@ -49,13 +49,8 @@ func nearest(typed string, words []string) string {
 	if near := advice.Nearest(typed, words); near != "" {
 		return near
 	}
-	var begun []string
-	for _, w := range words {
-		if len(typed) > 1 && strings.HasPrefix(w, typed) {
-			begun = append(begun, w)
-		}
-	}
-	if len(begun) == 1 {
+	begun := slices.DeleteFunc(slices.Clone(words), func(w string) bool { return !strings.HasPrefix(w, typed) })
+	if len(typed) > 1 && len(begun) == 1 {
 		return begun[0]
 	}
 	return ""
@@ -128,8 +123,8 @@ const exampleServer = "dba@host:3306"
 // mistypedFlag answers a flag that isn't there with the nearest one that is.
 func mistypedFlag(cmd *cobra.Command, err error) error {
 	p := advice.Problemf("%s", err.Error()).With(advice.Run(cmd.CommandPath() + " --help"))
-	var unknown *pflag.NotExistError
-	if errors.As(err, &unknown) && len(unknown.GetSpecifiedName()) > 1 {
+	unknown, ok := errors.AsType[*pflag.NotExistError](err)
+	if ok && len(unknown.GetSpecifiedName()) > 1 {
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 		if near := advice.Nearest(unknown.GetSpecifiedName(), names); near != "" {
@@ -145,16 +140,13 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	p := advice.Problemf("%s takes no argument, such as %q", strings.TrimPrefix(cmd.CommandPath(), about.Name+" "),
-		args[0]).
-		With(advice.Run(cmd.CommandPath() + " --help"))
+	name, flag := strings.TrimPrefix(cmd.CommandPath(), about.Name+" "), " --help"
 	if cmd.Flags().Lookup("profile") != nil {
-		p.Do = advice.Commands(cmd.CommandPath() + " --profile " + advice.Word(args[0]))
+		flag = " --profile " + advice.Word(args[0])
 	}
-	return p
+	return advice.Problemf("%s takes no argument, such as %q", name, args[0]).With(advice.Run(cmd.CommandPath() + flag))
 }
 
-// oneArgument wants exactly one server.
 func oneArgument(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
 		return advice.Problemf("%s takes one server", cmd.Name()).

@@ -46,13 +46,17 @@ func (c *console) root() *cobra.Command {
 	root.Flags().BoolVar(&version, "version", false, "print the version")
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(
-		c.setupCommand(), c.discoverCommand(), c.listServersCommand(), c.connectCommand(), c.explainCommand(), c.doctorCommand(),
-		c.tokenCommand(), c.loginCommand(), c.logoutCommand(), c.cacheCommand(), c.caBundleCommand(), c.completionCommand(),
+		c.setupCommand(), c.discoverCommand(), c.listServersCommand(), c.connectCommand(), c.explainCommand(),
+		c.doctorCommand(), c.tokenCommand(), c.loginCommand(), c.logoutCommand(), c.cacheCommand(),
+		c.caBundleCommand(), c.completionCommand(),
 	)
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	for _, cmd := range root.Commands() {
 		cmd.DisableFlagsInUseLine = true
+		if cmd.Flags().Lookup("shell") != nil { // which names a program
+			_ = cmd.RegisterFlagCompletionFunc("shell", cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault))
+		}
 	}
-	noFiles(root)
 	return root
 }
 

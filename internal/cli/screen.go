@@ -1,11 +1,14 @@
 package cli
 
 import (
+	"cmp"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"text/tabwriter"
 	"unicode/utf8"
 
 	"mysql-secret-store-rds/internal/disk"
@@ -21,24 +24,25 @@ type screen struct {
 	home  string // "": is not shortened
 }
 
-// screenOf returns the screen that a file is.
 func screenOf(w io.Writer) screen {
-	f, ok := w.(*os.File)
-	switch out := w.(type) {
+	s := screen{Writer: w}
+	var f *os.File
+	switch w := w.(type) {
+	case *os.File:
+		f = w
 	case *output:
-		f, ok = out.File, true
+		f = w.File
 	case plainOutput:
-		f, ok = out.File, true
+		f = w.File
 	}
-	if !ok {
-		return screen{Writer: w}
-	}
-	s := screen{Writer: w, width: term.WrapWidth(f)}
-	if s.width > 0 {
-		s.home = disk.Home()
+	if f != nil && term.Is(f) {
+		s.width, s.home = term.Width(f), disk.Home()
 	}
 	return s
 }
+
+// print prints a text that follows a prefix, see text.
+func (s screen) print(prefix, text string) { fmt.Fprintln(s, s.text(prefix, text)) }
 
 // text returns a text that follows a prefix, wrapped, each further line indented as much. A command
 // at its end ("run: …") is not broken.
@@ -69,4 +73,38 @@ func (s screen) tilde(text string) string {
 	}
 	path := regexp.MustCompile(`(^|[\s(=:,;])` + regexp.QuoteMeta(s.home) + `(/|[\s),:;]|$)`)
 	return path.ReplaceAllString(text, "${1}~${2}")
+}
+
+const gap = 2
+
+// cells returns texts as a table shows them: what isn't known is a dash.
+func cells(texts ...string) []string {
+	for i, text := range texts {
+		texts[i] = term.Visible(cmp.Or(text, "-"))
+	}
+	return texts
+}
+
+func printTable(w io.Writer, rows [][]string) {
+	table := tabwriter.NewWriter(w, 0, 0, gap, ' ', 0)
+	for _, row := range rows {
+		fmt.Fprintln(table, strings.Join(row, "\t"))
+	}
+	_ = table.Flush()
+}
+
+func widthsOf(rows [][]string) (widths []int) {
+	for _, row := range rows {
+		widths = term.Widen(widths, row)
+	}
+	return widths
+}
+
+// fits reports whether rows, in columns, are no wider than width.
+func fits(rows [][]string, width int) bool {
+	sum := -gap
+	for _, w := range widthsOf(rows) {
+		sum += w + gap
+	}
+	return sum <= width
 }

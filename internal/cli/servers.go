@@ -1,18 +1,23 @@
 package cli
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"net"
+	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"mysql-secret-store-rds/internal/advice"
+	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/inventory"
+	"mysql-secret-store-rds/internal/resolve"
+	"mysql-secret-store-rds/internal/server"
 	"mysql-secret-store-rds/internal/term"
 )
 
@@ -21,12 +26,15 @@ func (c *console) listServersCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list-servers [filter…]",
 		Short: "show the servers that discover found, and those of the configuration",
-		Long: `Shows the servers that discover found, those seen last first, and those that only the configuration has. Each word of
-the filter has to match: a part of the host, name, cluster, engine and version, kind, account, region, profile, status or a tag (key=value), or a pattern (prod-*) of the whole of one.
+		Long: `Shows the servers that discover found, those seen last first, and those that only the configuration
+has. Each word of the filter has to match: a part of the host, name, cluster, engine and version, kind, account,
+region, profile, status or a tag (key=value), or a pattern (prod-*) of the whole of one.
 
-On a terminal it shows name, kind, engine, profile, region and IAM authentication, as wide as the terminal is; everything with --wide, and where it
-doesn't go to a terminal.`,
-		Example: "  mysql-secret-store-rds list-servers\n  mysql-secret-store-rds list-servers prod eu-west-1\n  mysql-secret-store-rds list-servers --json team=orders",
+On a terminal it shows name, kind, engine, profile, region and IAM authentication, as wide as the terminal is;
+everything with --wide, and where it doesn't go to a terminal.`,
+		Example: `  mysql-secret-store-rds list-servers
+  mysql-secret-store-rds list-servers prod eu-west-1
+  mysql-secret-store-rds list-servers --json team=orders`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			cfg, err := readConfig()
 			if err != nil {
@@ -36,23 +44,18 @@ doesn't go to a terminal.`,
 			if err != nil {
 				return err
 			}
-			if len(servers) == 0 && !asJSON {
-				return noServers()
-			}
 			found := inventory.Filter(servers, args)
-			if asJSON {
-				if found == nil {
-					found = []inventory.Server{}
-				}
-				return printJSON(c.stdout, found)
-			}
-			if len(found) == 0 {
+			switch {
+			case asJSON:
+				return printJSON(c.stdout, append([]inventory.Server{}, found...)) // none is [], not null
+			case len(servers) == 0:
+				return noServers()
+			case len(found) == 0:
 				return advice.Problemf("none of %s matches", count(len(servers), "server")).
 					With(advice.Ours("list-servers"))
-			}
-			if wide || !term.Is(c.stdout.File) {
+			case wide || !term.Is(c.stdout.File):
 				c.printServers(found)
-			} else {
+			default:
 				fmt.Fprint(c.stdout, fitServers(found, term.Width(c.stdout.File)))
 			}
 			return nil
@@ -63,23 +66,79 @@ doesn't go to a terminal.`,
 	return cmd
 }
 
-// inventoryServers reads the inventory's servers.
+// servers returns the servers that discover found, and after them those that only the configuration
+// has.
+func (c *console) servers(cfg *config.Config) ([]inventory.Server, error) {
+	servers, err := allServers(cfg)
+	if err != nil && len(servers) > 0 {
+		warn(c.stderr, advice.Of(err).OneLine())
+		err = nil
+	}
+	return servers, err
+}
+
+// allServers returns what can be had of the servers, and with it an error for those that discover
+// may have found, unless there is nothing to be had yet.
+func allServers(cfg *config.Config) ([]inventory.Server, error) {
+	servers, err := inventoryServers()
+	all := servers
+	learned := &inventory.User{}
+	defer learned.Close()
+	for _, l := range cfg.Servers() {
+		if !slices.ContainsFunc(servers, func(s inventory.Server) bool { return s.Host == l.Host }) {
+			all = append(all, configured(l, cfg, learned))
+		}
+	}
+	switch {
+	case err == inventory.ErrAbsent && len(all) > 0:
+		err = nil
+	case err == inventory.ErrAbsent:
+		err = advice.Problemf("no servers are known yet").With(advice.Ours("discover"))
+	case errors.Is(err, inventory.ErrAbsent):
+		err = advice.Problemf("what discover found can't be used: %v", err).With(advice.Ours("discover"))
+	}
+	return all, err
+}
+
+// configured returns what is known of a server in the configuration: what discover learned of the
+// endpoint behind it, as far as it did.
+func configured(l config.Listed, cfg *config.Config, learned *inventory.User) inventory.Server {
+	u := server.URL{Kind: server.TCP, Host: l.Host, Port: l.Port}
+	res, err := resolve.FromEnvironment().URL(context.Background(), u, cfg, learned, noAlias)
+	s := inventory.Server{Unseen: true}
+	if res.Server != nil {
+		s = *res.Server
+	}
+	ep := res.Endpoint
+	if ep.Host == "" {
+		ep, _ = server.ParseEndpoint(l.Host) // of a server with a password
+	}
+	s.Kind, s.Name, s.HostID = ep.Kind, ep.Name, ep.HostID
+	s.Region, s.Profile = cmp.Or(res.Target.Region, ep.Region), res.Target.Profile
+	s.Host, s.Port = l.Host, cmp.Or(l.Port, s.Port)
+	if ep.Host == l.Host {
+		return s
+	}
+	s.Endpoint, s.Name = ep.Host, l.Host
+	switch {
+	case err == nil && res.Outcome != resolve.ToToken:
+		s.Kind, s.Endpoint = server.Elsewhere, ""
+	case config.IsLoopback(l.Host):
+		s.Kind, s.Port = server.Tunnel, l.Port
+	default:
+		s.Kind = server.Alias
+	}
+	if l.Port != 0 {
+		s.Name = net.JoinHostPort(l.Host, strconv.Itoa(l.Port))
+	}
+	return s
+}
+
 func inventoryServers() ([]inventory.Server, error) {
 	known := &inventory.User{}
 	defer known.Close()
 	_, servers, err := known.All()
 	return servers, err
-}
-
-// unusable words the error of an inventory that isn't there, or can't be used.
-func unusable(err error) error {
-	switch {
-	case err == inventory.ErrAbsent:
-		return advice.Problemf("no servers are known yet").With(advice.Ours("discover"))
-	case errors.Is(err, inventory.ErrAbsent):
-		return advice.Problemf("what discover found can't be used: %v", err).With(advice.Ours("discover"))
-	}
-	return err
 }
 
 // noServers is an inventory that is there, and empty.
@@ -89,41 +148,31 @@ func noServers() advice.Problem {
 }
 
 func (c *console) printServers(servers []inventory.Server) {
-	table := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "HOST\tPORT\tKIND\tENGINE\tSTATUS\tIAM\tACCOUNT\tREGION\tPROFILE\tSEEN")
+	rows := [][]string{{"HOST", "PORT", "KIND", "ENGINE", "STATUS", "IAM", "ACCOUNT", "REGION", "PROFILE", "SEEN"}}
 	for _, s := range servers {
-		port := strconv.Itoa(s.Port)
-		if s.Port == 0 {
-			port = "-"
+		port, seen := "", ""
+		if s.Port != 0 {
+			port = strconv.Itoa(s.Port)
 		}
-		v := term.Visible
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
-			v(s.Host), port, s.Kind, engineOf(s), v(dash(s.Status)), iamOf(s),
-			v(dash(s.Account)), v(dash(s.Region)), v(dash(s.Profile)), seen(s))
+		if !s.Unseen {
+			seen = ago(time.Since(s.Seen))
+		}
+		rows = append(rows, cells(s.Host, port, s.Kind.String(), engineOf(s), s.Status, iamOf(s), s.Account, s.Region,
+			s.Profile, seen))
 	}
-	_ = table.Flush()
+	printTable(c.stdout, rows)
 }
 
 // engineOf is a server's engine with its version, as far as they are known.
-func engineOf(s inventory.Server) string {
-	return term.Visible(dash(strings.TrimSpace(s.Engine + " " + s.EngineVersion)))
-}
+func engineOf(s inventory.Server) string { return strings.TrimSpace(s.Engine + " " + s.EngineVersion) }
 
-// seen says when discover saw a server.
-func seen(s inventory.Server) string {
-	if s.Unseen {
-		return "-"
-	}
-	return ago(time.Since(s.Seen))
-}
-
-// iamOf returns a server's IAM authentication: on, off, or - where that isn't known.
+// iamOf returns a server's IAM authentication: on, off, or "" where that isn't known.
 func iamOf(s inventory.Server) string {
 	switch {
 	case s.IAM:
 		return "on"
 	case s.Partial():
-		return "-"
+		return ""
 	}
 	return "off"
 }
@@ -131,64 +180,31 @@ func iamOf(s inventory.Server) string {
 // fitServers is a table of what one looks for, in lines of at most width columns: the hosts'
 // domains go first, then the engines' versions, then the middle of what is widest.
 func fitServers(servers []inventory.Server, width int) string {
-	v := term.Visible
-	table := func(host func(string) string, versions bool) [][]string {
-		rows := [][]string{{"NAME", "KIND", "ENGINE", "PROFILE", "REGION", "IAM"}}
-		for _, s := range servers {
-			engine := term.Visible(dash(s.Engine))
-			if versions {
-				engine = engineOf(s)
-			}
-			rows = append(rows, []string{
-				v(host(s.Host)), kindOf(s), engine, v(dash(s.Profile)), v(dash(s.Region)), iamOf(s),
-			})
-		}
-		return rows
-	}
-	whole := func(host string) string { return host }
-	name := func(host string) string { return strings.SplitN(host, ".", 2)[0] }
-	rows := table(whole, true)
-	if !fits(rows, width) {
-		rows = table(name, true)
-	}
-	if !fits(rows, width) {
-		rows = table(name, false)
-	}
-	widths := widthsOf(rows)
 	const host, engine, profile = 0, 2, 3
+	rows := [][]string{{"NAME", "KIND", "ENGINE", "PROFILE", "REGION", "IAM"}}
+	for _, s := range servers {
+		rows = append(rows, cells(s.Host, kindOf(s), engineOf(s), s.Profile, s.Region, iamOf(s)))
+	}
+	shorten := func(column int, shorter func(inventory.Server) string) {
+		if !fits(rows, width) {
+			for i, s := range servers {
+				rows[1+i][column] = cells(shorter(s))[0]
+			}
+		}
+	}
+	shorten(host, func(s inventory.Server) string { return strings.SplitN(s.Host, ".", 2)[0] })
+	shorten(engine, func(s inventory.Server) string { return s.Engine })
+	widths := widthsOf(rows)
 	widths = term.Fit(widths, width-gap*(len(widths)-1), host, engine, profile)
 	var b strings.Builder
 	for _, row := range rows {
 		line := ""
 		for i, text := range row {
-			line += term.Pad(term.Shorten(text, widths[i]), widths[i]+gap)
+			line += fmt.Sprintf("%-*s", widths[i]+gap, term.Shorten(text, widths[i]))
 		}
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
 	return b.String()
-}
-
-// gap is how many blanks are between two columns.
-const gap = 2
-
-// widthsOf returns the widest texts of each column.
-func widthsOf(rows [][]string) []int {
-	widths := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, text := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(text))
-		}
-	}
-	return widths
-}
-
-// fits reports whether rows, in columns, are no wider than width.
-func fits(rows [][]string, width int) bool {
-	sum := -gap
-	for _, w := range widthsOf(rows) {
-		sum += w + gap
-	}
-	return sum <= width
 }
 
 // ago says how long since, roughly.

@@ -5,13 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"mysql-secret-store-rds/internal/advice"
+	"mysql-secret-store-rds/internal/cabundle"
+	"mysql-secret-store-rds/internal/cache"
 	"mysql-secret-store-rds/internal/config"
+	"mysql-secret-store-rds/internal/connect"
+	"mysql-secret-store-rds/internal/inventory"
 	"mysql-secret-store-rds/internal/setup"
 	"mysql-secret-store-rds/internal/stamp"
 	"mysql-secret-store-rds/internal/term"
@@ -27,20 +31,23 @@ func (c *console) setupCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "setup",
 		Short: "put the helper beside MySQL Shell and switch it on; --undo takes that back",
-		Long: `Finds every MySQL Shell (on PATH, Homebrew's, those in /usr/local, /opt and Program Files, and that of MySQL Shell for VS Code), puts a link to this
-program beside each (a copy on Windows), and makes it the Shell's persisted helper. The helper that was set before gets the passwords that aren't for RDS, and
-those that are saved there for RDS servers stay in force: setup lists them. It writes a first configuration where there is none, and completions for your command
-line, and says when this program isn't on PATH.
+		Long: `Finds every MySQL Shell (on PATH, Homebrew's, those in /usr/local, /opt and Program Files, and that of
+MySQL Shell for VS Code), puts a link to this program beside each (a copy on Windows), and makes it the Shell's
+persisted helper. The helper that was set before gets the passwords that aren't for RDS, and those that are saved
+there for RDS servers stay in force: setup lists them. It writes a first configuration where there is none, and
+completions for your command line, and says when this program isn't on PATH.
 
-It shows what it would do, and asks. What needs root it offers to run with sudo; without a terminal, with --yes, or when you say no it is left to you, as a
-command to paste. MySQL Shell's option is switched when each Shell that reads it has the helper, so that a second setup finishes then. It can be run again at any
-time, and mends a link that an upgrade broke or moved.
+It shows what it would do, and asks. What needs root it offers to run with sudo; without a terminal, with --yes, or
+when you say no it is left to you, as a command to paste. MySQL Shell's option is switched when each Shell that reads
+it has the helper, so that a second setup finishes then. It can be run again at any time, and mends a link that an
+upgrade broke or moved.
 
---undo takes back what it did, as far as nobody has changed it since: the helper from before included. It lists what it leaves (the inventory, the file of
-authorities, how often each server was used, a configuration that you changed, the cache); --purge takes that, too.
+--undo takes back what it did, as far as nobody has changed it since: the helper from before included. It lists what
+it leaves (the inventory, the file of authorities, how often each server was used, a configuration that you changed,
+the cache); --purge takes that, too.
 
-Exit codes: 0 when nothing failed, also when some is left to you; 1 when something failed, you said no, or a MySQL Shell has no helper before root has put it
-there.`,
+Exit codes: 0 when nothing failed, also when some is left to you; 1 when something failed, you said no, or a MySQL
+Shell has no helper before root has put it there.`,
 		Example: "  mysql-secret-store-rds setup --dry-run\n  mysql-secret-store-rds setup --yes\n" +
 			"  mysql-secret-store-rds setup --undo --purge",
 		Args: noArguments,
@@ -59,7 +66,6 @@ there.`,
 	return cmd
 }
 
-// check refuses flags that don't go together.
 func (f setupFlags) check() error {
 	switch {
 	case f.json && !f.yes && !f.dryRun:
@@ -75,7 +81,6 @@ func (f setupFlags) check() error {
 	return nil
 }
 
-// setupRun is one call of setup.
 type setupRun struct {
 	*console
 	setupFlags
@@ -107,21 +112,19 @@ func (r *setupRun) run(ctx context.Context) error {
 	} else {
 		r.after()
 	}
-	if has(r.steps, stepFailed) || r.plan.Waits && !r.dryRun {
+	if r.has(stepFailed) || r.plan.Waits && !r.dryRun {
 		return errSaid
 	}
 	return nil
 }
 
-// read finds out what there is to do.
 func (r *setupRun) read(ctx context.Context) error {
 	plan, err := planSetup(ctx, r.setupFlags)
-	var state *setup.StateError
-	switch {
-	case errors.Is(err, setup.ErrTemporary):
+	if errors.Is(err, setup.ErrTemporary) {
 		return advice.Problemf("%v", err).
 			With(advice.Say("put it where it can stay, such as ~/.local/bin, and run it from there"))
-	case errors.As(err, &state):
+	}
+	if state, ok := errors.AsType[*setup.StateError](err); ok {
 		return advice.Problemf("%v", err).
 			With(advice.Say("mend it; or move it away, and what is there now counts as yours"),
 				advice.Run(advice.Words("mv", state.File, state.File+".damaged")))
@@ -154,9 +157,8 @@ func (r *setupRun) carryOut(ctx context.Context) error {
 	case r.json:
 	case r.yes:
 		r.print()
-	case has(r.steps, stepDone):
-		done := slices.DeleteFunc(slices.Clone(r.steps), func(s setupStep) bool { return s.State != stepDone })
-		r.line(stepDone, count(len(done), "step"))
+	case r.has(stepDone):
+		r.line(stepDone, count(len(r.in(stepDone)), "step"))
 	}
 	if r.yes || r.undo {
 		return nil
@@ -238,56 +240,36 @@ func (r *setupRun) offerRoot(ctx context.Context) error {
 		}
 	}
 	r.apply()
-	for _, s := range r.steps {
-		if s.State == stepDone {
-			r.line(stepDone, s.What)
-		}
+	for _, s := range r.in(stepDone) {
+		r.line(stepDone, s.What)
 	}
 	return nil
 }
 
 // apply carries out the plan, and notes what became of its steps.
 func (r *setupRun) apply() {
-	at := 0
-	err := r.plan.Apply(func(_ setup.Step, err error) {
-		for r.steps[at].State != stepOpen { // the steps that are open come in order
-			at++
-		}
-		s := &r.steps[at]
+	err := r.plan.Apply(func(step int, err error) {
+		s := &r.steps[step]
 		if s.State = stepDone; err != nil {
 			s.State, s.Error = stepFailed, err.Error()
 			if !r.json {
-				printError(r.stderr, advice.Problemf("%s", s.What+": "+err.Error()))
+				printError(r.stderr, advice.Problemf("%s: %v", s.What, err))
 			}
 		}
 	})
-	if err != nil && !has(r.steps, stepFailed) {
+	if err != nil && !r.has(stepFailed) {
 		warn(r.stderr, "what is left to you could not be noted for --undo: "+err.Error())
 	}
 }
 
-// planSetup finds out what there is to do.
 func planSetup(ctx context.Context, f setupFlags) (setup.Plan, error) {
 	sys, err := here(f.shells)
 	if err != nil {
 		return setup.Plan{}, err
 	}
-	in := setup.Input{
-		System: sys, Starter: config.Starter, Schema: config.Schema(), SchemaFile: config.SchemaFile,
-		Completions: map[string]string{},
-	}
+	in := setup.Input{System: sys, Completion: completionScript}
 	if in.ConfigFile, err = stamp.ConfigPath(); err != nil {
 		return setup.Plan{}, err
-	}
-	in.Delegate = func(text []byte) (string, error) {
-		cfg, err := config.Parse(in.ConfigFile, text)
-		if err != nil {
-			return "", err
-		}
-		return cfg.Delegate, nil
-	}
-	for _, shell := range completionShells {
-		in.Completions[shell] = completionScript(shell)
 	}
 	if f.undo {
 		in.Purge, in.Leaves = f.purge, leaves(in.ConfigFile)
@@ -295,4 +277,29 @@ func planSetup(ctx context.Context, f setupFlags) (setup.Plan, error) {
 	}
 	in.Saved = savedServers(ctx)
 	return setup.Make(in)
+}
+
+// leaves returns what using this program leaves: what has no place has left nothing.
+func leaves(configFile string) (list []setup.Leaf) {
+	add := func(path string, err error, what string) {
+		if err == nil {
+			list = append(list, setup.Leaf{Path: path, What: what, Remove: func() error { return os.Remove(path) }})
+		}
+	}
+	path, err := inventory.Path()
+	add(path, err, "the servers that discover found")
+	path, err = cabundle.Path()
+	add(path, err, "Amazon's certificate authorities")
+	for _, path := range cabundle.AllKept() {
+		add(path, nil, "certificate authorities that were fetched")
+	}
+	path, err = connect.UsesPath()
+	add(path, err, "the servers that you connected to")
+	add(configFile, nil, "your configuration")
+	add(filepath.Join(filepath.Dir(configFile), config.SchemaFile), nil, "the schema of the configuration")
+	if store, err := cache.Open(); err == nil && store.Holds() {
+		const what = "the tokens and credentials that are kept"
+		list = append(list, setup.Leaf{Path: store.Dir(), What: what, Remove: store.Purge})
+	}
+	return list
 }

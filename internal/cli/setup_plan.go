@@ -28,10 +28,13 @@ type setupStep struct {
 	Error string `json:"error,omitempty"`
 }
 
-// has reports whether something has become of a step.
-func has(steps []setupStep, state string) bool {
-	return slices.ContainsFunc(steps, func(s setupStep) bool { return s.State == state })
+// in returns the steps of which that has become.
+func (r *setupRun) in(states ...string) []setupStep {
+	return slices.DeleteFunc(slices.Clone(r.steps), func(s setupStep) bool { return !slices.Contains(states, s.State) })
 }
+
+// has reports whether it has become of any step.
+func (r *setupRun) has(states ...string) bool { return len(r.in(states...)) > 0 }
 
 func planned(plan setup.Plan) []setupStep {
 	steps := []setupStep{}
@@ -65,25 +68,22 @@ func (r *setupRun) print() {
 
 const stateWidth = 9 // of a step's state and the blanks after it
 
-// line prints one step.
 func (r *setupRun) line(state, what string) {
-	s := screenOf(r.stdout)
-	fmt.Fprintln(s, s.text(fmt.Sprintf("%-*s", stateWidth, state), what))
+	screenOf(r.stdout).print(fmt.Sprintf("%-*s", stateWidth, state), what)
 }
 
 // after says what comes next.
 func (r *setupRun) after() {
-	done := !slices.ContainsFunc(r.steps, func(s setupStep) bool { return s.State != stepLeft })
 	switch {
-	case r.undo && done:
+	case r.undo && len(r.in(stepLeft)) == len(r.steps):
 		r.say("There is nothing to undo: setup has noted nothing, " +
 			"and no MySQL Shell that was found has a link to this program.")
-	case r.dryRun && (has(r.steps, stepOpen) || has(r.steps, stepByHand)):
+	case r.dryRun && r.has(stepOpen, stepByHand):
 		fmt.Fprintln(r.stdout, "\nNothing was changed (--dry-run).")
-	case has(r.steps, stepFailed):
+	case r.has(stepFailed):
 		return
 	}
-	if r.undo && has(r.steps, stepLeft) {
+	if r.undo && r.has(stepLeft) {
 		fmt.Fprintf(r.stdout, "\nWhat is left goes with: %s setup --undo --purge\n", about.Name)
 	}
 	if r.undo || r.dryRun {
@@ -118,14 +118,8 @@ func (r *setupRun) leftToDo() {
 		heading = "Left for you; MySQL Shell stays as it is until root has put the helper there:"
 	}
 	fmt.Fprintln(r.stdout)
-	r.say(heading)
+	r.say("%s", heading)
 	for _, line := range lines {
 		fmt.Fprintln(r.stdout, "  "+term.Visible(line))
 	}
-}
-
-// say prints a sentence.
-func (r *setupRun) say(text string) {
-	s := screenOf(r.stdout)
-	fmt.Fprintln(s, s.text("", text))
 }

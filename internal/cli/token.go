@@ -22,15 +22,16 @@ func (c *console) tokenCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "token <user@host:port>",
 		Short: "print a token, for any other client",
-		Long: `Prints the token that MySQL Shell would get for a server, from the same cache: the password for any client that can send it in clear
-over TLS. docs/clients.md shows how, for mysql, mariadb, mysqldump and programs. What AWS wants of you, a login to SSO or an MFA code, is asked for on the
-terminal itself, never on stdin or stdout.
+		Long: `Prints the token that MySQL Shell would get for a server, from the same cache: the password for any
+client that can send it in clear over TLS. docs/clients.md shows how, for mysql, mariadb, mysqldump and programs. What
+AWS wants of you, a login to SSO or an MFA code, is asked for on the terminal itself, never on stdin or stdout.
 
 The server is a Server URL, or what stands for one: the name of an instance or cluster, or the beginning of a host.
 
 It is a password: keep it out of argument lists, which others can read; pass it in the environment or on stdin.
 Exit codes: 0 success, 1 failure, also for a server that has no tokens.`,
-		Example:           "  MYSQL_PWD=$(mysql-secret-store-rds token dba@host:3306) mariadb -h host -u dba --ssl-ca=\"$(mysql-secret-store-rds ca-bundle)\"",
+		Example: "  MYSQL_PWD=$(mysql-secret-store-rds token dba@host:3306) " +
+			`mariadb -h host -u dba --ssl-ca="$(mysql-secret-store-rds ca-bundle)"`,
 		Args:              oneArgument,
 		ValidArgsFunction: completeServers,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -51,7 +52,7 @@ Exit codes: 0 success, 1 failure, also for a server that has no tokens.`,
 			}
 			if asJSON {
 				return printJSON(c.stdout, tokenJSON{
-					Token: e.Token.Reveal(), FreshUntil: e.FreshUntil(), SignedAt: e.SignedAt, Target: e.Target, Source: e.Source, Profile: e.Profile,
+					e.Token.Reveal(), e.FreshUntil(), e.SignedAt, e.Target, e.Source, e.Profile,
 				})
 			}
 			_, err = fmt.Fprintln(c.stdout, e.Token.Reveal())
@@ -95,19 +96,19 @@ func (c *console) token(ctx context.Context, command, id string, u server.URL) (
 	engine := password.New(file, options)
 	// The ID is the Server URL that MySQL Shell would send, so that both share the token.
 	a, err := engine.Get(ctx, password.Request{ID: id, URL: u})
-	explain := advice.Ours("explain", id)
+	var p advice.Problem
 	switch {
 	case err != nil:
 		log.Error("failed", "error", advice.Of(password.ForLog(err)).OneLine())
 		return cache.Entry{}, err
 	case a.Saved != nil:
-		return cache.Entry{}, advice.Problemf("a password is saved for this server and user, and is used instead of a token").With(explain)
+		p = advice.Problemf("a password is saved for this server and user, and is used instead of a token")
 	case a.Outcome == resolve.ToDelegate:
-		return cache.Entry{}, advice.Problemf("this server has no tokens: its password is the other helper's (%s)", a.Reason).
-			With(explain)
+		p = advice.Problemf("this server has no tokens: its password is the other helper's (%s)", a.Reason)
 	case a.Outcome == resolve.ToNobody:
-		return cache.Entry{}, advice.Problemf("this server has no tokens: %s says credential: none", a.Reason).
-			With(explain)
+		p = advice.Problemf("this server has no tokens: %s says credential: none", a.Reason)
+	default:
+		return a.Token, nil
 	}
-	return a.Token, nil
+	return cache.Entry{}, p.With(advice.Ours("explain", id))
 }

@@ -65,13 +65,6 @@ func askUser(ctx context.Context, u server.URL, suggested string) (user, by stri
 	return cmp.Or(user, suggested), "", nil
 }
 
-// usualUser returns whom to log in as, without a look into DNS and without a question: for many
-// servers at once.
-func usualUser(u server.URL, cfg *config.Config, uses connect.Uses) string {
-	res, _ := resolve.URL(context.Background(), u, cfg, nil, noAlias) // whoever connects is told
-	return cmp.Or(res.Login, uses[useKey(u.Host, u.Port)].User, uses.LastUser(), userName())
-}
-
 // useKey is what the use of a server is remembered by: its host, with the port where several
 // servers may share one.
 func useKey(host string, port int) string {
@@ -111,7 +104,7 @@ func useProfile(cmd *cobra.Command, name string) error {
 	}
 	if _, ok := set.Profile(name); !ok {
 		return advice.Problemf("the AWS configuration has no profile %q%s", name, advice.DidYouMean(set.Nearest(name))).
-			With(advice.Run("aws configure list-profiles"))
+			With(advice.AWS2("configure", "list-profiles"))
 	}
 	return os.Setenv(stamp.EnvProfile, name)
 }

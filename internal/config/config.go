@@ -6,11 +6,11 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -85,7 +85,7 @@ type Config struct {
 	Cache    bool
 	Timeout  time.Duration // for everything that one get does by itself
 
-	servers  map[string]Entry // by serverKey
+	servers  map[hostPort]Entry
 	rules    []rule
 	sections []string // that the file has
 }
@@ -125,27 +125,21 @@ func Parse(file string, content []byte) (*Config, error) {
 // Server returns the exact entry for a host and port. An entry for host:port is preferred to one
 // for the host alone, wherever they stand in the file.
 func (c *Config) Server(host string, port int) (Entry, bool) {
-	if e, ok := c.servers[serverKey(host, port)]; ok {
-		return e, true
+	e, ok := c.servers[normal(host, port)]
+	if !ok {
+		e, ok = c.servers[normal(host, 0)]
 	}
-	e, ok := c.servers[serverKey(host, 0)]
 	return e, ok
 }
-
-// loopback are the names of this machine at which a tunnel may end.
-var loopback = [...]string{"localhost", "127.0.0.1", "::1"}
 
 // Tunnel returns the entry of another name of this machine with the same port, for a host that is
 // one and has no entry of its own; false unless exactly one of the others has one. A tunnel listens
 // at one of them, and is meant by all.
 func (c *Config) Tunnel(host string, port int) (Entry, bool) {
-	if !IsLoopback(host) {
-		return Entry{}, false
-	}
 	for _, p := range []int{port, 0} {
 		var found []Entry
-		for _, other := range loopback {
-			if e, ok := c.servers[serverKey(other, p)]; ok {
+		for _, other := range [...]string{"localhost", "127.0.0.1", "::1"} {
+			if e, ok := c.servers[normal(other, p)]; ok && IsLoopback(host) {
 				found = append(found, e)
 			}
 		}
@@ -174,9 +168,7 @@ type Listed struct {
 func (c *Config) Servers() []Listed {
 	list := make([]Listed, 0, len(c.servers))
 	for key, e := range c.servers {
-		host, port, _ := strings.Cut(key, " ")
-		n, _ := strconv.Atoi(port) // as serverKey wrote it
-		list = append(list, Listed{host, n, e})
+		list = append(list, Listed{key.host, key.port, e})
 	}
 	slices.SortFunc(list, func(a, b Listed) int {
 		return cmp.Or(cmp.Compare(a.Entry.Where.Line, b.Entry.Where.Line), strings.Compare(a.Host, b.Host),
@@ -189,79 +181,59 @@ func (c *Config) Servers() []Listed {
 // The error is an [*Error]: what a group expanded to made a field unusable.
 func (c *Config) Rule(host, user string) (Entry, bool, error) {
 	host = server.NormalHost(host)
-	for i := range c.rules {
-		r := &c.rules[i]
-		groups, ok := r.match(host, user)
-		if !ok {
-			continue
+	for _, r := range c.rules {
+		if groups, ok := r.match(host, user); ok {
+			f, err := buildFields(c.File, r.where.Name, r.raw, groups)
+			return Entry{Fields: f, Where: r.where}, err == nil, err
 		}
-		if !r.expands {
-			return r.entry, true, nil
-		}
-		f, err := buildFields(c.File, r.where.Name, r.raw, groups)
-		return Entry{Fields: f, Where: r.where}, err == nil, err
 	}
 	return Entry{}, false, nil
 }
 
 // Users are the database users that servers, accounts and defaults name, in no order.
-func (c *Config) Users() []string {
-	var users []string
-	add := func(e Entry) {
-		for _, user := range []string{e.User, e.DBUser} {
-			if user != "" {
-				users = append(users, user)
-			}
-		}
+func (c *Config) Users() (users []string) {
+	entries := slices.AppendSeq([]Entry{c.Defaults}, maps.Values(c.servers))
+	for _, e := range slices.AppendSeq(entries, maps.Values(c.Accounts)) {
+		users = append(users, e.User, e.DBUser)
 	}
-	for _, e := range c.servers {
-		add(e)
-	}
-	for _, e := range c.Accounts {
-		add(e)
-	}
-	add(c.Defaults)
-	return users
+	return slices.DeleteFunc(users, func(user string) bool { return user == "" })
 }
 
-// rule is an entry with patterns. A rule whose values use no groups is built once, at load.
+// rule is an entry with patterns.
 type rule struct {
 	host, user *regexp.Regexp // nil matches everything
 	where      Where
-	expands    bool
-	raw        map[string]rawField // when expands
-	entry      Entry               // when not
+	raw        map[string]rawField
 }
 
-func (r *rule) match(host, user string) (groups map[string]string, ok bool) {
+func (r rule) match(host, user string) (groups map[string]string, ok bool) {
 	groups = map[string]string{}
-	for _, p := range []struct {
-		re   *regexp.Regexp
-		text string
-	}{{r.host, host}, {r.user, user}} {
-		if p.re == nil {
-			continue
-		}
-		m := p.re.FindStringSubmatch(p.text)
-		if m == nil {
-			return nil, false
-		}
-		for i, name := range p.re.SubexpNames() {
-			if name != "" {
-				groups[name] = m[i]
-			}
-		}
-	}
-	return groups, true
+	return groups, addGroups(groups, r.host, host) && addGroups(groups, r.user, user)
 }
 
-// serverKey is the one spelling of a host and port; port 0 stands for any.
-func serverKey(host string, port int) string {
+func addGroups(groups map[string]string, re *regexp.Regexp, text string) (matches bool) {
+	if re == nil {
+		return true
+	}
+	m := re.FindStringSubmatch(text)
+	for i, group := range m {
+		groups[re.SubexpNames()[i]] = group
+	}
+	return m != nil
+}
+
+// hostPort is a server's host, in one spelling, and its port; port 0 stands for any.
+type hostPort struct {
+	host string
+	port int
+}
+
+func normal(host string, port int) hostPort {
 	host = server.NormalHost(host)
 	if addr, err := netip.ParseAddr(host); err == nil {
 		host = addr.String()
 	}
-	return host + " " + strconv.Itoa(port)
+	return hostPort{host, port}
 }
 
 // splitHostPort reads "host", "host:port", "[v6]", "[v6]:port" or a bare IPv6 address.
@@ -269,27 +241,26 @@ func splitHostPort(s string) (host string, port int, err error) {
 	if addr, err := netip.ParseAddr(s); err == nil {
 		return addr.String(), 0, nil
 	}
-	host = s
 	if strings.HasPrefix(s, "[") {
 		inner, after, ok := strings.Cut(s[1:], "]")
 		addr, err := netip.ParseAddr(strings.Replace(inner, "%25", "%", 1))
-		if !ok || err != nil || !addr.Is6() {
+		switch {
+		case !ok || err != nil || !addr.Is6():
 			return "", 0, errors.New("not an IPv6 address in the brackets")
-		}
-		if after == "" {
+		case after == "":
 			return addr.String(), 0, nil
-		}
-		if after[0] != ':' {
+		case after[0] != ':':
 			return "", 0, errors.New("text after the IPv6 address")
 		}
 		port, err := server.ParsePort(after[1:])
 		return addr.String(), port, err
 	}
+	host = s
 	if i := strings.LastIndexByte(s, ':'); i >= 0 {
+		host = s[:i]
 		if port, err = server.ParsePort(s[i+1:]); err != nil {
 			return "", 0, err
 		}
-		host = s[:i]
 	}
 	if host == "" || strings.Contains(host, "..") || strings.ContainsAny(host, "/\\@:[]()?#*% \t") {
 		return "", 0, errors.New("not a host name")

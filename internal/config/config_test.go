@@ -2,9 +2,9 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +19,7 @@ const file = "dir/config.yaml"
 // inside lets cmp see all of a Config; patterns are compared by their text.
 var inside = cmp.Options{
 	cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".sections" }, cmp.Ignore()), // see TestAdd
-	cmp.AllowUnexported(Config{}, rule{}, rawField{}),
+	cmp.AllowUnexported(Config{}, rule{}, rawField{}, hostPort{}),
 	cmp.Comparer(func(a, b *regexp.Regexp) bool {
 		return (a == nil) == (b == nil) && (a == nil || a.String() == b.String())
 	}),
@@ -68,28 +68,26 @@ func TestParseExample(t *testing.T) {
 	want := &Config{
 		File:    file,
 		Present: true,
-		servers: map[string]Entry{
-			"my-endpoint.abcdefghijkl.us-east-1.rds.amazonaws.com 0": {
+		servers: map[hostPort]Entry{
+			{"my-endpoint.abcdefghijkl.us-east-1.rds.amazonaws.com", 0}: {
 				Fields{Profile: "profile_name", Region: "us-east-1"},
 				Where{file, 2, "servers: my-endpoint.abcdefghijkl.us-east-1.rds.amazonaws.com"},
 			},
-			"127.0.0.1 13306": {
+			{"127.0.0.1", 13306}: {
 				Fields{Profile: "prod", Endpoint: Address{mustEndpoint(t, "orders.cluster-abcdefghijkl.eu-west-1.rds.amazonaws.com"), 3306}},
 				Where{file, 5, "servers: 127.0.0.1:13306"},
 			},
 		},
 		rules: []rule{
 			{
-				host:    regexp.MustCompile(`(?i)^(?:(?P<team>[a-z]+)-(?P<env>prod|stage)-.*\.rds\.amazonaws\.com)$`),
-				where:   Where{file, 9, "rule 1"},
-				expands: true,
-				raw:     map[string]rawField{"aws_profile": {text: "${env}-${team}-dba", line: 10}},
+				host:  regexp.MustCompile(`(?i)^(?:(?P<team>[a-z]+)-(?P<env>prod|stage)-.*\.rds\.amazonaws\.com)$`),
+				where: Where{file, 9, "rule 1"},
+				raw:   map[string]rawField{"aws_profile": {[]string{"${env}-${team}-dba"}, 10}},
 			},
 			{
 				user:  regexp.MustCompile(`^(?:root|admin)$`),
 				where: Where{file, 11, "rule 2"},
-				raw:   map[string]rawField{"credential": {text: "delegate", line: 12}},
-				entry: Entry{Fields{Credential: Delegate}, Where{file, 11, "rule 2"}},
+				raw:   map[string]rawField{"credential": {[]string{"delegate"}, 12}},
 			},
 		},
 		Accounts: map[string]Entry{"abcdefghijkl": {Fields{Profile: "prod-dba"}, Where{file, 14, "accounts: abcdefghijkl"}}},
@@ -174,7 +172,7 @@ timeout: 1m30s
 `)
 	want := &Config{
 		File: file, Present: true, Delegate: "none", Cache: false, Timeout: 90 * time.Second,
-		servers: map[string]Entry{"h 0": {
+		servers: map[hostPort]Entry{{"h", 0}: {
 			Fields{
 				Profile: "p q", Region: "eusc-de-east-1", User: "App_User", Credential: IAM,
 				Endpoint: Address{mustEndpoint(t, "x.abc.us-east-1.rds.amazonaws.com"), 3306},
@@ -204,14 +202,13 @@ func TestParseJSON(t *testing.T) {
 		"\t\"rules\": [ {\"user\": \"\\\\w+\", \"credential\": \"none\"} ],\n\t\"cache\": false\n}\n")
 	want := &Config{
 		File: file, Present: true, Delegate: "default", Timeout: DefaultTimeout, Accounts: map[string]Entry{},
-		servers: map[string]Entry{"127.0.0.1 13306": {
+		servers: map[hostPort]Entry{{"127.0.0.1", 13306}: {
 			Fields{Profile: "café/x", Credential: IAM}, Where{file, 3, "servers: 127.0.0.1:13306"},
 		}},
 		rules: []rule{{
 			user:  regexp.MustCompile(`^(?:\w+)$`),
 			where: Where{file, 6, "rule 1"},
-			raw:   map[string]rawField{"credential": {text: "none", line: 6}},
-			entry: Entry{Fields{Credential: None}, Where{file, 6, "rule 1"}},
+			raw:   map[string]rawField{"credential": {[]string{"none"}, 6}},
 		}},
 	}
 	if diff := cmp.Diff(want, c, inside); diff != "" {
@@ -231,7 +228,7 @@ func TestParseNothing(t *testing.T) {
 			continue
 		}
 		c.Defaults.Where = Where{}
-		want := &Config{File: file, Present: true, Accounts: map[string]Entry{}, Delegate: "default", Cache: true, Timeout: DefaultTimeout, servers: map[string]Entry{}}
+		want := &Config{File: file, Present: true, Accounts: map[string]Entry{}, Delegate: "default", Cache: true, Timeout: DefaultTimeout, servers: map[hostPort]Entry{}}
 		if diff := cmp.Diff(want, c, inside); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", text, diff)
 		}
@@ -623,7 +620,7 @@ func TestServers(t *testing.T) {
 	t.Parallel()
 	var got []string
 	for _, l := range mustParse(t, "servers:\n  z:1: {aws_profile: z}\n  A.example: {}\n  '[::1]:3': {}\n").Servers() {
-		got = append(got, serverKey(l.Host, l.Port)+" "+l.Entry.Profile)
+		got = append(got, fmt.Sprint(l.Host, " ", l.Port, " ", l.Entry.Profile))
 	}
 	if d := cmp.Diff([]string{"z 1 z", "a.example 0 ", "::1 3 "}, got); d != "" {
 		t.Error(d)
@@ -766,7 +763,7 @@ func TestNoFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Config{File: file, Accounts: map[string]Entry{}, Delegate: "default", Cache: true, Timeout: DefaultTimeout, servers: map[string]Entry{}}
+	want := &Config{File: file, Accounts: map[string]Entry{}, Delegate: "default", Cache: true, Timeout: DefaultTimeout, servers: map[hostPort]Entry{}}
 	if diff := cmp.Diff(want, c, inside); diff != "" {
 		t.Errorf("no file (-want +got):\n%s", diff)
 	}
@@ -801,10 +798,8 @@ func FuzzParse(f *testing.F) {
 			entries = append(entries, e)
 		}
 		for key, e := range c.servers {
-			host, port, _ := strings.Cut(key, " ")
-			n, err := strconv.Atoi(port)
-			if got, ok := c.Server(host, n); err != nil || !ok || !cmp.Equal(got, e, inside) {
-				t.Fatalf("Server(%q, %s) = %+v, %v; want %+v", host, port, got, ok, e)
+			if got, ok := c.Server(key.host, key.port); !ok || !cmp.Equal(got, e, inside) {
+				t.Fatalf("Server(%q, %d) = %+v, %v; want %+v", key.host, key.port, got, ok, e)
 			}
 			entries = append(entries, e)
 		}

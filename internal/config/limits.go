@@ -22,25 +22,23 @@ const (
 
 // within returns what f does, or an error when that takes longer than limit.
 func within(limit time.Duration, file string, f func() (*Config, error)) (*Config, error) {
-	type result struct {
-		*Config
-		error
-	}
-	done := make(chan result, 1)
+	var c *Config
+	var err error
+	done := make(chan struct{})
 	go func() {
-		c, err := f()
-		done <- result{c, err}
+		defer close(done)
+		c, err = f()
 	}()
 	select {
-	case r := <-done:
-		return r.Config, r.error
+	case <-done:
+		return c, err
 	case <-time.After(limit):
 		return nil, &Error{File: file, Msg: fmt.Sprintf("it takes longer than %v to read", limit)}
 	}
 }
 
 // nesting refuses lists and maps that are nested too deeply, before they are parsed.
-func nesting(file string, tokens token.Tokens) error {
+func (r *reader) nesting(tokens token.Tokens) {
 	flow, line := 0, 0
 	var columns []int // at which block lists and maps began
 	for _, t := range tokens {
@@ -59,11 +57,9 @@ func nesting(file string, tokens token.Tokens) error {
 			columns = append(columns, t.Position.Column)
 		}
 		if flow+len(columns) > maxNesting {
-			return &Error{File: file, Line: line, Msg: fmt.Sprintf("lists and maps are nested more than %d deep",
-				maxNesting)}
+			panic(r.errorf(line, "lists and maps are nested more than %d deep", maxNesting))
 		}
 	}
-	return nil
 }
 
 // pattern refuses a regular expression that would take too much memory when it is compiled.
@@ -77,7 +73,8 @@ func (r *reader) pattern(text string) error {
 	}
 	n := steps(re)
 	if n > maxProgram {
-		return fmt.Errorf("the regular expression is too large when its repetitions are written out (more than %d steps)", maxProgram)
+		return fmt.Errorf("the regular expression is too large when its repetitions are written out "+
+			"(more than %d steps)", maxProgram)
 	}
 	if r.steps += n; r.steps > maxSteps {
 		return fmt.Errorf("all regular expressions together are too large (more than %d steps)", maxSteps)

@@ -85,6 +85,7 @@ func TestFlatMap(t *testing.T) {
 		"my-endpoint.abcdefghijkl.us-east-1.rds.amazonaws.com:\n  aws_profile: profile_name\n  region: us-east-1\n": "write in its place:  servers: " +
 			"{my-endpoint.abcdefghijkl.us-east-1.rds.amazonaws.com: {aws_profile: profile_name, region: us-east-1}}",
 		"a.b:\n  aws_profile: my profile\n'[::1]:3307': {credential: none}\n": "write in its place:  servers: {a.b: {aws_profile: 'my profile'}, '[::1]:3307': {credential: none}}",
+		"a.b: {user: x, profil: y}\na.c: {user: x}\n":                         "write a line \"servers:\" above them, and indent them by two blanks",
 		"a.a: {user: x}\na.b: {user: x}\na.c: {user: x}\na.d: {user: x}\n":    "write a line \"servers:\" above them, and indent them by two blanks",
 	} {
 		_, err := Parse("config.yaml", []byte(text))

@@ -5,12 +5,14 @@ package connect
 import (
 	"context"
 	"errors"
+	"net"
 	"net/url"
 	"os/exec"
 	"strconv"
 	"strings"
 	"time"
 
+	"mysql-secret-store-rds/internal/delegate"
 	"mysql-secret-store-rds/internal/disk"
 )
 
@@ -36,21 +38,19 @@ var ErrNoClient = errors.New("neither mysqlsh nor mariadb nor mysql is on PATH")
 // there are none.
 func Find() ([]Client, error) {
 	var found []Client
-	for _, c := range []struct {
-		name string
-		kind ClientKind
-	}{{"mysqlsh", Shell}, {"mariadb", MariaDB}, {"mysql", MySQL}} {
-		path, err := exec.LookPath(c.name)
+	for kind, name := range []string{Shell: "mysqlsh", MariaDB: "mariadb", MySQL: "mysql"} {
+		path, err := exec.LookPath(name)
 		if err != nil {
 			continue
 		}
-		if c.kind == MySQL && isMariaDB(path) {
-			c.kind = MariaDB
+		c := Client{ClientKind(kind), path}
+		if c.Kind == Shell {
+			return []Client{c}, nil // which does all that the others do
 		}
-		found = append(found, Client{c.kind, path})
-		if c.kind == Shell {
-			break // which does all that the others do
+		if c.Kind == MySQL && isMariaDB(path) {
+			c.Kind = MariaDB
 		}
+		found = append(found, c)
 	}
 	if len(found) == 0 {
 		return nil, ErrNoClient
@@ -66,14 +66,8 @@ func OnPath(name, program string) bool {
 
 // isMariaDB asks a program called mysql who it is.
 func isMariaDB(path string) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, path, "--no-defaults", "--version")
-	cmd.WaitDelay = time.Second
-	out := &disk.Limited{Limit: 64 << 10, OnFull: cancel} // it is a line
-	cmd.Stdout = out
-	err := cmd.Run()
-	return err == nil && strings.Contains(string(out.Bytes()), "MariaDB")
+	said := delegate.Says(context.Background(), 5*time.Second, path, "--no-defaults", "--version")
+	return strings.Contains(said, "MariaDB")
 }
 
 // Server is where to connect to, and how.
@@ -111,70 +105,50 @@ var (
 
 // Command returns the arguments, the program's path first. No argument is a secret: MySQL Shell
 // asks its credential helper for the token, the other clients read it from the environment variable
-// MYSQL_PWD (secretly is true then). What the client can't do, or not safely, is an error. Options:
-// MySQL Shell 8.0 guide, "mysqlsh - The MySQL Shell"; MariaDB's and MySQL's client manuals.
-func (c Client) Command(s Server) (args []string, secretly bool, err error) {
-	args = []string{c.Path}
-	if c.Kind != Shell {
-		// Only the first argument may be this one; ~/.my.cnf is for other servers.
-		args = append(args, "--no-defaults")
-	}
+// MYSQL_PWD. What the client can't do, or not safely, is an error. Options: MySQL Shell 8.0 guide,
+// "mysqlsh - The MySQL Shell"; MariaDB's and MySQL's client manuals.
+func (c Client) Command(s Server) ([]string, error) {
+	shell := c.Kind == Shell
 	switch {
-	case c.Kind == Shell:
+	case shell:
 	case !s.IAM:
-		return nil, false, ErrNoTokens
+		return nil, ErrNoTokens
 	case s.SSH != "":
-		return nil, false, ErrSSH
+		return nil, ErrSSH
 	case c.Kind == MariaDB && !s.Same:
-		return nil, false, ErrUnverified
+		return nil, ErrUnverified
 	}
-	args = append(args, "--user="+s.User, "--host="+s.Host)
-	if s.Port != 0 {
-		args = append(args, "--port="+strconv.Itoa(s.Port))
+	tls := s.TLS || s.IAM // no token is sent without
+	args := []string{c.Path}
+	add := func(wanted bool, more ...string) {
+		if wanted {
+			args = append(args, more...)
+		}
 	}
-	verify := s.verify()
-	switch c.Kind {
-	case Shell:
-		if s.IAM || s.Classic {
-			args = append(args, "--mysql")
-		}
-		if s.IAM {
-			args = append(args, "--auth-method=mysql_clear_password")
-		}
-		if s.TLS {
-			args = append(args, "--ssl-mode="+verify, "--ssl-ca="+s.CA)
-		}
-		if s.SSH != "" {
-			args = append(args, "--ssh="+s.SSH)
-		}
-		args = append(args, "--credential-store-helper=rds")
-		if s.Schema != "" {
-			args = append(args, "--schema="+s.Schema)
-		}
-		args = append(args, s.Args...)
-	case MariaDB:
-		args = append(args, "--ssl-ca="+s.CA, "--ssl-verify-server-cert")
-	case MySQL:
-		args = append(args, "--enable-cleartext-plugin", "--ssl-mode="+verify, "--ssl-ca="+s.CA)
-	}
-	if c.Kind != Shell && s.Schema != "" {
-		args = append(args, "--database="+s.Schema)
-	}
-	return append(args, s.Extra...), c.Kind != Shell, nil
+	add(!shell, "--no-defaults") // it has to be the first one; ~/.my.cnf is for other servers
+	add(true, "--user="+s.User, "--host="+s.Host)
+	add(s.Port != 0, "--port="+strconv.Itoa(s.Port))
+	add(shell && (s.IAM || s.Classic), "--mysql")
+	add(shell && s.IAM, "--auth-method=mysql_clear_password")
+	add(c.Kind == MySQL, "--enable-cleartext-plugin")
+	add(tls && c.Kind != MariaDB, "--ssl-mode="+s.verify())
+	add(tls, "--ssl-ca="+s.CA)
+	add(c.Kind == MariaDB, "--ssl-verify-server-cert")
+	add(shell && s.SSH != "", "--ssh="+s.SSH)
+	add(shell, "--credential-store-helper=rds")
+	add(shell && s.Schema != "", "--schema="+s.Schema)
+	add(!shell && s.Schema != "", "--database="+s.Schema)
+	add(shell, s.Args...)
+	add(true, s.Extra...)
+	return args, nil
 }
 
 // URI returns what MySQL Shell's \connect takes for the same connection, with a scheme, so that it
 // doesn't try the X protocol first. It holds no secret.
 func (s Server) URI() string {
-	host := s.Host
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	if s.Port != 0 {
-		host += ":" + strconv.Itoa(s.Port)
-	}
+	host := strings.TrimSuffix(net.JoinHostPort(s.Host, strconv.Itoa(s.Port)), ":0") // which is no port
 	u := url.URL{Scheme: "mysql", User: url.User(s.User), Host: host, Path: "/" + s.Schema}
-	options := []string{}
+	var options []string
 	if s.IAM {
 		options = append(options, "auth-method=mysql_clear_password")
 	}

@@ -67,16 +67,17 @@ func (e *Error) ofSignIn() (p advice.Problem, ok bool) {
 	switch {
 	case errors.Is(e.Err, ErrSSOLogin):
 		p = advice.Problemf("the AWS login of profile %q has expired or was never made", e.Whose.Profile).
-			With(login, advice.Run("aws sso login --profile "+profile))
+			With(login, advice.AWS2("sso", "login", "--profile", e.Whose.Profile))
 	case isTokenError(e.Err):
 		p = advice.Problemf("the AWS login of profile %q can't be used: %v", e.Whose.Profile, e.Err).With(login)
 	case errors.Is(e.Err, sso.ErrDenied), errors.Is(e.Err, sso.ErrCodeExpired):
 		p = advice.Problemf("%v", e.Err).With(login)
 	case errors.Is(e.Err, ErrConsoleLogin):
-		p = advice.Problemf("the AWS login of profile %q has expired or was never made; the AWS CLI makes it, from 2.32 on", e.Whose.Profile).
-			With(advice.Run("aws login --profile " + profile))
+		p = advice.Problemf("the AWS login of profile %q has expired or was never made", e.Whose.Profile).
+			With(advice.Put("with AWS CLI 2.32 or later", advice.Words("aws", "login", "--profile", e.Whose.Profile)))
 	case errors.Is(e.Err, ErrNoTerminal):
-		p = advice.Problemf("the AWS profile %q wants an MFA code, and there is no terminal to ask for it on", e.Whose.Profile).
+		p = advice.Problemf("the AWS profile %q wants an MFA code, and there is no terminal to ask for it on",
+			e.Whose.Profile).
 			With(login)
 	case errors.Is(e.Err, ErrNoCode):
 		p = advice.Problemf("the AWS profile %q wants an MFA code, and none was typed", e.Whose.Profile).With(login)
@@ -108,11 +109,12 @@ func (e *Error) ofKeys() (p advice.Problem, ok bool) {
 		session *SessionKeysError
 	)
 	ssoLogin := func(profile string) advice.Action {
-		return advice.Run("aws configure sso --profile " + advice.Word(profile))
+		return advice.AWS2("configure", "sso", "--profile", profile)
 	}
 	switch {
 	case errors.Is(e.Err, ErrNoCredentials):
-		p = advice.Problemf("the AWS profile %q has no credentials%s", e.Whose.Profile, e.Absent).With(ssoLogin(e.Whose.Profile))
+		p = advice.Problemf("the AWS profile %q has no credentials%s", e.Whose.Profile,
+			e.Absent).With(ssoLogin(e.Whose.Profile))
 	case errors.As(e.Err, &expired):
 		whose := e.Whose.Words
 		if e.Whose.Profile != "" {

@@ -30,6 +30,9 @@ type Dialogue struct {
 	Patience time.Duration // 0: PersonTime
 	// Aside, if not nil, is called before something is asked, and its result after the answer.
 	Aside func() (back func())
+	// Interrupted, if not nil, ends at Ctrl-C, which then ends the whole command; else it ends the
+	// question alone.
+	Interrupted context.Context
 	// Open opens the terminal; nil: [term.Open].
 	Open func() (*term.Terminal, error)
 
@@ -70,7 +73,13 @@ func (d *Dialogue) begin(ctx context.Context) (asking context.Context, t *term.T
 	if d.Aside != nil {
 		back = d.Aside()
 	}
-	asking, stop := signal.NotifyContext(ctx, os.Interrupt)
+	asking, stop := ctx, func() {}
+	if d.Interrupted == nil {
+		asking, stop = signal.NotifyContext(ctx, os.Interrupt)
+	} else {
+		unhook := context.AfterFunc(d.Interrupted, cancel)
+		stop = func() { unhook() }
+	}
 	return asking, t, func() {
 		stop()
 		cancel()

@@ -24,7 +24,7 @@ import (
 
 // Source says whose credentials.
 type Source struct {
-	Profile string // of the AWS configuration; "": the SDK's own order decides
+	Profile string // of the AWS configuration; "": the AWS CLI's own order decides
 	Region  string // where STS is asked, if the profile names no region
 	// A role to assume with the profile's credentials; "" for none.
 	RoleARN, ExternalID, RoleSessionName string

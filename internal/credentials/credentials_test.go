@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -666,4 +668,14 @@ func TestPatience(t *testing.T) {
 	if d := patience(ctx); d < 19*time.Second || d > 20*time.Second {
 		t.Errorf("%v of 20s", d)
 	}
+}
+
+// serveTLS is a server whose certificate nobody knows.
+func serveTLS(t *testing.T) string {
+	t.Helper()
+	s := httptest.NewUnstartedServer(http.NotFoundHandler())
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s.URL
 }

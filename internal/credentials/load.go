@@ -220,7 +220,8 @@ func (p *Provider) base(ctx context.Context) (aws.CredentialsProvider, error) {
 	case profiles.ConsoleLogin:
 		file := p.plan.loginFile()
 		client := signin.NewFromConfig(p.plan.AWS.of(cfg, "SIGNIN", ""))
-		return &consoleLogin{logincreds.New(client, file, func(o *logincreds.Options) { o.RestrictPermissions = true }), file}, nil
+		return &consoleLogin{logincreds.New(client, file, func(o *logincreds.Options) { o.RestrictPermissions = true }),
+			file}, nil
 	}
 	return p.machine(cfg, p.plan.Machine)
 }

@@ -43,23 +43,29 @@ func newPlan(s Source, files *profiles.Set, unread error) (plan, error) {
 	p := plan{Profile: s.Name()}
 	chain, err := files.Chain(p.Profile)
 	own, there := files.Profile(p.Profile)
-	webIdentity := os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE")
+	webIdentity := cmp.Or(os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE"), own.Get("web_identity_token_file"))
 	switch {
 	case unread == nil && !there && !s.Unnamed(): // an error, as in the CLI, whatever else there is
-	case s.Profile == "" && keysInEnvironment(s.Unnamed()):
+	case s.Profile == "" && set("AWS_ACCESS_KEY_ID"):
 		p.Origin, p.Profile = ofEnvironmentKeys, ""
 		chain = profiles.Chain{Base: environmentKeys()}
 		if err = nil; chain.Base.Secret == "" {
 			err = &SettingsError{Problem: "AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY isn't"}
 		}
 	case s.Profile == "" && webIdentity != "" && len(chain.Roles) == 0:
-		p.Origin, p.Profile = ofEnvironmentWebIdentity, ""
+		// Each of its settings stands in the environment or in the profile.
+		if set("AWS_WEB_IDENTITY_TOKEN_FILE") {
+			p.Origin, p.Profile = ofEnvironmentWebIdentity, ""
+		}
 		chain = profiles.Chain{Base: profiles.Base{
-			Kind: profiles.WebIdentity, TokenFile: webIdentity, RoleARN: cmp.Or(os.Getenv("AWS_ROLE_ARN"), own.Get("role_arn")),
+			Kind: profiles.WebIdentity, Profile: p.Profile, TokenFile: webIdentity,
+			RoleARN:     cmp.Or(os.Getenv("AWS_ROLE_ARN"), own.Get("role_arn")),
 			SessionName: cmp.Or(os.Getenv("AWS_ROLE_SESSION_NAME"), own.Get("role_session_name")),
 		}}
 		if err = nil; chain.Base.RoleARN == "" {
-			err = &SettingsError{Problem: "AWS_WEB_IDENTITY_TOKEN_FILE is set, and AWS_ROLE_ARN isn't"}
+			err = &SettingsError{Profile: p.Profile,
+				Problem: "there is a token of a web identity (AWS_WEB_IDENTITY_TOKEN_FILE, " +
+					"web_identity_token_file), and no role for it (AWS_ROLE_ARN, role_arn)"}
 		}
 	case unread != nil:
 		err = unread
@@ -68,7 +74,8 @@ func newPlan(s Source, files *profiles.Set, unread error) (plan, error) {
 	}
 	p.Base, p.Roles = chain.Base, slices.Clone(chain.Roles)
 	if s.RoleARN != "" {
-		p.Roles = append(p.Roles, profiles.Role{ARN: s.RoleARN, ExternalID: s.ExternalID, SessionName: s.RoleSessionName})
+		p.Roles = append(p.Roles, profiles.Role{ARN: s.RoleARN, ExternalID: s.ExternalID,
+			SessionName: s.RoleSessionName})
 	}
 	p.AWS = newReach(files, own, s.Region)
 	if err == nil && p.wantsMachine() {
@@ -83,24 +90,18 @@ func newPlan(s Source, files *profiles.Set, unread error) (plan, error) {
 		}
 	}
 	if err == nil {
-		err = p.impossible()
+		err = cmp.Or(p.AWS.problem, p.impossible())
 	}
 	return p, err
 }
 
 const sourceEnvironment, sourceContainer = "Environment", "EcsContainer"
 
-// keysInEnvironment reports whether keys in the environment come first. The AWS CLI doesn't know
-// the old names of the SDK for Go; they count where nobody has named a profile.
-func keysInEnvironment(unnamed bool) bool {
-	return set("AWS_ACCESS_KEY_ID") || unnamed && set("AWS_ACCESS_KEY") && set("AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY")
-}
-
 // environmentKeys returns the keys in the environment (botocore/credentials.py: EnvProvider).
 func environmentKeys() profiles.Base {
 	b := profiles.Base{
-		Kind: profiles.Keys, KeyID: first("AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY"),
-		Secret: first("AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY"), Token: first("AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"),
+		Kind: profiles.Keys, KeyID: os.Getenv("AWS_ACCESS_KEY_ID"), Secret: os.Getenv("AWS_SECRET_ACCESS_KEY"),
+		Token: first("AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"),
 	}
 	if b.Token != "" {
 		b.Kind, b.KeysEnd = profiles.SessionKeys, os.Getenv("AWS_CREDENTIAL_EXPIRATION")
@@ -172,8 +173,11 @@ func (p plan) key() string {
 // call. Long-term keys don't, and those of a machine or container are a call away on the same
 // machine.
 func (p plan) expires() bool {
-	return len(p.Roles) > 0 || slices.Contains([]profiles.CredentialKind{profiles.SSO, profiles.LegacySSO, profiles.WebIdentity,
-		profiles.ConsoleLogin, profiles.Process}, p.Base.Kind)
+	switch p.Base.Kind {
+	case profiles.SSO, profiles.LegacySSO, profiles.WebIdentity, profiles.ConsoleLogin, profiles.Process:
+		return true
+	}
+	return len(p.Roles) > 0
 }
 
 // sessionKeys reports whether these are temporary keys that somebody wrote into a profile or
@@ -241,7 +245,8 @@ func (p plan) impossible() error {
 	for i, value := range []string{b.KeyID, b.Secret, b.Token} {
 		switch what := noKey(value); {
 		case value == "" && i < 2:
-			return &SettingsError{Profile: b.Profile, Problem: names[i] + " is empty" + where, Do: profiles.Configure(b.Profile)}
+			return &SettingsError{Profile: b.Profile, Problem: names[i] + " is empty" + where,
+				Do: profiles.Configure(b.Profile)}
 		case what != "":
 			return &SettingsError{Profile: b.Profile, Do: profiles.Configure(b.Profile),
 				Problem: fmt.Sprintf("%s has %s in it, which no key has%s", names[i], what, where)}

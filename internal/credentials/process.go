@@ -95,7 +95,7 @@ func readProcess(said []byte) (aws.Credentials, error) {
 	}
 	var (
 		version    float64
-		expiration string
+		expiration *string
 		c          = aws.Credentials{Source: "ProcessProvider"}
 	)
 	for _, field := range []struct {
@@ -119,9 +119,9 @@ func readProcess(said []byte) (aws.Credentials, error) {
 			return aws.Credentials{}, &ProcessError{"missing " + field.name + " in process output"}
 		}
 	}
-	if expiration != "" {
+	if expiration != nil {
 		var err error
-		if c.Expires, err = profiles.ParseTime(expiration); err != nil {
+		if c.Expires, err = profiles.ParseTime(*expiration); err != nil {
 			return aws.Credentials{}, &ProcessError{"Expiration in its output is not a time with a zone"}
 		}
 		c.CanExpire = true

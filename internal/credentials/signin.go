@@ -3,6 +3,7 @@ package credentials
 import (
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -50,22 +51,43 @@ type consoleLogin struct {
 
 // Retrieve implements [aws.CredentialsProvider].
 func (c *consoleLogin) Retrieve(ctx context.Context) (aws.Credentials, error) {
-	if _, err := profiles.Read(c.file); err != nil { // the SDK would wait for a pipe
-		return aws.Credentials{}, err
-	}
 	if !c.fresh() {
 		if unlock, err := disk.Flight(ctx, disk.LockFile(c.file), askAgain, c.fresh); err == nil && unlock != nil {
 			defer unlock()
 		}
 	}
+	if err := c.usable(); err != nil {
+		return aws.Credentials{}, err
+	}
 	return c.sdks.Retrieve(ctx)
+}
+
+// loginFile is what a session's file has, as far as it matters here.
+type loginFile struct {
+	AccessToken struct{ ExpiresAt time.Time }
+	DPOPKey     string
 }
 
 // fresh reports whether the file has credentials that need no refreshing.
 func (c *consoleLogin) fresh() bool {
 	text, err := disk.ReadForeign(c.file, maxProcess)
-	var file struct {
-		AccessToken struct{ ExpiresAt time.Time }
-	}
+	var file loginFile
 	return err == nil && json.Unmarshal(text, &file) == nil && time.Now().Before(file.AccessToken.ExpiresAt)
+}
+
+// usable keeps from the SDK what it can't bear: a pipe, for which it would wait, and a key that is
+// none, at which it panics.
+func (c *consoleLogin) usable() error {
+	text, err := profiles.Read(c.file)
+	if err != nil {
+		return err
+	}
+	var file loginFile
+	if json.Unmarshal([]byte(text), &file) != nil {
+		return ErrConsoleLogin
+	}
+	if block, _ := pem.Decode([]byte(file.DPOPKey)); block == nil {
+		return ErrConsoleLogin
+	}
+	return nil
 }

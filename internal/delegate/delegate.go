@@ -4,6 +4,7 @@ package delegate
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"mysql-secret-store-rds/internal/advice"
@@ -126,23 +128,22 @@ func Find(setting, argv0 string) (Helper, error) {
 	}
 	self, own := false, ownFolder(argv0)
 	for _, dir := range append([]string{own}, filepath.SplitList(os.Getenv("PATH"))...) {
-		if dir == "" || !filepath.IsAbs(dir) {
+		if !filepath.IsAbs(dir) {
 			continue // like os/exec, never from the working folder
 		}
 		path, err := exec.LookPath(filepath.Join(dir, prefix+name))
-		if err != nil {
-			continue
-		}
-		if isSelf(path) {
+		switch {
+		case err != nil:
+		case isSelf(path):
 			self = true
-			continue
+		default:
+			return Helper{Path: path}, nil
 		}
-		return Helper{Path: path}, nil
 	}
-	if self {
+	switch {
+	case self:
 		return missing("the helper %q (%s%s) is this program itself", name, prefix, name)
-	}
-	if own != "" {
+	case own != "":
 		return missing("the helper %q (%s%s) is neither in %s nor on PATH", name, prefix, name, own)
 	}
 	return missing("the helper %q (%s%s) is not on PATH", name, prefix, name)
@@ -151,12 +152,9 @@ func Find(setting, argv0 string) (Helper, error) {
 // cantRun words a failure to start a program: the path once, and no system call. The system says
 // "no such file" of the interpreter, too, that a script's first line names.
 func cantRun(path string, err error) error {
-	var inPath *fs.PathError
-	var inExec *exec.Error
-	switch {
-	case errors.As(err, &inPath):
+	if inPath, ok := errors.AsType[*fs.PathError](err); ok {
 		err = inPath.Err
-	case errors.As(err, &inExec):
+	} else if inExec, ok := errors.AsType[*exec.Error](err); ok {
 		err = inExec.Err
 	}
 	if _, statErr := os.Stat(path); errors.Is(err, fs.ErrNotExist) && statErr == nil {
@@ -168,12 +166,8 @@ func cantRun(path string, err error) error {
 // ownFolder is the folder we were called from, or "" when nobody can tell: argv0 may be
 // a bare name, or a path that begins in the working folder, which may be anybody's.
 func ownFolder(argv0 string) string {
-	if !strings.ContainsRune(argv0, filepath.Separator) && !strings.Contains(argv0, "/") {
-		found, err := exec.LookPath(argv0)
-		if err != nil {
-			return ""
-		}
-		argv0 = found
+	if !strings.ContainsAny(argv0, "/"+string(filepath.Separator)) {
+		argv0, _ = exec.LookPath(argv0) // "" is not absolute
 	}
 	if !filepath.IsAbs(argv0) {
 		return ""
@@ -207,6 +201,64 @@ func (h Helper) Run(word string, input []byte, stdout, stderr *os.File) (exitCod
 	return exitCode, err
 }
 
+// Reply is a helper's answer to a call.
+type Reply struct {
+	Stdout, Stderr []byte
+	Code           int  // 0 is success
+	Signalled      bool // a signal to us, which it was passed on, asked it to end
+}
+
+// maxAnswer is much more than a helper has to say, in bytes.
+const maxAnswer = 4 << 20
+
+// Ask calls the helper with a command and its input, and keeps the answer. An error is a helper
+// that can't be run, that took more than limit, or that said more than [maxAnswer]; a limit of 0 is
+// none, as it may be asking a person something. It doesn't repeat what the helper said.
+func (h Helper) Ask(ctx context.Context, word string, input []byte, limit time.Duration) (Reply, error) {
+	if limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	running, kill := context.WithCancel(ctx)
+	defer kill()
+	cmd := h.command(running, word, input)
+	stdout := &disk.Limited{Limit: maxAnswer, OnFull: kill}
+	stderr := &disk.Limited{Limit: maxAnswer, OnFull: kill}
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	code, signalled, err := h.wait(cmd)
+	what := h.Path + " " + word + ": its answer"
+	if full := cmp.Or(stdout.Err(what), stderr.Err(what)); full != nil {
+		return Reply{}, full
+	}
+	if ctx.Err() != nil && limit > 0 {
+		return Reply{}, fmt.Errorf("%s %s: no answer within %v", h.Path, word, limit)
+	}
+	return Reply{stdout.Bytes(), stderr.Bytes(), code, signalled}, err
+}
+
+// Says returns what a program prints, at most a few lines, such as its version; "" when it fails,
+// prints more, or takes longer than limit.
+func Says(ctx context.Context, limit time.Duration, path string, args ...string) string {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.WaitDelay = time.Second
+	out := &disk.Limited{Limit: 64 << 10, OnFull: cancel}
+	cmd.Stdout = out
+	if cmd.Run() != nil {
+		return ""
+	}
+	return string(out.Bytes())
+}
+
+// Works reports whether the helper tells its version, as MySQL Shell asks each one when it starts:
+// one that doesn't is none to it. (login-path doesn't where mysql_config_editor is missing.)
+func (h Helper) Works(ctx context.Context) bool {
+	r, err := h.Ask(ctx, "version", nil, 5*time.Second)
+	return err == nil && r.Code == 0
+}
+
 // List asks the helper for its list and keeps the answer. An error is a helper that failed or
 // took more than limit. It doesn't repeat what the helper said: the error is for the log.
 func (h Helper) List(ctx context.Context, input []byte, limit time.Duration) ([]byte, error) {
@@ -224,31 +276,24 @@ func (h Helper) List(ctx context.Context, input []byte, limit time.Duration) ([]
 func (h Helper) wait(cmd *exec.Cmd) (exitCode int, signalled bool, err error) {
 	// Caught from before the start, so that no signal can end us and leave the helper alone.
 	signals := catchSignals()
+	defer close(signals)
 	defer signal.Stop(signals)
 	if err := cmd.Start(); err != nil {
 		return 0, false, cantRun(h.Path, err)
 	}
-	ended, passedOn := make(chan struct{}), make(chan bool)
+	var passedOn atomic.Bool
 	go func() {
-		for passed := false; ; {
-			select {
-			case s := <-signals:
-				_ = cmd.Process.Signal(s) // it may have ended meanwhile
-				passed = true
-			case <-ended:
-				passedOn <- passed
-				return
-			}
+		for s := range signals {
+			passedOn.Store(true)
+			_ = cmd.Process.Signal(s) // it may have ended meanwhile
 		}
 	}()
 	err = cmd.Wait()
-	close(ended)
-	signalled = <-passedOn
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	signalled = passedOn.Load()
+	switch exit, exited := errors.AsType[*exec.ExitError](err); {
+	case exited:
 		return exitStatus(exit.ProcessState), signalled, nil
-	}
-	if err != nil && !errors.Is(err, exec.ErrWaitDelay) {
+	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
 		return 0, signalled, cantRun(h.Path, err)
 	}
 	return 0, signalled, nil

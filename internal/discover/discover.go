@@ -26,7 +26,7 @@ type Input struct {
 	Regions    []string          // instead of the profiles' own
 	AllRegions bool              // instead of both: every region that the account has enabled
 	Users      []string          // database users to ask IAM about
-	Assigned   map[string]string // host id or account number → the profile that the user's configuration assigns to it
+	Assigned   map[string]string // host id or account number → profile, by the user's configuration
 	Configured []string          // all profiles; the inventory forgets any others; nil: it forgets none
 	Parallel   int               // logins and reads at once, a read being one account in one region; 0: 16
 	Timeout    time.Duration     // of one call with all its attempts; 0: [DefaultTimeout]
@@ -124,7 +124,7 @@ func Run(ctx context.Context, in Input, deps Deps) (Report, error) {
 	in.Timeout = cmp.Or(in.Timeout, DefaultTimeout)
 	in.SlowLogin = cmp.Or(in.SlowLogin, 5*time.Second)
 	r := &run{in: in, deps: deps, report: Report{Path: in.Path, Preferred: []Preference{}}}
-	r.problems.list = []Problem{}
+	r.problems.index, r.problems.sessions = map[problemKey]int{}, map[string]Session{}
 	callers, scanned := r.scan(ctx)
 	decisions := r.simulateAll(ctx, callers, scanned)
 	r.report.Interrupted = ctx.Err() != nil
@@ -134,16 +134,14 @@ func Run(ctx context.Context, in Input, deps Deps) (Report, error) {
 	return r.report, err
 }
 
-// run is a run under way.
 type run struct {
-	in       Input
-	deps     Deps
-	report   Report
-	problems problems
+	in     Input
+	deps   Deps
+	report Report
 
-	mu      sync.Mutex // of what follows, and of calls of deps.Progress
-	servers int        // found so far
-	refused []string   // profiles that AWS doesn't take
+	mu       sync.Mutex // of what follows, and of calls of deps.Progress
+	problems problems
+	servers  int // found so far
 }
 
 // progress tells how far it is. The caller holds the lock.

@@ -3,6 +3,7 @@
 package discover
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -23,16 +24,15 @@ type listing struct {
 	partition string
 	timeout   time.Duration // of one page
 	now       time.Time
-	only      string // the one name to ask for; "": all
+	only      *string // the one name to ask for; nil: all
 
-	servers         map[string]inventory.Server // by host
-	hostIDs         map[string]bool
-	clusters        map[string]inventory.Server // by name, of every engine
-	customEndpoints []inventory.Server          // of clusters
-	proxies         map[string]inventory.Server // by name, of every engine
-	proxyEndpoints  []inventory.Server
-	globals         []inventory.Server // global writers, without what the region of their cluster knows of them
-	leftOut         []string           // hosts of servers that can't be kept
+	servers  map[string]inventory.Server // by host
+	hostIDs  map[string]bool
+	clusters map[string]inventory.Server // by name, of every engine
+	proxies  map[string]inventory.Server // the same
+	parts    []inventory.Server          // custom endpoints of clusters, and endpoints of proxies
+	globals  []inventory.Server          // global writers, without what the region of their cluster knows of them
+	leftOut  []string                    // hosts of servers that can't be kept
 }
 
 func newListing(key regionKey, partition string, timeout time.Duration, now time.Time) *listing {
@@ -41,14 +41,6 @@ func newListing(key regionKey, partition string, timeout time.Duration, now time
 		servers: map[string]inventory.Server{}, hostIDs: map[string]bool{},
 		clusters: map[string]inventory.Server{}, proxies: map[string]inventory.Server{},
 	}
-}
-
-// name is what to ask for, in the SDK's form.
-func (l *listing) name() *string {
-	if l.only == "" {
-		return nil
-	}
-	return &l.only
 }
 
 // add notes an endpoint: its host id, whatever the engine, and the server if it speaks MySQL.
@@ -72,7 +64,8 @@ func (l *listing) add(s inventory.Server) {
 // gives, and it isn't larger than any that there is. A host that RDS doesn't name can't be signed
 // for, and may be anybody's.
 func (l *listing) keeps(s inventory.Server, named bool) bool {
-	if !isMySQL(s.Engine) {
+	// "aurora" was Aurora MySQL 1.
+	if !slices.Contains([]string{"mysql", "mariadb", "aurora-mysql", "aurora"}, s.Engine) {
 		return false
 	}
 	if !named || s.TooLarge() {
@@ -84,26 +77,18 @@ func (l *listing) keeps(s inventory.Server, named bool) bool {
 
 // join adds the endpoints that have something from a cluster or proxy.
 func (l *listing) join() {
-	for _, e := range l.customEndpoints {
+	for _, e := range l.parts {
 		of := l.clusters[e.Cluster]
+		if e.Kind == server.ProxyEndpoint {
+			of = l.proxies[e.Cluster]
+		}
 		e.Port, e.Engine, e.EngineVersion = of.Port, of.Engine, of.EngineVersion
 		e.ResourceID, e.IAM = of.ResourceID, of.IAM
 		e.MasterUser, e.MasterSecretARN, e.Tags = of.MasterUser, of.MasterSecretARN, of.Tags
 		l.add(e)
 	}
-	for _, e := range l.proxyEndpoints {
-		of := l.proxies[e.Cluster]
-		e.Port, e.Engine, e.ResourceID, e.IAM = of.Port, of.Engine, of.ResourceID, of.IAM
-		l.add(e)
-	}
 }
 
-// isMySQL reports whether an engine speaks MySQL's protocol; "aurora" was Aurora MySQL 1.
-func isMySQL(engine string) bool {
-	return slices.Contains([]string{"mysql", "mariadb", "aurora-mysql", "aurora"}, engine)
-}
-
-// pager is a paginator of the SDK.
 type pager[Page any] interface {
 	HasMorePages() bool
 	NextPage(context.Context, ...func(*rds.Options)) (*Page, error)
@@ -125,8 +110,7 @@ func eachPage[Page any](ctx context.Context, timeout time.Duration, pages pager[
 }
 
 func (l *listing) readClusters(ctx context.Context, client *rds.Client) error {
-	input := &rds.DescribeDBClustersInput{DBClusterIdentifier: l.name()}
-	pages := rds.NewDescribeDBClustersPaginator(client, input)
+	pages := rds.NewDescribeDBClustersPaginator(client, &rds.DescribeDBClustersInput{DBClusterIdentifier: l.only})
 	return eachPage(ctx, l.timeout, pages, func(page *rds.DescribeDBClustersOutput) {
 		for _, c := range page.DBClusters {
 			name := aws.ToString(c.DBClusterIdentifier)
@@ -147,14 +131,14 @@ func (l *listing) readClusters(ctx context.Context, client *rds.Client) error {
 }
 
 func (l *listing) readClusterEndpoints(ctx context.Context, client *rds.Client) error {
-	input := &rds.DescribeDBClusterEndpointsInput{DBClusterEndpointIdentifier: l.name()}
+	input := &rds.DescribeDBClusterEndpointsInput{DBClusterEndpointIdentifier: l.only}
 	pages := rds.NewDescribeDBClusterEndpointsPaginator(client, input)
 	return eachPage(ctx, l.timeout, pages, func(page *rds.DescribeDBClusterEndpointsOutput) {
 		for _, e := range page.DBClusterEndpoints {
 			if aws.ToString(e.EndpointType) != "CUSTOM" {
 				continue // the cluster itself names its writer and reader
 			}
-			l.customEndpoints = append(l.customEndpoints, inventory.Server{
+			l.parts = append(l.parts, inventory.Server{
 				Kind: server.Custom, Name: aws.ToString(e.DBClusterEndpointIdentifier),
 				Cluster: aws.ToString(e.DBClusterIdentifier),
 				Host:    aws.ToString(e.Endpoint), Status: aws.ToString(e.Status),
@@ -164,8 +148,7 @@ func (l *listing) readClusterEndpoints(ctx context.Context, client *rds.Client) 
 }
 
 func (l *listing) readInstances(ctx context.Context, client *rds.Client) error {
-	input := &rds.DescribeDBInstancesInput{DBInstanceIdentifier: l.name()}
-	pages := rds.NewDescribeDBInstancesPaginator(client, input)
+	pages := rds.NewDescribeDBInstancesPaginator(client, &rds.DescribeDBInstancesInput{DBInstanceIdentifier: l.only})
 	return eachPage(ctx, l.timeout, pages, func(page *rds.DescribeDBInstancesOutput) {
 		for _, i := range page.DBInstances {
 			if i.Endpoint == nil {
@@ -185,8 +168,7 @@ func (l *listing) readInstances(ctx context.Context, client *rds.Client) error {
 }
 
 func (l *listing) readProxies(ctx context.Context, client *rds.Client) error {
-	input := &rds.DescribeDBProxiesInput{DBProxyName: l.name()}
-	pages := rds.NewDescribeDBProxiesPaginator(client, input)
+	pages := rds.NewDescribeDBProxiesPaginator(client, &rds.DescribeDBProxiesInput{DBProxyName: l.only})
 	return eachPage(ctx, l.timeout, pages, func(page *rds.DescribeDBProxiesOutput) {
 		for _, p := range page.DBProxies {
 			arn := aws.ToString(p.DBProxyArn)
@@ -209,14 +191,14 @@ func takesIAM(a types.UserAuthConfigInfo) bool {
 }
 
 func (l *listing) readProxyEndpoints(ctx context.Context, client *rds.Client) error {
-	input := &rds.DescribeDBProxyEndpointsInput{DBProxyEndpointName: l.name()}
+	input := &rds.DescribeDBProxyEndpointsInput{DBProxyEndpointName: l.only}
 	pages := rds.NewDescribeDBProxyEndpointsPaginator(client, input)
 	return eachPage(ctx, l.timeout, pages, func(page *rds.DescribeDBProxyEndpointsOutput) {
 		for _, e := range page.DBProxyEndpoints {
 			if aws.ToBool(e.IsDefault) {
 				continue // the proxy's own
 			}
-			l.proxyEndpoints = append(l.proxyEndpoints, inventory.Server{
+			l.parts = append(l.parts, inventory.Server{
 				Kind: server.ProxyEndpoint, Name: aws.ToString(e.DBProxyEndpointName),
 				Cluster: aws.ToString(e.DBProxyName),
 				Host:    aws.ToString(e.Endpoint), Status: string(e.Status),
@@ -227,7 +209,7 @@ func (l *listing) readProxyEndpoints(ctx context.Context, client *rds.Client) er
 
 // readGlobalClusters notes global writers. RDS lists them in every region that has a member.
 func (l *listing) readGlobalClusters(ctx context.Context, client *rds.Client) error {
-	input := &rds.DescribeGlobalClustersInput{GlobalClusterIdentifier: l.name()}
+	input := &rds.DescribeGlobalClustersInput{GlobalClusterIdentifier: l.only}
 	pages := rds.NewDescribeGlobalClustersPaginator(client, input)
 	return eachPage(ctx, l.timeout, pages, func(page *rds.DescribeGlobalClustersOutput) {
 		for _, c := range page.GlobalClusters {
@@ -275,4 +257,72 @@ func secretARN(s *types.MasterUserSecret) string {
 		return ""
 	}
 	return aws.ToString(s.SecretArn)
+}
+
+// Find asks RDS about one endpoint: in its region, or in the given one if its name has none. The
+// account is that of cfg's credentials. Unlike in the inventory, the resource id of an instance in
+// a cluster is the cluster's, which is the one that rds-db:connect is allowed on (Aurora user
+// guide, "Creating and using an IAM policy for IAM database access"). found is false when RDS has
+// no such server there, or one that doesn't speak MySQL's protocol. Errors are the SDK's.
+func Find(
+	ctx context.Context, cfg aws.Config, e server.Endpoint, region, account string, now time.Time,
+) (s inventory.Server, found bool, err error) {
+	region = cmp.Or(e.Region, region)
+	client := rds.NewFromConfig(cfg, func(o *rds.Options) { o.Region = region })
+	l := newListing(regionKey{account, region}, e.Partition, time.Minute, now)
+	l.only = &e.Name
+	switch e.Kind {
+	case server.Instance:
+		if err = l.readInstances(ctx, client); err == nil && l.servers[e.Host].Cluster != "" {
+			s = l.servers[e.Host]
+			l.only = &s.Cluster
+			err = l.readClusters(ctx, client)
+			s.ResourceID = l.clusters[s.Cluster].ResourceID
+			return s, err == nil, err
+		}
+	case server.GlobalWriter:
+		return l.findGlobal(ctx, cfg, client, e.Host)
+	}
+	for _, read := range readsToFind[e.Kind] {
+		if err = read(l, ctx, client); err != nil || len(l.parts) == 0 {
+			break
+		}
+		l.only = &l.parts[0].Cluster
+	}
+	if isNotFound(err) {
+		err = nil
+	}
+	l.join()
+	s, found = l.servers[e.Host]
+	return s, found && err == nil, err
+}
+
+// readsToFind are the operations that tell all of an endpoint. What the first one finds names what
+// the second one is to ask about.
+var readsToFind = map[server.EndpointKind][]func(*listing, context.Context, *rds.Client) error{
+	server.Writer:        {(*listing).readClusters},
+	server.Reader:        {(*listing).readClusters},
+	server.Custom:        {(*listing).readClusterEndpoints, (*listing).readClusters},
+	server.Proxy:         {(*listing).readProxies},
+	server.ProxyEndpoint: {(*listing).readProxyEndpoints, (*listing).readProxies},
+}
+
+// findGlobal asks for a global writer, and then for the cluster that it leads to.
+func (l *listing) findGlobal(
+	ctx context.Context, cfg aws.Config, client *rds.Client, host string,
+) (s inventory.Server, found bool, err error) {
+	err = l.readGlobalClusters(ctx, client)
+	switch {
+	case isNotFound(err):
+		return s, false, nil
+	case err != nil || len(l.globals) == 0 || l.globals[0].Host != host:
+		return s, false, err
+	}
+	s = l.globals[0]
+	l.only = &s.Cluster
+	if err = l.readClusters(ctx, rds.NewFromConfig(cfg, func(o *rds.Options) { o.Region = s.Region })); err != nil {
+		return s, false, err
+	}
+	addCluster(&s, l.clusters[s.Cluster])
+	return s, true, nil
 }

@@ -40,7 +40,7 @@ func (r *run) save(
 	}
 	oldAccounts, oldServers, err := readInventory(r.in.Path)
 	if untrusted, ok := errors.AsType[*inventory.UntrustedError](err); ok {
-		r.problems.add(Problem{Text: untrusted.Error() + ": taken as empty"}, "")
+		r.addProblem(Problem{Text: untrusted.Error() + ": taken as empty"}, "")
 	}
 	oldServers = slices.DeleteFunc(oldServers, func(s inventory.Server) bool { // an earlier version kept any host
 		_, ok := server.ParseEndpoint(s.Host)
@@ -82,8 +82,7 @@ func (r *run) countRead(scanned []*accountRegion) (full map[regionKey]bool) {
 	return full
 }
 
-// readInventory reads all of the inventory. The error is an [inventory.ErrAbsent], which counts as
-// empty.
+// readInventory reads all of the inventory. One that is absent is an error, and counts as empty.
 func readInventory(path string) ([]inventory.Account, []inventory.Server, error) {
 	inv, err := inventory.Open(path)
 	if err != nil {
@@ -99,12 +98,12 @@ func collect(scanned []*accountRegion) []inventory.Server {
 	var all []inventory.Server
 	for _, ar := range scanned {
 		byKey[ar.regionKey] = ar
-		all = append(all, ar.servers...)
+		all = slices.AppendSeq(all, maps.Values(ar.servers))
 	}
 	for _, ar := range scanned {
 		for _, global := range ar.globals {
 			if of := byKey[regionKey{global.Account, global.Region}]; of != nil {
-				of.complete(&global)
+				addCluster(&global, of.clusters[global.Cluster])
 			}
 			all = append(all, global)
 		}
@@ -114,16 +113,6 @@ func collect(scanned []*accountRegion) []inventory.Server {
 }
 
 func byHost(a, b inventory.Server) int { return strings.Compare(a.Host, b.Host) }
-
-// complete fills in what a global writer has from its cluster, if that is here.
-func (ar *accountRegion) complete(global *inventory.Server) {
-	for _, s := range ar.servers {
-		if s.Kind == server.Writer && s.Cluster == global.Cluster {
-			addCluster(global, s)
-			return
-		}
-	}
-}
 
 // addCluster fills in what a global writer has from its cluster.
 func addCluster(global *inventory.Server, cluster inventory.Server) {
@@ -240,7 +229,7 @@ func addHostIDs(old []inventory.Account, scanned []*accountRegion) []inventory.A
 		all[key{a.HostID, a.Region}] = a
 	}
 	for _, ar := range scanned {
-		for _, hostID := range ar.hostIDs {
+		for hostID := range ar.hostIDs {
 			k := key{hostID, ar.region}
 			a := all[k]
 			if a.Number != ar.account { // it moved, or is new: nothing of the other account's holds

@@ -110,9 +110,10 @@ func TestMergeAccounts(t *testing.T) {
 		account("orphan", west, three, "none", "x"),
 	}
 	scanned := []*accountRegion{
-		{regionKey: regionKey{one, west}, partition: "aws", answered: true, hostIDs: []string{"new", "moved"}},
-		{regionKey: regionKey{one, "us-west-2"}},
+		{listing: newListing(regionKey{one, west}, "aws", 0, now), answered: true},
+		{listing: newListing(regionKey{one, "us-west-2"}, "", 0, now)},
 	}
+	scanned[0].hostIDs = map[string]bool{"new": true, "moved": true}
 	known := knownProfiles{
 		configured: []string{"a", "p", "q"},
 		callers:    map[string][]candidate{one: {{profile: "a", decision: notAsked}}},

@@ -25,12 +25,12 @@ type knownProfiles struct {
 type candidate struct {
 	profile  string
 	decision decision
-	base     string // the profile among the others that it assumes a role with, or ""
+	base     string // the profile that it assumes a role with, or ""
 }
 
 func (r *run) knownProfiles(callers []*caller, decisions map[string]decision) knownProfiles {
 	known := knownProfiles{
-		assigned: r.in.Assigned, configured: r.in.Configured, refused: r.refused, interrupted: r.report.Interrupted,
+		assigned: r.in.Assigned, configured: r.in.Configured, refused: r.problems.refused, interrupted: r.report.Interrupted,
 		callers: map[string][]candidate{}, account: map[string]string{},
 	}
 	for _, c := range callers {
@@ -52,12 +52,6 @@ func rolesFirst(list []candidate) []candidate {
 			bases = append(bases, c)
 		} else {
 			ordered = append(ordered, c)
-		}
-	}
-	for i := range ordered {
-		c := &ordered[i]
-		if !slices.ContainsFunc(bases, func(b candidate) bool { return b.profile == c.base }) {
-			c.base = ""
 		}
 	}
 	return append(ordered, bases...)
@@ -120,13 +114,6 @@ func group(candidates []candidate, before, refused []string, interrupted bool) g
 			g.mayNotAsk = g.mayNotAsk && c.decision == mayNotAsk
 		}
 	}
-	if len(before) > 0 {
-		missed := !reached[before[0]] && !slices.Contains(refused, before[0])
-		cutOff := interrupted && slices.Contains(g.undecided, before[0])
-		if missed || cutOff {
-			g.kept = before[0]
-		}
-	}
 	for _, name := range before {
 		switch {
 		case slices.Contains(refused, name):
@@ -135,10 +122,12 @@ func group(candidates []candidate, before, refused []string, interrupted bool) g
 			g.undecided = append(g.undecided, name)
 		}
 	}
+	if len(before) > 0 && slices.Contains(g.undecided, before[0]) && (interrupted || !reached[before[0]]) {
+		g.kept = before[0]
+	}
 	return g
 }
 
-// why says why the first of so many profiles is the first.
 func (g groups) why(profiles int) string {
 	const simulation = "iam:SimulatePrincipalPolicy"
 	first := func(of []string) string {
@@ -178,8 +167,7 @@ func Names(list []string) string {
 }
 
 // unique drops what is empty or comes a second time.
-func unique(list []string) []string {
-	var once []string
+func unique(list []string) (once []string) {
 	for _, s := range list {
 		if s != "" && !slices.Contains(once, s) {
 			once = append(once, s)

@@ -8,33 +8,32 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/aws/smithy-go"
 )
 
-// problems collects problems from all goroutines.
+// problems are collected from all goroutines.
 type problems struct {
-	mu    sync.Mutex
-	list  []Problem
-	index map[problemKey]int // in list
-
+	list     []Problem
+	index    map[problemKey]int // in list
 	sessions map[string]Session // that are over, by profile
+	refused  []string           // profiles that AWS doesn't take
 }
 
 // problemKey is what makes two problems one, of several regions or operations.
 type problemKey struct{ profile, account, cause string }
 
-// add notes a problem. Without a cause, its text is the cause.
+// addProblem notes a problem. Without a cause, its text is the cause.
+func (r *run) addProblem(problem Problem, cause string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.problems.add(problem, cause)
+}
+
 func (p *problems) add(problem Problem, cause string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	key := problemKey{problem.Profile, problem.Account, cmp.Or(cause, problem.Text)}
 	i, known := p.index[key]
 	if !known {
-		if p.index == nil {
-			p.index = map[problemKey]int{}
-		}
 		p.index[key] = len(p.list)
 		p.list = append(p.list, problem)
 		return
@@ -54,7 +53,8 @@ func include(list *[]string, word string) {
 	}
 }
 
-// sorted returns the problems in the order of the profiles, those of no profile first.
+// sorted returns the problems in the order of the profiles, those of no profile first, and those of
+// several profiles of a session as one.
 func (p *problems) sorted(in Input) []Problem {
 	order := map[string]int{}
 	for i, profile := range in.Profiles {
@@ -64,21 +64,6 @@ func (p *problems) sorted(in Input) []Problem {
 		return cmp.Or(cmp.Compare(order[a.Profile], order[b.Profile]), cmp.Compare(a.Account, b.Account),
 			cmp.Compare(a.Text, b.Text))
 	})
-	return p.joinSessions()
-}
-
-// setSession notes that a profile's problem is its session's.
-func (p *problems) setSession(profile string, s Session) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.sessions == nil {
-		p.sessions = map[string]Session{}
-	}
-	p.sessions[profile] = s
-}
-
-// joinSessions returns the problems with those of several profiles of a session as one.
-func (p *problems) joinSessions() []Problem {
 	joined := make([]Problem, 0, len(p.list))
 	first := map[string]int{} // in joined, by session
 	for _, one := range p.list {
@@ -113,21 +98,20 @@ func (r *run) addError(ctx context.Context, problem Problem, err error) {
 	}
 	d := r.deps.Describe(problem.Profile, err)
 	problem.Text, problem.Run = d.Text, d.Run
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if d.Session != nil {
-		r.problems.setSession(problem.Profile, *d.Session)
+		r.problems.sessions[problem.Profile] = *d.Session
+	}
+	if problem.Account == "" && d.Refused {
+		r.problems.refused = append(r.problems.refused, problem.Profile)
 	}
 	r.problems.add(problem, code(err))
-	if problem.Account == "" && d.Refused {
-		r.mu.Lock()
-		r.refused = append(r.refused, problem.Profile)
-		r.mu.Unlock()
-	}
 }
 
 // code returns the code of an error that AWS answered, or "".
 func code(err error) string {
-	var api smithy.APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		return api.ErrorCode()
 	}
 	return ""
@@ -139,50 +123,31 @@ func isDenied(err error) bool {
 	return strings.HasPrefix(c, "AccessDenied") || c == "UnauthorizedOperation" || c == "NotAuthorized"
 }
 
-// isUnknown reports whether AWS doesn't know the credentials, or no longer.
-func isUnknown(err error) bool {
-	return isDisabled(err) || strings.HasPrefix(code(err), "ExpiredToken")
-}
-
 // isDisabled reports whether a region may be disabled for the account. Such a region doesn't know
 // the account's credentials; only STS and EC2 have words for it.
 func isDisabled(err error) bool {
-	switch code(err) {
-	case "InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure",
-		"OptInRequired", "RegionDisabledException":
-		return true
-	}
-	return false
+	return slices.Contains([]string{"InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure",
+		"OptInRequired", "RegionDisabledException"}, code(err))
 }
 
 // isNotFound reports whether there is nothing of the name that was asked for.
 func isNotFound(err error) bool {
-	switch code(err) {
-	case "DBInstanceNotFound", "DBClusterNotFoundFault", "DBClusterEndpointNotFoundFault", "DBProxyNotFoundFault",
-		"DBProxyEndpointNotFoundFault", "GlobalClusterNotFoundFault":
-		return true
-	}
-	return false
+	return slices.Contains([]string{"DBInstanceNotFound", "DBClusterNotFoundFault", "DBClusterEndpointNotFoundFault",
+		"DBProxyNotFoundFault", "DBProxyEndpointNotFoundFault", "GlobalClusterNotFoundFault"}, code(err))
 }
 
 // isNotOffered reports whether a region doesn't have the operation: there is nothing to read then.
 // The second form is what RDS says of global clusters where it has none.
 func isNotOffered(err error) bool {
-	var api smithy.APIError
-	if !errors.As(err, &api) {
-		return false
-	}
-	return api.ErrorCode() == "InvalidAction" || api.ErrorCode() == "InvalidParameterValue" &&
-		strings.Contains(strings.ToLower(api.ErrorMessage()), "access denied to api version")
+	c := code(err)
+	return c == "InvalidAction" || c == "InvalidParameterValue" &&
+		strings.Contains(strings.ToLower(err.Error()), "access denied to api version")
 }
 
 // isFatal reports whether other operations would fail the same way: credentials that aren't taken
 // in this region or any more, throttling, no answer at all.
 func isFatal(err error) bool {
 	c := code(err)
-	switch c {
-	case "", "ExpiredToken", "ExpiredTokenException", "RequestExpired", "SignatureDoesNotMatch", "RequestLimitExceeded":
-		return true
-	}
-	return isDisabled(err) || strings.HasPrefix(c, "Throttling")
+	return isDisabled(err) || strings.HasPrefix(c, "Throttling") || slices.Contains([]string{"", "ExpiredToken",
+		"ExpiredTokenException", "RequestExpired", "SignatureDoesNotMatch", "RequestLimitExceeded"}, c)
 }

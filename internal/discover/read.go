@@ -5,23 +5,20 @@ package discover
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 
 	"mysql-secret-store-rds/internal/advice"
-	"mysql-secret-store-rds/internal/inventory"
 )
 
 // regionKey names an account in a region.
 type regionKey struct{ account, region string }
 
-// accountRegion is one account in one region, and what was read of it.
+// accountRegion is the listing of one account in one region, and how far it has come.
 type accountRegion struct {
-	regionKey
-	partition string
-	guessed   bool // the region comes from the partition's list; it may be disabled
+	*listing
+	guessed bool // the region comes from the partition's list; it may be disabled
 
 	// While it is scanned:
 	callers  []*caller // queue of those who could read what is left
@@ -29,26 +26,15 @@ type accountRegion struct {
 	tried    bool      // one of them has
 	pending  []operation
 	failures map[string]failure // by operation
-	listing  *listing
 
 	answered bool // RDS answered something
 	full     bool // RDS answered everything
-	hostIDs  []string
-	servers  []inventory.Server // in the order of hosts
-	globals  []inventory.Server // global writers, without what the region of their cluster knows of them
 }
 
 // failure is what became of an operation that no caller could read; of several, the first's.
 type failure struct {
 	caller *caller
 	err    error
-}
-
-func newAccountRegion(key regionKey, partition string, in Input) *accountRegion {
-	return &accountRegion{
-		regionKey: key, partition: partition, pending: slices.Clone(operations), failures: map[string]failure{},
-		listing: newListing(key, partition, in.Timeout, in.Now),
-	}
 }
 
 // operation is one of RDS's, all pages of it.
@@ -92,23 +78,18 @@ func (r *run) read(ctx context.Context, ar *accountRegion, c *caller) {
 	}
 }
 
-// finish ends the reading of an account and region, and keeps what could be read.
 func (r *run) finish(ar *accountRegion) {
-	l := ar.listing
-	ar.listing = nil
-	l.join()
-	ar.hostIDs = slices.Sorted(maps.Keys(l.hostIDs))
-	ar.servers = slices.SortedFunc(maps.Values(l.servers), byHost)
-	ar.globals = l.globals
+	ar.join()
+	ar.proxies, ar.parts = nil, nil                  // which nobody needs any more
 	ar.answered = ar.answered || len(ar.hostIDs) > 0 // a first page, perhaps
-	r.reportLeftOut(ar, l.leftOut)
+	r.reportLeftOut(ar)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.servers += len(ar.servers)
 }
 
-// reportLeftOut notes servers of an account and region that aren't kept.
-func (r *run) reportLeftOut(ar *accountRegion, hosts []string) {
+func (r *run) reportLeftOut(ar *accountRegion) {
+	hosts := ar.leftOut
 	if len(hosts) == 0 {
 		return
 	}
@@ -116,13 +97,13 @@ func (r *run) reportLeftOut(ar *accountRegion, hosts []string) {
 	if len(hosts) > 1 {
 		servers = fmt.Sprintf("%d servers, the first", len(hosts))
 	}
-	const text = "left out %s, with the host %.100q: RDS gives no server of this region such a name, or so large a record"
-	r.problems.add(Problem{
+	const text = "left out %s, with the host %.100q: " +
+		"RDS gives no server of this region such a name, or so large a record"
+	r.addProblem(Problem{
 		Account: ar.account, Regions: []string{ar.region}, Text: fmt.Sprintf(text, servers, hosts[0]),
 	}, "")
 }
 
-// reportFailures notes what nobody could read of an account and region.
 func (r *run) reportFailures(ctx context.Context, ar *accountRegion) {
 	for _, op := range ar.pending {
 		f, tried := ar.failures[op.name]
@@ -134,7 +115,7 @@ func (r *run) reportFailures(ctx context.Context, ar *accountRegion) {
 			problem.Text = "the region is not enabled in the account (" + code(f.err) + ")"
 			problem.Run = "aws account enable-region --region-name " + advice.Word(ar.region) +
 				" --profile " + advice.Word(problem.Profile)
-			r.problems.add(problem, "disabled "+ar.region)
+			r.addProblem(problem, "disabled "+ar.region)
 			continue
 		}
 		if isDenied(f.err) {

@@ -5,6 +5,7 @@ package discover
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -63,11 +64,7 @@ func (s *scan) results(ctx context.Context) ([]*caller, []*accountRegion) {
 	for _, c := range slices.Backward(s.callers) {
 		first[c.account] = c.order
 	}
-	scanned := make([]*accountRegion, 0, len(s.regions))
-	for _, ar := range s.regions {
-		scanned = append(scanned, ar)
-	}
-	slices.SortFunc(scanned, func(a, b *accountRegion) int {
+	scanned := slices.SortedFunc(maps.Values(s.regions), func(a, b *accountRegion) int {
 		return cmp.Or(first[a.account]-first[b.account], cmp.Compare(a.region, b.region))
 	})
 	for _, ar := range scanned {
@@ -197,8 +194,10 @@ func (s *scan) queue(ctx context.Context, c *caller, region string, guessed bool
 	key := regionKey{c.account, region}
 	ar := s.regions[key]
 	if ar == nil {
-		ar = newAccountRegion(key, c.partition, s.in)
-		ar.guessed = guessed
+		ar = &accountRegion{
+			listing: newListing(key, c.partition, s.in.Timeout, s.in.Now), guessed: true,
+			pending: slices.Clone(operations), failures: map[string]failure{},
+		}
 		s.regions[key] = ar
 	}
 	ar.guessed = ar.guessed && guessed

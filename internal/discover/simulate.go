@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -39,16 +40,14 @@ func (r *run) simulateAll(ctx context.Context, callers []*caller, scanned []*acc
 	}
 	asked := r.competing(callers, scanned)
 	decisions := map[string]decision{}
-	note := func(c *caller, d decision) {
+	update := func(note func()) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		decisions[c.profile] = d
+		note()
 		r.progress(Progress{Done: len(decisions), Total: len(asked), What: "permissions"})
 	}
 	if len(asked) > 0 {
-		r.mu.Lock()
-		r.progress(Progress{Total: len(asked), What: "permissions"})
-		r.mu.Unlock()
+		update(func() {})
 	}
 	var g errgroup.Group
 	g.SetLimit(r.in.Parallel)
@@ -56,7 +55,8 @@ func (r *run) simulateAll(ctx context.Context, callers []*caller, scanned []*acc
 		g.Go(func() error {
 			inTime, cancel := context.WithTimeout(ctx, r.in.Timeout)
 			defer cancel()
-			note(c, simulate(inTime, c, resources(read[c.account], r.in.Users)))
+			d := simulate(inTime, c, resources(read[c.account], r.in.Users))
+			update(func() { decisions[c.profile] = d })
 			return nil
 		})
 	}
@@ -73,7 +73,7 @@ func (r *run) competing(callers []*caller, scanned []*accountRegion) []*caller {
 		profiles[c.account] = append(profiles[c.account], c.profile)
 	}
 	for _, ar := range scanned {
-		for _, hostID := range ar.hostIDs {
+		for hostID := range ar.hostIDs {
 			unassigned[ar.account] = unassigned[ar.account] || r.in.Assigned[hostID] == ""
 		}
 	}
@@ -111,7 +111,7 @@ func resources(read []*accountRegion, users []string) []string {
 	for _, ar := range read {
 		prefix := fmt.Sprintf("arn:%s:rds-db:%s:%s:dbuser:", ar.partition, ar.region, ar.account)
 		all = append(all, prefix+"*/*")
-		for _, id := range resourceIDs(ar.servers) {
+		for _, id := range ar.resourceIDs() {
 			for _, user := range users {
 				specific = append(specific, prefix+id+"/"+user)
 			}
@@ -121,9 +121,8 @@ func resources(read []*accountRegion, users []string) []string {
 }
 
 // resourceIDs returns resource ids of servers that have IAM authentication on, sorted.
-func resourceIDs(servers []inventory.Server) []string {
-	var ids []string
-	for _, s := range servers {
+func (l *listing) resourceIDs() (ids []string) {
+	for _, s := range slices.SortedFunc(maps.Values(l.servers), byHost) {
 		if s.IAM && s.ResourceID != "" && len(ids) < maxIDs {
 			include(&ids, s.ResourceID)
 		}

@@ -1,6 +1,6 @@
-// Package private has the program's two folders, and their files, which only the user may read: it
-// reads them when they can be trusted, replaces them whole, and lets one process at a
-// time work on one.
+// Package disk has the program's two folders, and their files, which only the user may read: it
+// reads them when they can be trusted, replaces them whole, and lets one process at a time work on
+// one. It reads other programs' files, too, without waiting for what never ends.
 package disk
 
 import (
@@ -9,8 +9,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/user"
+	"path/filepath"
 	"slices"
 	"syscall"
+
+	"mysql-secret-store-rds/internal/about"
 )
 
 // ErrAbsent is what [Open] and [Read] say of a file that isn't there.
@@ -27,33 +31,41 @@ func (e *UntrustedError) Error() string { return e.File + ": " + e.Reason }
 // Is makes an UntrustedError an [ErrAbsent].
 func (e *UntrustedError) Is(target error) bool { return target == ErrAbsent }
 
+// ExposedError is a file that somebody else may change: it has to be refused when it says what is
+// to be done.
+type ExposedError struct {
+	Path    string // the file or folder that is open to others
+	Reason  string
+	Foreign bool // it is another user's; else its mode is wrong
+}
+
+func (e *ExposedError) Error() string { return e.Path + " " + e.Reason }
+
 // Open opens a file for reading if it is a regular file (no symbolic link to one), the caller's own
 // and closed to everybody else. The error is [ErrAbsent] or an [*UntrustedError].
 func Open(path string) (*os.File, error) {
-	f, err := openNoFollow(path)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) { // which says so of a folder on the way
+	f, err := os.OpenFile(path, os.O_RDONLY|noFollow, 0)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR): // which says so of a folder on the way
 		return nil, ErrAbsent
-	}
-	untrusted := func(reason string) (*os.File, error) {
-		if f != nil {
-			_ = f.Close()
-		}
-		return nil, &UntrustedError{path, reason}
-	}
-	if err != nil {
-		return untrusted(err.Error())
+	case err != nil:
+		return nil, &UntrustedError{path, err.Error()}
 	}
 	info, err := f.Stat()
-	if err != nil {
-		return untrusted(err.Error())
+	reason := ""
+	switch {
+	case err != nil:
+		reason = err.Error()
+	case !info.Mode().IsRegular():
+		reason = "not a regular file"
+	default:
+		reason = notPrivate(info)
 	}
-	if !info.Mode().IsRegular() {
-		return untrusted("not a regular file")
+	if reason == "" {
+		return f, nil
 	}
-	if reason := notPrivate(info); reason != "" {
-		return untrusted(reason)
-	}
-	return f, nil
+	_ = f.Close()
+	return nil, &UntrustedError{path, reason}
 }
 
 // Read returns the content of a file that [Open] trusts and that has at most limit bytes.
@@ -80,8 +92,8 @@ func SameFile(a, b string) bool {
 	return err1 == nil && err2 == nil && os.SameFile(one, other)
 }
 
-// OurDir returns an [*UntrustedError] for a folder of another user's, who may put other files in the
-// place of the caller's. One that isn't there is nobody's.
+// OurDir returns an [*UntrustedError] for a folder of another user's, who may put other files in
+// the place of the caller's. One that isn't there is nobody's.
 func OurDir(dir string) error {
 	if reason := notOurs(dir); reason != "" {
 		return &UntrustedError{dir, reason}
@@ -104,4 +116,35 @@ func MakeDir(dir string, ours func(name string) bool) error {
 		files, err := os.ReadDir(dir)
 		return err == nil && !slices.ContainsFunc(files, func(f fs.DirEntry) bool { return !ours(f.Name()) })
 	})
+}
+
+// EnvCache names the folder for what is kept between calls in the environment.
+const EnvCache = "MYSQL_SECRET_STORE_RDS_CACHE_DIR"
+
+// ConfigDir returns the program's folder for what is to last: mysql-secret-store-rds in
+// [os.UserConfigDir].
+func ConfigDir() (string, error) {
+	dir, err := os.UserConfigDir()
+	return filepath.Join(dir, about.Name), err
+}
+
+// CacheDir returns the program's folder for what can be made again: the one that [EnvCache] names,
+// else mysql-secret-store-rds in [os.UserCacheDir].
+func CacheDir() (string, error) {
+	if dir := os.Getenv(EnvCache); dir != "" {
+		return dir, nil
+	}
+	dir, err := os.UserCacheDir()
+	return filepath.Join(dir, about.Name), err
+}
+
+// Home returns the user's home folder as AWS's tools find it, or "" when there is none.
+func Home() string {
+	if dir, err := os.UserHomeDir(); err == nil {
+		return dir
+	}
+	if u, err := user.Current(); err == nil {
+		return u.HomeDir
+	}
+	return ""
 }

@@ -12,19 +12,12 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// openNoFollow opens a file for reading, but no symbolic link to one, and never waits for the
-// other end of a pipe.
-func openNoFollow(path string) (*os.File, error) {
-	return os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
-}
-
-// openNoWait opens a file for reading, and never waits for the other end of a pipe.
-func openNoWait(path string) (*os.File, error) {
-	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-}
-
-// lockFlags open a lock file the same way: neither a link nor a pipe in its place can do harm.
-const lockFlags = os.O_CREATE | os.O_RDONLY | syscall.O_NOFOLLOW | syscall.O_NONBLOCK
+// How a file is opened: noWait never waits for the other end of a pipe, and noFollow opens no
+// symbolic link either, so that nothing in the file's place can do harm.
+const (
+	noWait   = syscall.O_NONBLOCK
+	noFollow = syscall.O_NOFOLLOW | noWait
+)
 
 // rename renames a file over another.
 func rename(from, to string) error { return os.Rename(from, to) }
@@ -56,7 +49,7 @@ func noLocks(err error) bool {
 // and has no other name, or a new one. Neither a link nor a file of another name may be changed by
 // whoever puts it there.
 func OpenLog(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600)
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY|noFollow, 0o600)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,8 @@ import (
 	"github.com/gofrs/flock"
 )
 
-const lockFlags = os.O_CREATE | os.O_RDONLY
+// Neither has to be asked for on Windows.
+const noWait, noFollow = 0, 0
 
 // rename renames a file over another. That fails while somebody reads the other, which takes a
 // moment at most.
@@ -42,10 +43,6 @@ func noLocks(err error) bool {
 	errno, ok := err.(syscall.Errno)
 	return ok && (errno.Is(errors.ErrUnsupported) || errno == invalidFunction)
 }
-
-func openNoFollow(path string) (*os.File, error) { return os.Open(path) }
-
-func openNoWait(path string) (*os.File, error) { return os.Open(path) }
 
 // Guarded finds nothing: see notPrivate.
 func Guarded(string) error { return nil }

@@ -94,7 +94,7 @@ func Flight(ctx context.Context, path string, patience time.Duration, ready func
 			return unlock, nil
 		}
 		if waitedFor == nil {
-			if f, err := openNoFollow(path); err == nil {
+			if f, err := os.OpenFile(path, os.O_RDONLY|noFollow, 0); err == nil {
 				defer f.Close() // while it is open, no new file gets its number
 				waitedFor, _ = f.Stat()
 			}
@@ -120,7 +120,7 @@ func longer(wait time.Duration) time.Duration { return min(wait*5/4, 50*time.Mil
 // try takes the lock at path, whose file is mine then; unlock is nil when another process has it.
 func try(path string) (unlock func(), mine fs.FileInfo, err error) {
 	for {
-		l := flock.New(path, flock.SetFlag(lockFlags))
+		l := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDONLY|noFollow))
 		locked, err := l.TryLock()
 		switch {
 		case noLocks(err):

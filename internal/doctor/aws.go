@@ -56,7 +56,7 @@ func (a AWS) checkProfiles() Finding {
 	case len(a.Profiles.Names()) == 0:
 		text := fmt.Sprintf("none in %s and %s: the environment's keys sign, or this machine's role",
 			a.Files.Config, a.Files.Credentials)
-		return Finding{name, Warn, text, []string{"aws configure sso"}}
+		return Finding{name, Warn, text, []string{advice.AWS2("configure", "sso").String()}}
 	}
 	unnamed := credentials.New(credentials.Source{}, credentials.Options{
 		Files: func() (*profiles.Set, error) { return a.Profiles, nil },

@@ -3,6 +3,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -21,15 +22,8 @@ const (
 
 // String is the word for a status: ok, warn or fail.
 func (s Status) String() string {
-	switch s {
-	case OK:
-		return "ok"
-	case Warn:
-		return "warn"
-	case Fail:
-		return "fail"
-	}
-	return fmt.Sprintf("Status(%d)", int(s))
+	words := map[Status]string{OK: "ok", Warn: "warn", Fail: "fail"}
+	return cmp.Or(words[s], fmt.Sprintf("Status(%d)", int(s)))
 }
 
 // MarshalText makes a status its word in JSON.
@@ -52,7 +46,8 @@ func ofClock(ahead time.Duration) Finding {
 	text := fmt.Sprintf("%v %s AWS's", ahead.Abs().Round(time.Second), way)
 	switch {
 	case ahead.Abs() > credentials.MaxSkew:
-		return Finding{"clock", Fail, text + ", which refuses what is signed more than 5 minutes off", setClock()}
+		return Finding{"clock", Fail, text + ", which refuses what is signed more than 5 minutes off",
+			[]string{credentials.SetClock.Text}}
 	case ahead.Abs() < 2*time.Second:
 		text = "the same as AWS's" // whose answers tell it to the second
 	}
@@ -63,8 +58,6 @@ func ofClock(ahead time.Duration) Finding {
 func unanswered(service string, patience time.Duration) string {
 	return fmt.Sprintf("%s did not answer within %v: check the network, a VPC endpoint, HTTPS_PROXY", service, patience)
 }
-
-func setClock() []string { return []string{credentials.SetClock.Text} }
 
 // described returns an error in words, and what to do about it.
 func described(err error) (text string, do []string) { return advice.Of(err).Split() }

@@ -157,17 +157,15 @@ func checkOption(o Options, where, do string, read bool) Finding {
 		return Finding{name, Fail, o.Err.Error(), nil}
 	case o.Helper == "rds":
 		return Finding{name, OK, "credentialStore.helper is rds (" + where + ")", nil}
-	case o.Helper == "" && !read:
-		text := "credentialStore.helper is not set (" + where + "), which matters when there is a MySQL Shell"
-		return Finding{name, Warn, text, nil}
-	case !read:
-		text := fmt.Sprintf("credentialStore.helper is %s, not rds (%s), which matters when there is a MySQL Shell",
-			o.Helper, where)
-		return Finding{name, Warn, text, nil}
-	case o.Helper == "":
-		return Finding{name, Fail, "credentialStore.helper is not set (" + where + ")", []string{do}}
 	}
-	return Finding{name, Fail, fmt.Sprintf("credentialStore.helper is %s, not rds (%s)", o.Helper, where), []string{do}}
+	text := fmt.Sprintf("credentialStore.helper is %s, not rds (%s)", o.Helper, where)
+	if o.Helper == "" {
+		text = "credentialStore.helper is not set (" + where + ")"
+	}
+	if !read {
+		return Finding{name, Warn, text + ", which matters when there is a MySQL Shell", nil}
+	}
+	return Finding{name, Fail, text, []string{do}}
 }
 
 func (in Installation) checkDelegate() Finding {
@@ -209,25 +207,19 @@ func (in Installation) checkCache() Finding {
 	if in.CacheDir == "" {
 		return Finding{name, OK, "off: each connection signs a new token", nil}
 	}
-	dir, made := in.CacheDir, true
+	dir := in.CacheDir
 	info, err := os.Stat(dir)
 	for errors.Is(err, fs.ErrNotExist) && dir != filepath.Dir(dir) {
-		dir, made = filepath.Dir(dir), false
+		dir = filepath.Dir(dir)
 		info, err = os.Stat(dir)
 	}
-	if err == nil && !info.IsDir() {
-		err = fmt.Errorf("%s is no folder", dir)
-	}
 	if err == nil {
-		err = disk.OurDir(dir)
-	}
-	if err == nil {
-		err = tryFile(dir)
+		err = tryFile(dir, info)
 	}
 	switch {
 	case err != nil:
 		return Finding{name, Warn, fmt.Sprintf("nothing can be kept in %s: %v", in.CacheDir, err), nil}
-	case !made:
+	case dir != in.CacheDir:
 		return Finding{name, OK, in.CacheDir + " will be made when there is something to keep", nil}
 	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
 		text := fmt.Sprintf("%s is open to other users (mode %04o); its files are not", dir, info.Mode().Perm())
@@ -236,8 +228,14 @@ func (in Installation) checkCache() Finding {
 	return Finding{name, OK, dir + " is private and can be written", nil}
 }
 
-// tryFile makes a file and removes it. Its name is none that the cache uses.
-func tryFile(dir string) error {
+// tryFile makes a file in a folder and removes it. Its name is none that the cache uses.
+func tryFile(dir string, info fs.FileInfo) error {
+	if !info.IsDir() {
+		return fmt.Errorf("%s is no folder", dir)
+	}
+	if err := disk.OurDir(dir); err != nil {
+		return err
+	}
 	f, err := os.CreateTemp(dir, "doctor-*")
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -9,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
@@ -17,6 +17,7 @@ import (
 	"mysql-secret-store-rds/internal/about"
 	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/cabundle"
+	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/credentials"
 	"mysql-secret-store-rds/internal/password"
 	"mysql-secret-store-rds/internal/secret"
@@ -137,7 +138,8 @@ func (v *visit) warnOfNoAuthority() {
 	set := v.setting("ssl_ca", "/path/to/ca.pem")
 	switch address := v.bundleAddress(); {
 	case !v.lacksAuthority():
-		v.warn(name, fmt.Sprintf("not checked: %s has no authority for %s; name a file that has", v.CAFile, v.t.Host), set)
+		v.warn(name, fmt.Sprintf("not checked: %s has no authority for %s; name a file that has", v.CAFile, v.t.Host),
+			set)
 	case address == "":
 		const text = "not checked: the bundle has no authorities for %s (%s); name a file that has"
 		v.warn(name, fmt.Sprintf(text, v.t.Region, v.Resolution.Endpoint.Partition), set)
@@ -195,66 +197,62 @@ func (v *visit) checkTCP(ctx context.Context) bool {
 }
 
 // authorities is what the authorities are called.
-func (v *visit) authorities() string {
-	if v.CAFile == "" {
-		return "the bundle"
-	}
-	return v.CAFile
-}
+func (v *visit) authorities() string { return cmp.Or(v.CAFile, "the bundle") }
 
 // checkTLS says what became of the TLS of a connection; ok is false when nothing came after it.
 func (v *visit) checkTLS(a attempt) (ok bool) {
 	const name = "tls"
-	if a.secured != nil {
-		leaf := a.secured.PeerCertificates[0]
-		text := fmt.Sprintf("%s, certificate good until %s (%s)", tls.VersionName(a.secured.Version),
-			leaf.NotAfter.Format("2006-01-02"), v.authorities())
-		if host := server.NormalHost(v.URL.Host); leaf.VerifyHostname(host) != nil {
-			text += fmt.Sprintf("; it is for %s, not for %s: clients need --ssl-mode=VERIFY_CA", v.t.Host, host)
-		}
-		v.ok(name, text)
-		return true
+	if a.secured == nil {
+		text, do := v.explainTLS(a.err)
+		v.fail(name, text, do...)
+		return false
 	}
-	v.failTLS(name, a.err)
-	return false
+	leaf := a.secured.PeerCertificates[0]
+	text := fmt.Sprintf("%s, certificate good until %s (%s)", tls.VersionName(a.secured.Version),
+		leaf.NotAfter.Format("2006-01-02"), v.authorities())
+	if host := server.NormalHost(v.URL.Host); leaf.VerifyHostname(host) != nil {
+		text += fmt.Sprintf("; it is for %s, not for %s: clients need --ssl-mode=VERIFY_CA", v.t.Host, host)
+	}
+	v.ok(name, text)
+	return true
 }
 
-func (v *visit) failTLS(name string, err error) {
+func (v *visit) explainTLS(err error) (text string, do []string) {
 	refused, answered := errors.AsType[*mysql.MySQLError](err)
 	unknown, isUnknown := errors.AsType[x509.UnknownAuthorityError](err)
 	wrongName, isWrongName := errors.AsType[x509.HostnameError](err)
 	invalid, isInvalid := errors.AsType[x509.CertificateInvalidError](err)
 	switch {
 	case answered:
-		v.fail(name, fmt.Sprintf("the server wants no connection: %d: %s", refused.Number, refused.Message))
+		text = fmt.Sprintf("the server wants no connection: %d: %s", refused.Number, refused.Message)
 	case errors.Is(err, mysql.ErrNoTLS):
-		v.fail(name, "the server has no TLS, without which RDS takes no token: is it an RDS server?")
+		text = "the server has no TLS, without which RDS takes no token: is it an RDS server?"
 	case isUnknown:
 		issuer := ""
 		if unknown.Cert != nil {
 			issuer = fmt.Sprintf(" (it is signed by %s)", unknown.Cert.Issuer)
 		}
-		do := []string{v.setting("ssl_ca", "/path/to/ca.pem")}
+		text = fmt.Sprintf("the certificate is not of an authority in %s%s; if it is right, name its authority",
+			v.authorities(), issuer)
+		do = []string{v.setting("ssl_ca", "/path/to/ca.pem")}
 		if v.CAFile == "" && v.bundleAddress() != "" { // Amazon may have new ones
 			do = append([]string{v.fetchBundle()}, do...)
 		}
-		v.fail(name, fmt.Sprintf("the certificate is not of an authority in %s%s; if it is right, name its authority",
-			v.authorities(), issuer), do...)
 	case isWrongName:
-		v.fail(name, fmt.Sprintf("the certificate is not for %s but for %s: the connection ends at another server",
-			v.t.Host, strings.Join(wrongName.Certificate.DNSNames, ", ")))
+		text = fmt.Sprintf("the certificate is not for %s but for %s: the connection ends at another server",
+			v.t.Host, strings.Join(wrongName.Certificate.DNSNames, ", "))
 	case isInvalid && invalid.Reason == x509.Expired:
-		v.fail(name, fmt.Sprintf("the certificate holds from %s to %s, by this machine's clock not now",
-			invalid.Cert.NotBefore.Format("2006-01-02"),
-			invalid.Cert.NotAfter.Format("2006-01-02")))
+		text = fmt.Sprintf("the certificate holds from %s to %s, by this machine's clock not now",
+			invalid.Cert.NotBefore.Format("2006-01-02"), invalid.Cert.NotAfter.Format("2006-01-02"))
 	case errors.Is(err, context.DeadlineExceeded):
-		v.fail(name, fmt.Sprintf("no answer within %v: something else than a MySQL server, or one that is very busy",
-			loginPatience))
+		text = fmt.Sprintf("no answer within %v: something else than a MySQL server, or one that is very busy",
+			loginPatience)
 	case errors.Is(err, driver.ErrBadConn), errors.Is(err, mysql.ErrInvalidConn):
-		v.fail(name, "the connection was closed before TLS began: no MySQL server, or not the way to it")
+		text = "the connection was closed before TLS began: no MySQL server, or not the way to it"
 	default:
-		v.fail(name, "no MySQL server's answer: "+err.Error())
+		text = "no MySQL server's answer: " + err.Error()
 	}
+	return text, do
 }
 
 // checkToken says what became of a login.
@@ -292,7 +290,8 @@ func isOtherPlugin(err error) bool {
 func (v *visit) explainRefusal(ctx context.Context, name string) {
 	text, causes, do := "refused (1045): ", v.causes, []string(nil)
 	takesTokens := !v.knowsIAM() || v.server.IAM
-	if takesTokens && !v.isProxy() && !v.asksForToken(ctx) {
+	// The server asks for a password in clear for a user with AWSAuthenticationPlugin.
+	if takesTokens && !v.isProxy() && !errors.Is(v.login(ctx, nil).err, mysql.ErrCleartextPassword) {
 		causes = append(causes, fmt.Sprintf("the server has no database user %s, "+
 			"or one that is not IDENTIFIED WITH AWSAuthenticationPlugin", v.t.User))
 		do = []string{"-- if there is no such user:\n" + createUser(v.t.User, v.Resolution.Client.Schema),
@@ -310,7 +309,7 @@ func (v *visit) explainRefusal(ctx context.Context, name string) {
 	if !v.knowsIAM() {
 		may = append(may, "IAM authentication is not enabled on the server")
 	}
-	if addr, err := netip.ParseAddr(server.NormalHost(v.URL.Host)); err == nil && addr.IsLoopback() {
+	if config.IsLoopback(v.URL.Host) {
 		may = append(may, "the tunnel at "+v.address()+" leads to another server than "+v.t.Host)
 	}
 	if len(may) == 0 {
@@ -318,11 +317,4 @@ func (v *visit) explainRefusal(ctx context.Context, name string) {
 			"The user's name is case-sensitive: " + v.t.User}
 	}
 	v.fail(name, text+"perhaps "+strings.Join(may, "; or "))
-}
-
-// asksForToken reports whether the server asks this user for its password in clear, which it does
-// for a user with AWSAuthenticationPlugin. No token is sent.
-func (v *visit) asksForToken(ctx context.Context) bool {
-	a := v.login(ctx, nil)
-	return errors.Is(a.err, mysql.ErrCleartextPassword)
 }

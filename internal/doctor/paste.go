@@ -19,13 +19,10 @@ func connectARN(s inventory.Server, resource, user string) string {
 // policy is a document that allows a connection, and nothing else.
 func policy(arn string) string {
 	type statement struct{ Effect, Action, Resource string }
-	document, err := json.MarshalIndent(struct {
+	document, _ := json.MarshalIndent(struct { // made of text, which can't fail
 		Version   string
 		Statement []statement
 	}{"2012-10-17", []statement{{"Allow", "rds-db:connect", arn}}}, "", "  ")
-	if err != nil {
-		panic("doctor: a policy that is no JSON: " + err.Error()) // it is made of text
-	}
 	return string(document)
 }
 
@@ -84,12 +81,16 @@ func findResource(ep server.Endpoint, s inventory.Server, profile string) string
 	default:
 		return ""
 	}
-	command := fmt.Sprintf("aws rds describe-%s %s --query %s --output text --region %s",
-		what, advice.Word(name), advice.Word(query), advice.Word(s.Region))
+	return fmt.Sprintf("aws rds describe-%s %s --query %s --output text",
+		what, advice.Word(name), advice.Word(query)) + in(s.Region, profile)
+}
+
+// in is the end of a command for a region and, unless it is "", a profile.
+func in(region, profile string) string {
 	if profile != "" {
-		command += " --profile " + advice.Word(profile)
+		profile = " --profile " + advice.Word(profile)
 	}
-	return command
+	return " --region " + advice.Word(region) + profile
 }
 
 // whatItGives says which part of findResource's answer is the id.
@@ -107,26 +108,22 @@ func whatItGives(ep server.Endpoint, s inventory.Server) string {
 // enableIAM is the command that switches IAM authentication on. An instance in a cluster has the
 // cluster's setting.
 func enableIAM(s inventory.Server, profile string) string {
-	where := " --region " + advice.Word(s.Region)
-	if profile != "" {
-		where += " --profile " + advice.Word(profile)
+	where, what, name := in(s.Region, profile), "db-cluster", s.Cluster
+	switch {
+	case s.Kind == server.Proxy:
+		return enableIAMOfProxy(s.Name, where)
+	case s.Kind == server.ProxyEndpoint:
+		return enableIAMOfProxy(s.Cluster, where)
+	case s.Kind == server.Instance && s.Cluster == "":
+		what, name = "db-instance", s.Name
 	}
-	switch s.Kind {
-	case server.Proxy, server.ProxyEndpoint:
-		proxy := s.Name
-		if s.Kind == server.ProxyEndpoint {
-			proxy = s.Cluster
-		}
-		proxy = " --db-proxy-name " + advice.Word(proxy) + where
-		// The list of secrets is set as a whole, so that it has to be read first.
-		return fmt.Sprintf("aws rds modify-db-proxy%s --auth \"$(aws rds describe-db-proxies%s "+
-			"--query 'DBProxies[0].Auth' --output json | sed 's/\"DISABLED\"/\"REQUIRED\"/')\"", proxy, proxy)
-	case server.Instance:
-		if s.Cluster == "" {
-			return "aws rds modify-db-instance --db-instance-identifier " + advice.Word(s.Name) +
-				" --enable-iam-database-authentication --apply-immediately" + where
-		}
-	}
-	return "aws rds modify-db-cluster --db-cluster-identifier " + advice.Word(s.Cluster) +
-		" --enable-iam-database-authentication --apply-immediately" + where
+	const command = "aws rds modify-%s --%s-identifier %s --enable-iam-database-authentication --apply-immediately"
+	return fmt.Sprintf(command, what, what, advice.Word(name)) + where
+}
+
+// enableIAMOfProxy sets the list of its secrets as a whole, so that it has to be read first.
+func enableIAMOfProxy(name, where string) string {
+	proxy := " --db-proxy-name " + advice.Word(name) + where
+	return fmt.Sprintf("aws rds modify-db-proxy%s --auth \"$(aws rds describe-db-proxies%s "+
+		"--query 'DBProxies[0].Auth' --output json | sed 's/\"DISABLED\"/\"REQUIRED\"/')\"", proxy, proxy)
 }

@@ -94,9 +94,7 @@ type visit struct {
 // pointless is reported as such. It asks DNS, STS, RDS and IAM, connects, and logs in; it changes
 // nothing. It ends soon after ctx does; what comes of its being cancelled is no finding.
 func CheckServer(ctx context.Context, s Server, report func(Finding)) {
-	if s.Patience == 0 {
-		s.Patience = 20 * time.Second
-	}
+	s.Patience = cmp.Or(s.Patience, 20*time.Second)
 	v := &visit{Server: s, t: s.Resolution.Target}
 	v.give = func(f Finding) {
 		switch {
@@ -185,13 +183,9 @@ func (v *visit) proven(f Finding) Finding {
 	return Finding{f.Name, OK, text, nil}
 }
 
-func (v *visit) ok(name, text string) { v.give(Finding{name, OK, text, nil}) }
-func (v *visit) warn(name, text string, do ...string) {
-	v.give(Finding{name, Warn, text, do})
-}
-func (v *visit) fail(name, text string, do ...string) {
-	v.give(Finding{name, Fail, text, do})
-}
+func (v *visit) ok(name, text string)                 { v.give(Finding{name, OK, text, nil}) }
+func (v *visit) warn(name, text string, do ...string) { v.give(Finding{name, Warn, text, do}) }
+func (v *visit) fail(name, text string, do ...string) { v.give(Finding{name, Fail, text, do}) }
 
 // cause fails a check for something that also makes the server refuse the token.
 func (v *visit) cause(name, text string, do ...string) {
@@ -230,12 +224,12 @@ func (v *visit) checkName(ctx context.Context) (found bool) {
 		err = errors.New("it has no address")
 	}
 	chain := strings.Join(hops, " is an alias of ")
-	if err != nil && v.Tunnel != "" {
+	switch {
+	case err != nil && v.Tunnel != "":
 		const text = "can't tell: the far end of the tunnel (%s) looks %s up; here: %v"
 		v.warn(name, fmt.Sprintf(text, v.Tunnel, host, err))
 		return false
-	}
-	if err != nil {
+	case err != nil:
 		text := fmt.Sprintf("%s can't be looked up: %v", host, err)
 		if len(hops) > 1 {
 			text += " (" + chain + ")"
@@ -253,9 +247,6 @@ func (v *visit) checkName(ctx context.Context) (found bool) {
 		v.causes = append(v.causes, why)
 		v.warn(name, why, v.setting("endpoint", fmt.Sprintf("%s:%d", hops[other], v.t.Port)))
 		return true
-	}
-	if len(hops) < 2 {
-		chain = host
 	}
 	v.ok(name, fmt.Sprintf("%s: %s", chain, strings.Join(addrs, ", ")))
 	return true
@@ -461,8 +452,7 @@ func (v *visit) checkPermission(ctx context.Context) {
 		role := fmt.Sprintf("arn:%s:iam::%s:role/ROLE", v.server.Partition, v.server.Account)
 		v.cause(name, fmt.Sprintf(text, v.account, v.server.Account), v.setting("role_arn", role))
 		return
-	}
-	if v.server == nil || v.server.Account == "" || v.resource() == "" {
+	case v.server == nil || v.server.Account == "" || v.resource() == "":
 		v.warnOfNoResource(name)
 		return
 	}
@@ -485,8 +475,7 @@ func (v *visit) checkPermission(ctx context.Context) {
 	allowed, forbidden, err := discover.MayConnect(inTime, *v.config, v.caller, arn)
 	switch {
 	case err != nil:
-		err = v.Provider.Explain(inTime, err)
-		why, _ := v.said("IAM", err)
+		why, _ := v.said("IAM", v.Provider.Explain(inTime, err))
 		cantTell(why + "; this policy for " + holder(v.caller) + " allows it")
 	case allowed:
 		v.ok(name, "rds-db:connect is allowed on "+arn)
@@ -500,8 +489,8 @@ func (v *visit) checkPermission(ctx context.Context) {
 	}
 }
 
-// warnOfNoResource reports that the permission can't be told. Whoever may ask RDS can
-// fill the id in.
+// warnOfNoResource reports that the permission can't be told. Whoever may ask RDS can fill the id
+// in.
 func (v *visit) warnOfNoResource(name string) {
 	v.unsure = append(v.unsure, "rds-db:connect is not allowed")
 	text, do := "can't tell: the server's resource id is not known", []string(nil)

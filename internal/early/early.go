@@ -1,13 +1,7 @@
-// Package early answers the two calls that have to be fast, version and a get whose token is in the
-// cache, while the rest of the program is still being initialised.
-//
-// Linking the AWS SDK costs every call more than a millisecond, used or not: its packages, and
-// those of net/http below them, fill tables and compile regular expressions when they are
-// initialised. Go initialises packages one by one, each as soon as its imports are, the
-// alphabetically first of them first (Go specification, "Package initialization"). This package
-// imports little, so its turn comes before net/http's, and what it can answer ends the process
-// there. Whatever it can't, errors included, is left to the rest, which gets what has been read so
-// far.
+// Package early answers version, and a get whose token is in the cache, before the rest of the
+// program is initialised, which takes longer than the answer does. So it has to import little:
+// "Why it starts fast" in docs/architecture.md. Whatever it can't answer, errors included, is left
+// to the rest, which gets what has been read so far.
 package early
 
 import (
@@ -20,6 +14,7 @@ import (
 	"mysql-secret-store-rds/internal/cache"
 	"mysql-secret-store-rds/internal/disk"
 	"mysql-secret-store-rds/internal/protocol"
+	"mysql-secret-store-rds/internal/secret"
 	"mysql-secret-store-rds/internal/stamp"
 )
 
@@ -27,17 +22,16 @@ import (
 // writes it.
 const EnvLog = "MYSQL_SECRET_STORE_RDS_LOG"
 
-// Both are read once, by init or by whoever asks first.
+// Input is the request and Config the configuration file, each read once, by whoever asks first.
 var (
 	Input  = sync.OnceValues(func() ([]byte, error) { return disk.ReadAtMost(os.Stdin, "the request", maxInput) })
 	Config = sync.OnceValues(stamp.ReadConfig)
 )
 
-// maxInput is much more than the Shell sends, in bytes: a secret, as a rule, and escaped.
-const maxInput = 4 << 20
+const maxInput = 4 << 20 // bytes: much more than a secret, as a rule, even escaped
 
 func init() {
-	hide()
+	secret.HideMemory()
 	switch {
 	case len(os.Args) != 2:
 	case os.Args[1] == "version":
@@ -65,10 +59,7 @@ func answer(input []byte, file stamp.ConfigFile) (reply []byte, ok bool) {
 	if _, ours := req.Server(); err != nil || !ours {
 		return nil, false
 	}
-	store, err := cache.Open()
-	if err != nil {
-		return nil, false
-	}
+	store, _ := cache.Open() // which finds nothing where there is no place for one
 	kept, err := store.Get(req.ID)
 	if err != nil || !kept.Answers(stamp.Now(file), time.Now()) {
 		return nil, false

@@ -3,6 +3,7 @@ package inventory
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -78,16 +79,15 @@ func (inv *Inventory) frame() error {
 	}
 	first := make([]byte, min(info.Size(), int64(len(header))))
 	last := make([]byte, min(info.Size(), 32))
-	if _, err := inv.file.ReadAt(first, 0); err != nil {
+	_, err1 := inv.file.ReadAt(first, 0)
+	_, err2 := inv.file.ReadAt(last, info.Size()-int64(len(last)))
+	switch err := cmp.Or(err1, err2); {
+	case err != nil:
 		return inv.untrusted("%v", err)
-	}
-	if _, err := inv.file.ReadAt(last, info.Size()-int64(len(last))); err != nil {
-		return inv.untrusted("%v", err)
-	}
-	if string(first) != header {
-		if bytes.HasPrefix(first, []byte(magic)) {
-			return inv.untrusted("of another version than %d", version)
-		}
+	case string(first) == header:
+	case bytes.HasPrefix(first, []byte(magic)):
+		return inv.untrusted("of another version than %d", version)
+	default:
 		return inv.untrusted("no inventory")
 	}
 	at := bytes.LastIndex(last, []byte("\n"+trailer)) + 1
@@ -132,21 +132,15 @@ func (inv *Inventory) find(key string) ([]byte, error) {
 		}
 		r.Reset(io.NewSectionReader(inv.file, at, min(inv.end-at, 2*maxLine)))
 		if middle > low {
-			skipped, err := r.ReadBytes('\n')
-			if err != nil {
-				return nil, inv.untrusted("damaged at byte %d", at)
-			}
+			skipped, _ := r.ReadBytes('\n')
 			at += int64(len(skipped))
 		}
 		if at >= high {
 			high = middle
 			continue
 		}
-		text, err := r.ReadBytes('\n')
-		if err != nil {
-			return nil, inv.untrusted("damaged at byte %d", at)
-		}
-		l, err := inv.parse(text, at)
+		text, _ := r.ReadBytes('\n')
+		l, err := inv.parse(text, at) // which minds a missing line feed
 		if err != nil {
 			return nil, err
 		}
@@ -171,17 +165,12 @@ func (inv *Inventory) Server(host string) (Server, bool, error) {
 		return Server{}, false, err
 	}
 	s, err := inv.server(host, data)
-	if err != nil {
-		return Server{}, false, err
-	}
-	if s.HostID != "" {
-		a, _, err := inv.Account(s.HostID, s.Region)
-		if err != nil {
-			return Server{}, false, err
-		}
+	if err == nil && s.HostID != "" {
+		var a Account
+		a, _, err = inv.Account(s.HostID, s.Region)
 		s.Profile = a.Profile
 	}
-	return s, true, nil
+	return s, err == nil, err
 }
 
 // Account returns the record of a host id in a region; false when there is none. An error is an
@@ -195,10 +184,7 @@ func (inv *Inventory) Account(hostID, region string) (Account, bool, error) {
 	if err == nil && (a.HostID != hostID || a.Region != region) {
 		err = inv.untrusted("the record of %s in %s is another's", hostID, region)
 	}
-	if err != nil {
-		return Account{}, false, err
-	}
-	return a, true, nil
+	return a, err == nil, err
 }
 
 func (inv *Inventory) server(host string, data []byte) (Server, error) {
@@ -221,46 +207,41 @@ func (inv *Inventory) account(data []byte) (Account, error) {
 // lines returns every record in the file's order.
 func (inv *Inventory) lines() iter.Seq2[line, error] {
 	return func(yield func(line, error) bool) {
-		r := bufio.NewReaderSize(io.NewSectionReader(inv.file, inv.start, inv.end-inv.start), 64<<10)
+		text := bufio.NewScanner(io.NewSectionReader(inv.file, inv.start, inv.end-inv.start))
+		text.Buffer(make([]byte, 64<<10), maxLine)
+		text.Split(wholeLine)
 		var previous []byte
-		var long []byte
 		at, count := inv.start, 0
-		for at < inv.end {
-			text, err := r.ReadSlice('\n')
-			if errors.Is(err, bufio.ErrBufferFull) {
-				long = append(long[:0], text...)
-				for errors.Is(err, bufio.ErrBufferFull) && len(long) <= maxLine {
-					text, err = r.ReadSlice('\n')
-					long = append(long, text...)
-				}
-				text = long
-			}
-			if err != nil {
-				yield(line{}, inv.untrusted("damaged at byte %d", at))
-				return
-			}
-			l, err := inv.parse(text, at)
-			if err == nil && count > 0 && bytes.Compare(previous, l.key) >= 0 {
+		for ; text.Scan(); count++ {
+			l, err := inv.parse(text.Bytes(), at)
+			switch {
+			case err != nil:
+			case count > 0 && bytes.Compare(previous, l.key) >= 0:
 				err = inv.untrusted("not in order at byte %d", at)
-			}
-			if err == nil && !bytes.HasPrefix(l.key, []byte("a ")) && !bytes.HasPrefix(l.key, []byte("s ")) {
+			case !bytes.HasPrefix(l.key, []byte("a ")) && !bytes.HasPrefix(l.key, []byte("s ")):
 				err = inv.untrusted("neither an account nor a server at byte %d", at)
 			}
-			if err != nil {
-				yield(line{}, err)
-				return
-			}
-			if !yield(l, nil) {
+			if !yield(l, err) || err != nil {
 				return
 			}
 			previous = append(previous[:0], l.key...)
 			at += l.size
-			count++
 		}
-		if count != inv.count {
+		switch {
+		case at < inv.end:
+			yield(line{}, inv.untrusted("damaged at byte %d", at))
+		case count != inv.count:
 			yield(line{}, inv.untrusted("%d records, where the last line says %d", count, inv.count))
 		}
 	}
+}
+
+// wholeLine is a [bufio.SplitFunc] for lines with their line feed; one without is none.
+func wholeLine(data []byte, _ bool) (advance int, token []byte, err error) {
+	if n := bytes.IndexByte(data, '\n') + 1; n > 0 {
+		return n, data[:n], nil
+	}
+	return 0, nil, nil
 }
 
 // Accounts returns all accounts, in the order of their host ids and regions.
@@ -282,51 +263,32 @@ func (inv *Inventory) Accounts() ([]Account, error) {
 	return all, nil
 }
 
-// Servers returns all servers in the order of their hosts, each with its account's profile. After
-// an error, an [*UntrustedError], nothing follows, and what came before must not be believed
-// either.
-func (inv *Inventory) Servers() iter.Seq2[Server, error] {
-	return func(yield func(Server, error) bool) {
-		profiles := map[string]string{}
-		for l, err := range inv.lines() {
-			if err != nil {
-				yield(Server{}, err)
-				return
-			}
-			if host, ok := bytes.CutPrefix(l.key, []byte("s ")); ok {
-				s, err := inv.server(string(host), l.data)
-				if err != nil {
-					yield(Server{}, err)
-					return
-				}
-				if s.HostID != "" {
-					s.Profile = profiles[accountKey(s.HostID, s.Region)]
-				}
-				if !yield(s, nil) {
-					return
-				}
-				continue
-			}
-			a, err := inv.account(l.data)
-			if err != nil {
-				yield(Server{}, err)
-				return
-			}
-			profiles[accountKey(a.HostID, a.Region)] = a.Profile
-		}
-	}
-}
-
-// All reads everything. The error is an [*UntrustedError].
+// All reads everything: the accounts as [Inventory.Accounts] does, and the servers in the order of
+// their hosts, each with its account's profile. The error is an [*UntrustedError].
 func (inv *Inventory) All() ([]Account, []Server, error) {
 	accounts, err := inv.Accounts()
 	if err != nil {
 		return nil, nil, err
 	}
+	profiles := map[string]string{}
+	for _, a := range accounts {
+		profiles[accountKey(a.HostID, a.Region)] = a.Profile
+	}
 	servers := make([]Server, 0, min(max(inv.count-len(accounts), 0), 1<<16))
-	for s, err := range inv.Servers() {
+	for l, err := range inv.lines() {
 		if err != nil {
 			return nil, nil, err
+		}
+		host, ok := bytes.CutPrefix(l.key, []byte("s "))
+		if !ok {
+			continue
+		}
+		s, err := inv.server(string(host), l.data)
+		if err != nil {
+			return nil, nil, err
+		}
+		if s.HostID != "" {
+			s.Profile = profiles[accountKey(s.HostID, s.Region)]
 		}
 		servers = append(servers, s)
 	}

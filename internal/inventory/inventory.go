@@ -30,8 +30,8 @@ type Server struct {
 	Engine          string              `json:"engine,omitempty"`
 	EngineVersion   string              `json:"engine_version,omitempty"`
 	Status          string              `json:"status,omitempty"`
-	ResourceID      string              `json:"resource_id,omitempty"` // db-…, cluster-… or prx-…, for rds-db:connect
-	IAM             bool                `json:"-"`                     // IAM authentication is on; for a proxy, accepted; "iam" in JSON, unless Partial
+	ResourceID      string              `json:"resource_id,omitempty"` // for rds-db:connect: db-…, cluster-…, prx-…
+	IAM             bool                `json:"-"`                     // it takes tokens; "iam" in JSON, unless Partial
 	MasterUser      string              `json:"master_user,omitempty"`
 	MasterSecretARN string              `json:"master_secret_arn,omitempty"`
 	Tags            map[string]string   `json:"tags,omitempty"`
@@ -41,8 +41,8 @@ type Server struct {
 	HostID          string              `json:"id,omitempty"`       // of its account and region; "" where none is known
 	Profile         string              `json:"profile,omitempty"`  // the account's preferred one
 	Seen            time.Time           `json:"seen,omitzero"`      // when RDS last listed it
-	Endpoint        string              `json:"endpoint,omitempty"` // of a tunnel or alias in the configuration: the host behind it
-	Unseen          bool                `json:"-"`                  // it stands in the configuration, and discover has not seen it
+	Endpoint        string              `json:"endpoint,omitempty"` // of a tunnel or alias: the host behind it
+	Unseen          bool                `json:"-"`                  // only the configuration has it
 }
 
 // Account is one account in one region.

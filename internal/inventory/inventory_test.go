@@ -410,11 +410,6 @@ func TestLineOfNoKind(t *testing.T) {
 	if accounts, err := inv.Accounts(); err == nil {
 		t.Errorf("Accounts: %v", accounts)
 	}
-	for s, err := range inv.Servers() {
-		if err == nil {
-			t.Errorf("Servers: %v", s)
-		}
-	}
 	if accounts, servers, err := inv.All(); err == nil {
 		t.Errorf("All: %v, %v", accounts, servers)
 	}

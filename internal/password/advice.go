@@ -2,6 +2,7 @@ package password
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"mysql-secret-store-rds/internal/about"
@@ -60,7 +61,7 @@ func (e *SignError) missingProfile(missing *profiles.MissingError) advice.Proble
 	if chosen == "" {
 		chosen = "AWS_PROFILE"
 	}
-	p := advice.Problemf("%v (%s chose it)%s", missing, chosen, advice.DidYouMean(missing.Nearest))
+	p := missing.Worded(fmt.Sprintf(" (%s chose it)", chosen))
 	if e.Resolution.Learned {
 		return p.With(advice.Run(about.Name + " discover")) // it was there then
 	}
@@ -68,7 +69,7 @@ func (e *SignError) missingProfile(missing *profiles.MissingError) advice.Proble
 		return p.With(correct)
 	}
 	return p.With(advice.Say("set aws_profile in %s to one that it has", e.Config.File),
-		advice.Run("aws configure list-profiles"))
+		advice.AWS2("configure", "list-profiles"))
 }
 
 // correct returns the action of naming the nearest profile where the missing one was named.
@@ -86,12 +87,16 @@ func (e *SignError) correct(missing *profiles.MissingError) (a advice.Action, ok
 func (e *SignError) noCredentials() advice.Problem {
 	target := e.Resolution.Target
 	source := Source(target)
+	absent := ""
+	if of, ok := errors.AsType[*credentials.Error](e.Err); ok {
+		absent = of.Absent
+	}
 	if source.Unnamed() {
 		id := e.Resolution.Endpoint.HostID
-		return advice.Problemf("no AWS profile known for account id %s (%s)", id, target.Region).
+		return advice.Problemf("no AWS profile known for account id %s (%s)%s", id, target.Region, absent).
 			With(advice.Run(about.Name+" discover"), e.Config.SetAccount(id, "aws_profile", "PROFILE"))
 	}
-	return advice.Problemf("no AWS credentials found (profile %q, the environment, and this machine's role)",
-		source.Name()).
-		With(advice.Say("log in, or set aws_profile in %s", e.Config.File), advice.Run("aws configure sso"))
+	return advice.Problemf("no AWS credentials found (profile %q, the environment, and this machine's role)%s",
+		source.Name(), absent).
+		With(advice.Say("log in, or set aws_profile in %s", e.Config.File), advice.AWS2("configure", "sso"))
 }

@@ -42,6 +42,11 @@ func expand(path string) string {
 		}
 		return "$" + name
 	})
+	return ExpandHome(path)
+}
+
+// ExpandHome replaces a "~" at the beginning of a path.
+func ExpandHome(path string) string {
 	if rest, ok := strings.CutPrefix(path, "~"); ok && (rest == "" || os.IsPathSeparator(rest[0])) {
 		return disk.Home() + rest
 	}
@@ -123,7 +128,8 @@ func newSet(f Files, config, credentials string) *Set {
 	}
 	for _, sec := range parse(credentials) {
 		if name, ok := strings.CutPrefix(sec.name, "profile "); ok {
-			s.odd[strings.TrimSpace(name)] = fmt.Sprintf("%s has [%s], which there has to be [%s]", f.Credentials, sec.name, name)
+			s.odd[strings.TrimSpace(name)] = fmt.Sprintf("%s has [%s], which there has to be [%s]", f.Credentials,
+				sec.name, name)
 		}
 		p, ok := s.profiles[sec.name]
 		if !ok {
@@ -155,7 +161,8 @@ func (s *Set) addConfig(sec *section) {
 	case sec.name == "default":
 		words = []string{"", "default"}
 	case kind == "":
-		s.odd[sec.name] = fmt.Sprintf("%s has [%s], which there has to be [profile %s]", s.files.Config, sec.name, quoted(sec.name))
+		s.odd[sec.name] = fmt.Sprintf("%s has [%s], which there has to be [profile %s]", s.files.Config, sec.name,
+			quoted(sec.name))
 		return
 	case err != nil, len(words) > 2:
 		_, name, _ := strings.Cut(sec.name, " ")
@@ -202,7 +209,11 @@ func (e *FileError) Unwrap() error { return e.Err }
 
 // Advice implements [advice.Adviser].
 func (e *FileError) Advice() advice.Problem {
-	return advice.Problemf("%s", e.Error()).With(advice.Run("ls -l " + advice.Word(e.File)))
+	p := advice.Problemf("%s", e.Error())
+	if _, ok := errors.AsType[*encodingError](e.Err); ok {
+		return p.With(advice.Say("save it as UTF-8, in an editor"))
+	}
+	return p.With(advice.Run("ls -l " + advice.Word(e.File)))
 }
 
 // pipeError is a pipe in a file's place: whoever reads it may wait for ever, and it gives its
@@ -240,9 +251,9 @@ func Read(file string) (string, error) {
 
 // missing returns the error of a profile that isn't there.
 func (s *Set) missing(name, usedBy string) *MissingError {
-	e := &MissingError{Profile: name, UsedBy: usedBy, Nearest: s.Nearest(name), There: s.absent}
-	if there := s.odd[name]; there != "" {
-		e.There = "; " + there
+	e := &MissingError{Profile: name, UsedBy: usedBy, Absent: s.absent, There: s.odd[name]}
+	if e.There == "" {
+		e.Nearest = s.Nearest(name)
 	}
 	return e
 }
@@ -326,7 +337,8 @@ type MissingError struct {
 	Profile string
 	UsedBy  string // the profile whose source_profile it is, or ""
 	Nearest string // the one that may have been meant, or ""
-	There   string // what is there in its place, or which file is missing; or ""
+	There   string // what is there in its place: "config has [x], which …"; or ""
+	Absent  string // which file isn't there, as [Set.Absent] has it
 }
 
 func (e *MissingError) Error() string {
@@ -334,16 +346,24 @@ func (e *MissingError) Error() string {
 	if e.UsedBy != "" {
 		text += fmt.Sprintf(", which is the source_profile of %q", e.UsedBy)
 	}
-	return text + e.There
+	return text + e.Absent
 }
 
 // Advice implements [advice.Adviser].
 func (e *MissingError) Advice() advice.Problem {
-	p := advice.Problemf("%s%s", e.Error(), advice.DidYouMean(e.Nearest))
+	p := e.Worded("")
 	if correct, ok := e.Correct(); ok {
 		return p.With(correct)
 	}
-	return p.With(advice.Run("aws configure list-profiles"))
+	return p.With(advice.AWS2("configure", "list-profiles"))
+}
+
+// Worded is the problem, with who has chosen the profile, and with nothing to do yet.
+func (e *MissingError) Worded(chosen string) advice.Problem {
+	if e.There != "" {
+		return advice.Problemf("%s%s; %s", e.Error(), chosen, e.There)
+	}
+	return advice.Problemf("%s%s%s", e.Error(), chosen, advice.DidYouMean(e.Nearest))
 }
 
 // Correct returns the command that names the nearest profile where this one was named: in the

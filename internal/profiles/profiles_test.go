@@ -383,6 +383,9 @@ region = x
 		for _, r := range chain.Roles {
 			got += " + " + r.ARN
 		}
+		if missing, ok := errors.AsType[*MissingError](err); ok && missing.There != "" {
+			err = missing.Worded("")
+		}
 		if err != nil {
 			got = strings.NewReplacer(s.files.Config, "CONFIG", s.files.Credentials, "CREDENTIALS").Replace(err.Error())
 		}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -45,13 +46,10 @@ func CheckArgs(argv []string) (string, error) {
 		return fail("Missing command")
 	case len(argv) > 2:
 		return fail("Too many commands")
+	case !slices.Contains(Commands[:], argv[1]):
+		return fail("Unknown command: '" + argv[1] + "'")
 	}
-	for _, c := range Commands {
-		if c == argv[1] {
-			return c, nil
-		}
-	}
-	return fail("Unknown command: '" + argv[1] + "'")
+	return argv[1], nil
 }
 
 // Request is what store, get and erase are given.
@@ -75,10 +73,10 @@ func DecodeRequest(command string, input []byte) (Request, error) {
 		return Request{}, err
 	}
 	var r Request
-	if r.Type, _, err = stringMember(members, "SecretType"); err != nil {
+	if r.Type, _, err = members.text("SecretType"); err != nil {
 		return Request{}, err
 	}
-	id, isText, err := stringMember(members, idName(members))
+	id, isText, err := members.text(members.idName())
 	if err != nil {
 		return Request{}, err
 	}
@@ -86,7 +84,7 @@ func DecodeRequest(command string, input []byte) (Request, error) {
 		r.ID = id
 	}
 	if command == "store" {
-		s, _, err := stringMember(members, "Secret")
+		s, _, err := members.text("Secret")
 		if err != nil {
 			return Request{}, err
 		}
@@ -105,14 +103,6 @@ func (r Request) Server() (server.URL, bool) {
 	return u, err == nil && u.Kind == server.TCP
 }
 
-// idName is the member that holds the ID: ServerURL, or else SecretID.
-func idName(members map[string]json.RawMessage) string {
-	if _, ok := members["ServerURL"]; ok {
-		return "ServerURL"
-	}
-	return "SecretID"
-}
-
 // DecodeFilter reads what list was given: nothing at all, or an object with a SecretType, of
 // which "" means every type.
 func DecodeFilter(input []byte) (string, error) {
@@ -126,36 +116,33 @@ func DecodeFilter(input []byte) (string, error) {
 	if _, ok := members["SecretType"]; !ok {
 		return "", nil
 	}
-	t, _, err := stringMember(members, "SecretType")
+	t, _, err := members.text("SecretType")
 	return t, err
 }
 
 // Complete reports whether input is one whole JSON value, after which a sender has no more to say.
 func Complete(input []byte) bool { return json.Valid(input) }
 
-func decodeObject(input []byte) (map[string]json.RawMessage, error) {
-	d := json.NewDecoder(bytes.NewReader(input))
+// object is a JSON object, by the names of its members.
+type object map[string]json.RawMessage
+
+func decodeObject(input []byte) (object, error) {
 	var whole json.RawMessage
 	if err := json.Unmarshal(input, &whole); err != nil {
 		return nil, unparsable(err)
 	}
-	first, err := d.Token()
-	if err != nil {
+	d := json.NewDecoder(bytes.NewReader(input))
+	switch first, err := d.Token(); {
+	case err != nil:
 		return nil, unparsable(err)
-	}
-	if first != json.Delim('{') {
+	case first != json.Delim('{'):
 		return nil, Message("Failed to parse JSON: expected an object")
 	}
-	members := map[string]json.RawMessage{}
-	for d.More() {
-		name, err := d.Token()
-		if err != nil {
-			return nil, unparsable(err)
-		}
+	members := object{}
+	for d.More() { // nothing fails here, as all of it is JSON
+		name, _ := d.Token()
 		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return nil, unparsable(err)
-		}
+		_ = d.Decode(&value)
 		if _, seen := members[name.(string)]; !seen {
 			members[name.(string)] = value
 		}
@@ -163,27 +150,21 @@ func decodeObject(input []byte) (map[string]json.RawMessage, error) {
 	return members, nil
 }
 
-func unparsable(err error) error { return Message("Failed to parse JSON: " + parseProblem(err)) }
-
-// parseProblem words a JSON error without quoting the input.
-func parseProblem(err error) string {
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
-		if syntax.Offset == 0 || strings.Contains(syntax.Error(), "unexpected end") {
-			return "the text ends too early"
-		}
-		return fmt.Sprintf("syntax error at byte %d", syntax.Offset)
+// idName is the member that holds the ID: ServerURL, or else SecretID.
+func (o object) idName() string {
+	if _, ok := o["ServerURL"]; ok {
+		return "ServerURL"
 	}
-	return err.Error()
+	return "SecretID"
 }
 
-// stringMember returns a member's string, and whether all of its bytes survived decoding as text.
-func stringMember(members map[string]json.RawMessage, name string) (s string, isText bool, err error) {
-	raw, ok := members[name]
-	if !ok {
+// text returns a member's string, and whether all of its bytes survived decoding as text.
+func (o object) text(name string) (s string, isText bool, err error) {
+	raw, ok := o[name]
+	switch {
+	case !ok:
 		return "", false, Message(`"` + name + `" is missing`)
-	}
-	if len(raw) == 0 || raw[0] != '"' {
+	case raw[0] != '"':
 		return "", false, Message(`"` + name + `" should be a string`)
 	}
 	if err := json.Unmarshal(raw, &s); err != nil {
@@ -192,15 +173,33 @@ func stringMember(members map[string]json.RawMessage, name string) (s string, is
 	return s, utf8.Valid(raw) && !strings.ContainsRune(s, utf8.RuneError), nil
 }
 
-// Credential is the answer to get for the credential (TypePassword, id): the members of both
-// generations, in the order that 9.4 and later write them. It reveals the secret: it is the reply.
+func unparsable(err error) error { return Message("Failed to parse JSON: " + parseProblem(err)) }
+
+// parseProblem words a JSON error without quoting the input.
+func parseProblem(err error) string {
+	syntax, ok := errors.AsType[*json.SyntaxError](err)
+	switch {
+	case !ok:
+		return err.Error()
+	case syntax.Offset == 0 || strings.Contains(syntax.Error(), "unexpected end"):
+		return "the text ends too early"
+	}
+	return fmt.Sprintf("syntax error at byte %d", syntax.Offset)
+}
+
+// credential is what names one (TypePassword, id), in the words of both generations and in the
+// order that 9.4 and later write them.
+type credential struct{ SecretType, SecretID, ServerURL string }
+
+func named(id string) credential { return credential{TypePassword, id, id} }
+
+// Credential is the answer to get for the credential (TypePassword, id). It reveals the secret: it
+// is the reply.
 func Credential(id string, s secret.Text) []byte {
-	var b bytes.Buffer
-	writeID(&b, id)
-	b.WriteString(`,"Secret":`)
-	writeString(&b, s.Reveal())
-	b.WriteString("}")
-	return b.Bytes()
+	return encode(struct {
+		credential
+		Secret string
+	}{named(id), s.Reveal()})
 }
 
 // IsCredential reports whether a helper's answer to get is one that MySQL Shell takes: it wants a
@@ -210,8 +209,8 @@ func IsCredential(reply []byte) bool {
 	if err != nil {
 		return false
 	}
-	for _, name := range []string{"SecretType", idName(members), "Secret"} {
-		if _, _, err := stringMember(members, name); err != nil {
+	for _, name := range []string{"SecretType", members.idName(), "Secret"} {
+		if _, _, err := members.text(name); err != nil {
 			return false
 		}
 	}
@@ -219,89 +218,55 @@ func IsCredential(reply []byte) bool {
 }
 
 // GetRequest is the request for the password of a Server URL, in the words of all versions.
-func GetRequest(serverURL string) []byte {
+func GetRequest(serverURL string) []byte { return encode(named(serverURL)) }
+
+// Filter is the request that asks a helper to list credentials of one type (9.4 and later;
+// earlier ones don't read it).
+func Filter(typ string) []byte { return encode(map[string]string{"SecretType": typ}) }
+
+func encode(v any) []byte {
 	var b bytes.Buffer
-	writeID(&b, serverURL)
-	b.WriteString("}")
-	return b.Bytes()
-}
-
-// writeID begins the object of the credential (TypePassword, id), in both generations' words.
-func writeID(b *bytes.Buffer, id string) {
-	b.WriteString(`{"SecretType":"` + TypePassword + `","SecretID":`)
-	writeString(b, id)
-	b.WriteString(`,"ServerURL":`)
-	writeString(b, id)
-}
-
-func writeString(b *bytes.Buffer, s string) {
-	e := json.NewEncoder(b)
+	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	_ = e.Encode(s) // a string into memory cannot fail
-	b.Truncate(b.Len() - 1)
+	_ = e.Encode(v) // texts into memory cannot fail
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
 // List is the answer to list: our passwords' IDs, then the entries of another helper's answer,
 // each kept byte for byte. No credential stands in it twice, and with a filter only those of
 // that type. An error says that other is no answer to list; the result then holds ours alone.
 func List(ours []string, other []byte, filter string) ([]byte, error) {
-	seen := map[key]bool{}
 	var entries [][]byte
-	if filter == "" || filter == TypePassword {
-		for _, id := range ours {
-			k := key{TypePassword, id}
-			if seen[k] {
-				continue
-			}
-			seen[k] = true
-			var b bytes.Buffer
-			writeID(&b, id)
-			b.WriteString("}")
-			entries = append(entries, b.Bytes())
-		}
+	for _, id := range ours {
+		entries = append(entries, GetRequest(id))
 	}
+	var theirs []json.RawMessage
 	var err error
 	if len(bytes.TrimSpace(other)) > 0 {
-		var theirs []json.RawMessage
 		if err = json.Unmarshal(other, &theirs); err != nil {
 			err = fmt.Errorf("the other helper's list is no JSON array: %s", parseProblem(err))
 		}
-		for _, raw := range theirs {
-			k, ok := entryKey(raw)
-			if ok && (seen[k] || filter != "" && k.typ != filter) {
-				continue
-			}
-			if ok {
-				seen[k] = true
-			}
-			entries = append(entries, raw)
-		}
 	}
-	return append(append([]byte{'['}, bytes.Join(entries, []byte{','})...), ']'), err
-}
-
-// Filter is the request that asks a helper to list credentials of one type (9.4 and later;
-// earlier ones don't read it).
-func Filter(typ string) []byte {
-	var b bytes.Buffer
-	b.WriteString(`{"SecretType":`)
-	writeString(&b, typ)
-	b.WriteString("}")
-	return b.Bytes()
+	for _, raw := range theirs {
+		entries = append(entries, raw)
+	}
+	seen := map[key]bool{}
+	entries = slices.DeleteFunc(entries, func(raw []byte) bool {
+		k, ok := entryKey(raw)
+		again := seen[k]
+		seen[k] = true
+		return ok && (again || filter != "" && k.typ != filter)
+	})
+	return slices.Concat([]byte{'['}, bytes.Join(entries, []byte{','}), []byte{']'}), err
 }
 
 // Listed reports whether a helper's answer to list holds the credential (typ, id).
 func Listed(list []byte, typ, id string) bool {
 	var entries []json.RawMessage
-	if json.Unmarshal(list, &entries) != nil {
-		return false
-	}
-	for _, raw := range entries {
-		if k, ok := entryKey(raw); ok && k == (key{typ, id}) {
-			return true
-		}
-	}
-	return false
+	return json.Unmarshal(list, &entries) == nil && slices.ContainsFunc(entries, func(raw json.RawMessage) bool {
+		k, ok := entryKey(raw)
+		return ok && k == key{typ, id}
+	})
 }
 
 // key names a credential in a list.
@@ -309,22 +274,15 @@ type key struct{ typ, id string }
 
 // entryKey names the credential that an entry of a list stands for. Bytes that are no text are
 // kept apart by comparing the raw JSON string instead of its decoded form.
-func entryKey(raw json.RawMessage) (k key, ok bool) {
+func entryKey(raw []byte) (k key, ok bool) {
 	members, err := decodeObject(raw)
 	if err != nil {
 		return k, false
 	}
-	name := idName(members)
-	typ, _, err := stringMember(members, "SecretType")
-	if err != nil {
-		return k, false
-	}
-	id, isText, err := stringMember(members, name)
-	if err != nil {
-		return k, false
-	}
+	typ, _, err1 := members.text("SecretType")
+	id, isText, err2 := members.text(members.idName())
 	if !isText {
-		id = "\x00raw" + string(members[name])
+		id = "\x00raw" + string(members[members.idName()])
 	}
-	return key{typ, id}, true
+	return key{typ, id}, err1 == nil && err2 == nil
 }

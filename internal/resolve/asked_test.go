@@ -133,7 +133,7 @@ func TestRegionThatContradicts(t *testing.T) {
 		d := &dns{aliases: map[string]string{"db.example.com": orders}}
 		_, err := URL(t.Context(), mustURL(t, url), parse(t, config), nil, d.cname)
 		var e *Error
-		if !errors.As(err, &e) || !strings.HasSuffix(e.Msg, "(config.yaml:2) says region: us-east-1, but "+orders+" is in eu-west-1, as its name has it") {
+		if !errors.As(err, &e) || !strings.HasSuffix(e.Text, "(config.yaml:2) says region: us-east-1, but "+orders+" is in eu-west-1, as its name has it") {
 			t.Errorf("%s: %v", config, err)
 		}
 	}

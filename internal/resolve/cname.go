@@ -1,5 +1,6 @@
-// Package cname asks DNS for one hop of a chain of aliases. The standard library gives only the
-// last hop, which for an RDS instance is often an EC2 name behind the one that is wanted.
+// One hop of a chain of aliases. The standard library gives only the last one, which for an RDS
+// instance is often an EC2 name behind the one that is wanted.
+
 package resolve
 
 import (
@@ -120,10 +121,7 @@ func receive(conn net.Conn, network string) ([]byte, error) {
 	return buf[:n], err
 }
 
-// isHostName keeps out what somebody else's DNS could say to a terminal.
-func isHostName(name string) bool {
-	return strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == ""
-}
+const hostName = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 
 // read understands a reply; ok is false when it isn't one to this question.
 func read(reply []byte, id uint16, asked dnsmessage.Question) (target string, truncated, ok bool, err error) {
@@ -137,18 +135,13 @@ func read(reply []byte, id uint16, asked dnsmessage.Question) (target string, tr
 	if err != nil || q.Type != asked.Type || !strings.EqualFold(q.Name.String(), asked.Name.String()) {
 		return "", false, false, notOurs
 	}
-	switch h.RCode {
-	case dnsmessage.RCodeSuccess, dnsmessage.RCodeNameError:
-	default:
+	switch {
+	case h.RCode != dnsmessage.RCodeSuccess && h.RCode != dnsmessage.RCodeNameError:
 		return "", false, true, fmt.Errorf("the DNS server answered %v", h.RCode)
-	}
-	if h.Truncated {
+	case h.Truncated:
 		return "", true, true, nil
 	}
-	if err := p.SkipAllQuestions(); err != nil {
-		return "", false, true, err
-	}
-	for {
+	for err = p.SkipAllQuestions(); err == nil; err = p.SkipAnswer() {
 		rh, err := p.AnswerHeader()
 		if errors.Is(err, dnsmessage.ErrSectionDone) {
 			return "", false, true, nil
@@ -158,13 +151,12 @@ func read(reply []byte, id uint16, asked dnsmessage.Question) (target string, tr
 		}
 		if rh.Type == dnsmessage.TypeCNAME && strings.EqualFold(rh.Name.String(), asked.Name.String()) {
 			c, err := p.CNAMEResource()
-			if name := c.CNAME.String(); err == nil && !isHostName(name) {
+			target = c.CNAME.String()
+			if err == nil && strings.Trim(target, hostName) != "" { // it might end up on a terminal
 				return "", false, true, errors.New("the DNS server gave an alias that is no host name")
 			}
-			return c.CNAME.String(), false, true, err
-		}
-		if err := p.SkipAnswer(); err != nil {
-			return "", false, true, err
+			return target, false, true, err
 		}
 	}
+	return "", false, true, err
 }

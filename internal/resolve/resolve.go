@@ -71,18 +71,11 @@ type Client struct {
 	SSLCA  string
 }
 
-// Error is a Server URL that is ours and for which something is missing.
-type Error struct {
-	Msg string          // what is wrong
-	Do  []advice.Action // what to write into the configuration, or else to do
-}
+// Error is a Server URL that is ours and for which something is missing: what is wrong, and what to
+// write into the configuration, or else to do.
+type Error struct{ advice.Problem }
 
-func (e *Error) Error() string { return e.Advice().OneLine() }
-
-// Advice implements [advice.Adviser].
-func (e *Error) Advice() advice.Problem {
-	return advice.Problemf("%s", e.Msg).With(e.Do...)
-}
+func (e *Error) Error() string { return e.OneLine() }
 
 // CNAME returns the one name that host is an alias of, or "" when it is none.
 type CNAME func(ctx context.Context, host string) (string, error)
@@ -167,15 +160,22 @@ func (r *resolver) step(what, value, source string) {
 	r.Steps = append(r.Steps, Step{what, value, source})
 }
 
-// pick takes a field from the first layer that has it.
-func (r *resolver) pick(what string, field func(config.Fields) string) (value, source string) {
+// first takes a field, by its key, from the first layer that has it.
+func (r *resolver) first(key string) (value, source string) {
 	for _, l := range r.layers {
-		if v := field(l.Fields); v != "" {
-			r.step(what, v, l.source)
+		if v := l.Text(key); v != "" {
 			return v, l.source
 		}
 	}
 	return "", ""
+}
+
+// pick is first as a step.
+func (r *resolver) pick(key string) (value, source string) {
+	if value, source = r.first(key); value != "" {
+		r.step(key, value, source)
+	}
+	return value, source
 }
 
 func (r *resolver) leave(o config.Credential, reason string) {
@@ -212,13 +212,14 @@ func (r *resolver) run() error {
 		ofEntry(r.entry), ofEntry(r.cfg.Accounts[r.Endpoint.HostID]), ofEntry(r.cfg.Accounts[known.number]),
 		r.environment(known), known.server, known.account, ofEntry(r.cfg.Defaults),
 	}
-	c, source := r.credential()
-	if c != "" && c != config.IAM {
+	text, source := r.first("credential")
+	switch c := config.Credential(text); c {
+	case config.Delegate, config.None:
 		r.leave(c, source)
 		return nil
-	}
-	if r.OnlyIAM = c == config.IAM; r.OnlyIAM {
-		r.step("credential", string(c), source)
+	case config.IAM:
+		r.OnlyIAM = true
+		r.step("credential", text, source)
 	}
 	t, err := r.target(port, known)
 	if err != nil {
@@ -229,26 +230,23 @@ func (r *resolver) run() error {
 	return nil
 }
 
-// findEntry finds what the configuration has for the server.
 func (r *resolver) findEntry() error {
 	r.host = server.NormalHost(r.url.Host)
-	found := false
-	r.entry, r.exact = r.cfg.Server(r.host, r.url.PortOrDefault())
 	same := ""
-	if !r.exact {
+	if r.entry, r.exact = r.cfg.Server(r.host, r.url.PortOrDefault()); !r.exact {
 		if r.entry, r.exact = r.cfg.Tunnel(r.host, r.url.PortOrDefault()); r.exact {
 			same = ", as " + r.host + " with the same port is the same end of a tunnel"
 		}
 	}
 	if !r.exact {
 		var err error
-		if r.entry, found, err = r.cfg.Rule(r.host, r.url.User); err != nil {
+		if r.entry, _, err = r.cfg.Rule(r.host, r.url.User); err != nil {
 			return err
 		}
 	}
 	r.Entry = r.entry.Where
 	switch {
-	case r.exact || found:
+	case r.found():
 		r.step("entry", "matches", r.Entry.String()+same)
 	case r.cfg.Present:
 		r.step("entry", "none", "no server and no rule matches")
@@ -266,50 +264,28 @@ func (r *resolver) findEntry() error {
 // found reports whether the configuration has an entry or a rule for the server.
 func (r *resolver) found() bool { return r.Entry != config.Where{} }
 
-// credential returns what the layers say of where the password comes from, and who says so.
-func (r *resolver) credential() (c config.Credential, source string) {
-	for _, l := range r.layers {
-		if l.Credential != "" {
-			return l.Credential, l.source
-		}
-	}
-	return "", ""
-}
-
 // login returns whom to log in as where the Server URL names nobody.
 func (r *resolver) login() string {
-	for _, field := range []func(config.Fields) string{
-		func(f config.Fields) string { return f.User },
-		func(f config.Fields) string { return f.DBUser },
-	} {
-		for _, l := range r.layers {
-			if v := field(l.Fields); v != "" {
-				return v
-			}
-		}
-	}
-	return ""
+	user, _ := r.first("user")
+	other, _ := r.first("db_user")
+	return cmp.Or(user, other)
 }
 
-// target puts together what the token is made for.
 func (r *resolver) target(port int, known learned) (t server.Target, err error) {
 	t = server.Target{Host: r.Endpoint.Host, Port: port}
 	if t.Region, err = r.region(); err != nil {
 		return t, err
 	}
-	if t.User, r.UserBy = r.pick("user", func(f config.Fields) string { return f.User }); t.User == "" {
-		t.User, r.UserBy = r.url.User, "the Server URL"
-		if t.User == "" {
-			t.User = r.login()
-		}
+	if t.User, r.UserBy = r.pick("user"); t.User == "" {
+		t.User, r.UserBy = cmp.Or(r.url.User, r.login()), "the Server URL"
 		r.step("user", t.User, r.UserBy)
 	}
-	t.Profile, r.ProfileBy = r.pick("aws_profile", func(f config.Fields) string { return f.Profile })
+	t.Profile, r.ProfileBy = r.pick("aws_profile")
 	r.overrule(t.Profile, known)
-	t.RoleARN, _ = r.pick("role_arn", func(f config.Fields) string { return f.RoleARN })
+	t.RoleARN, _ = r.pick("role_arn")
 	if t.RoleARN != "" {
-		t.ExternalID, _ = r.pick("external_id", func(f config.Fields) string { return f.ExternalID })
-		t.RoleSessionName, _ = r.pick("role_session_name", func(f config.Fields) string { return f.RoleSessionName })
+		t.ExternalID, _ = r.pick("external_id")
+		t.RoleSessionName, _ = r.pick("role_session_name")
 	}
 	return t, nil
 }
@@ -335,17 +311,13 @@ func (r *resolver) overrule(profile string, known learned) {
 	r.step("AWS_PROFILE", asked, by)
 }
 
-// client puts together what the configuration says of connecting.
 func (r *resolver) client() (c Client) {
 	c.SSH = r.ssh()
-	c.Schema, _ = r.pick("schema", func(f config.Fields) string { return f.Schema })
-	c.SSLCA, _ = r.pick("ssl_ca", func(f config.Fields) string { return f.SSLCA })
-	for _, l := range r.layers {
-		if len(l.Args) > 0 {
-			c.Args = l.Args
-			r.step("mysqlsh_args", strings.Join(l.Args, " "), l.source)
-			break
-		}
+	c.Schema, _ = r.pick("schema")
+	c.SSLCA, _ = r.pick("ssl_ca")
+	if i := slices.IndexFunc(r.layers, func(l layer) bool { return len(l.Args) > 0 }); i >= 0 {
+		c.Args = r.layers[i].Args
+		r.step("mysqlsh_args", strings.Join(c.Args, " "), r.layers[i].source)
 	}
 	return c
 }
@@ -353,20 +325,17 @@ func (r *resolver) client() (c Client) {
 // ssh returns the server of the tunnel to open. A tunnel that is open already, and ends at this
 // machine, needs no other one, unless its own entry says so.
 func (r *resolver) ssh() string {
-	for _, l := range r.layers {
-		switch own := l.source == r.entry.Where.String(); {
-		case l.SSH == "":
-			continue
-		case !own && config.IsLoopback(r.host):
-			r.step("ssh", config.NoSSH, "a tunnel that is open already, which "+l.source+" is not for")
-			return ""
-		}
-		if r.step("ssh", l.SSH, l.source); l.SSH == config.NoSSH {
-			return ""
-		}
-		return l.SSH
+	server, source := r.first("ssh")
+	switch {
+	case server == "":
+		return ""
+	case source != r.Entry.String() && config.IsLoopback(r.host):
+		server, source = config.NoSSH, "a tunnel that is open already, which "+source+" is not for"
 	}
-	return ""
+	if r.step("ssh", server, source); server == config.NoSSH {
+		return ""
+	}
+	return server
 }
 
 // learned is what discover learned of an endpoint.
@@ -418,12 +387,12 @@ func (r *resolver) learned() (known learned) {
 
 // defaultPort is the port of a Server URL that names none.
 func (r *resolver) defaultPort(known learned) int {
+	port, source := server.DefaultPort, "the Server URL names none"
 	if known.port != 0 && known.port != server.DefaultPort {
-		r.step("port", strconv.Itoa(known.port), known.server.source)
-		return known.port
+		port, source = known.port, known.server.source
 	}
-	r.step("port", strconv.Itoa(server.DefaultPort), "the Server URL names none")
-	return server.DefaultPort
+	r.step("port", strconv.Itoa(port), source)
+	return port
 }
 
 // findEndpoint returns the port to sign for, or 0 when nothing names one, and sets r.Endpoint; ours
@@ -462,6 +431,7 @@ func mayBeAlias(host string) bool {
 // token signed for that one: what lies behind it (an EC2 name, often) it doesn't know.
 func (r *resolver) follow(host string) (server.Endpoint, bool) {
 	r.Hops = []string{host}
+	why := fmt.Sprintf("after %d aliases", maxHops)
 	for name := host; len(r.Hops) <= maxHops; {
 		next, err := r.cname(r.ctx, name)
 		if err != nil {
@@ -469,25 +439,18 @@ func (r *resolver) follow(host string) (server.Endpoint, bool) {
 			r.step("dns", "look-up failed", err.Error())
 			return server.Endpoint{}, false
 		}
-		next = server.NormalHost(next)
-		if next == "" {
-			end := ", which is none"
+		if name = server.NormalHost(next); name == "" {
+			why = strings.Join(r.Hops, " is an alias of ") + ", which is none"
 			if len(r.Hops) == 1 {
-				end = " is no alias"
+				why = host + " is no alias"
 			}
-			return r.noEndpoint(strings.Join(r.Hops, " is an alias of ") + end)
+			break
 		}
-		r.Hops = append(r.Hops, next)
-		if ep, ok := server.ParseEndpoint(next); ok {
+		r.Hops = append(r.Hops, name)
+		if ep, ok := server.ParseEndpoint(name); ok {
 			return ep, true
 		}
-		name = next
 	}
-	return r.noEndpoint(fmt.Sprintf("after %d aliases", maxHops))
-}
-
-// noEndpoint ends follow where the aliases lead to no RDS name.
-func (r *resolver) noEndpoint(why string) (server.Endpoint, bool) {
 	r.dns = look{said: why}
 	r.step("dns", "no RDS name", why)
 	return server.Endpoint{}, false
@@ -511,23 +474,15 @@ func (r *resolver) notRDS() error {
 		r.leave(config.Delegate, r.host+" "+why)
 		return nil
 	}
+	const setting = "endpoint: NAME.ID.REGION.rds.amazonaws.com:3306"
 	if r.dns.err != nil {
-		return &Error{
-			Msg: fmt.Sprintf("%s names no endpoint, and DNS could not be asked what %s is an alias of: %v", r.Entry,
-				r.host, r.dns.err),
-			Do: []advice.Action{advice.Put("try again, or add to that entry in "+r.cfg.File, endpointSetting)},
-		}
+		return &Error{advice.Problemf("%s names no endpoint, and DNS could not be asked what %s is an alias of: %v",
+			r.Entry, r.host, r.dns.err).With(advice.Put("try again, or add to that entry in "+r.cfg.File, setting))}
 	}
-	return &Error{
-		Msg: fmt.Sprintf("%s %s, and %s names no endpoint", r.host, why, r.Entry),
-		Do: []advice.Action{
-			advice.Put("add to that entry in "+r.cfg.File, endpointSetting),
-			advice.Put("or, if its password is kept by the other helper", "credential: delegate"),
-		},
-	}
+	return &Error{advice.Problemf("%s %s, and %s names no endpoint", r.host, why, r.Entry).With(
+		advice.Put("add to that entry in "+r.cfg.File, setting),
+		advice.Put("or, if its password is kept by the other helper", "credential: delegate"))}
 }
-
-const endpointSetting = "endpoint: NAME.ID.REGION.rds.amazonaws.com:3306"
 
 // region returns the region to sign for, and follows a global writer's alias where nothing else
 // tells.
@@ -538,13 +493,10 @@ func (r *resolver) region() (string, error) {
 		return ep.Region, nil
 	}
 	if e := r.entry.Region; ep.Region != "" && e != ep.Region {
-		return "", &Error{
-			Msg: fmt.Sprintf("%s says region: %s, but %s is in %s, as its name has it", r.Entry, e, ep.Host,
-				ep.Region),
-			Do: []advice.Action{advice.Say("leave region out of that entry")},
-		}
+		return "", &Error{advice.Problemf("%s says region: %s, but %s is in %s, as its name has it",
+			r.Entry, e, ep.Host, ep.Region).With(advice.Say("leave region out of that entry"))}
 	}
-	if region, _ := r.pick("region", func(f config.Fields) string { return f.Region }); region != "" {
+	if region, _ := r.pick("region"); region != "" {
 		return region, nil
 	}
 	// A global writer: its alias is the cluster that is the writer now.
@@ -560,8 +512,6 @@ func (r *resolver) region() (string, error) {
 	if r.exact {
 		do = []advice.Action{r.Entry.Set("region: REGION")}
 	}
-	return "", &Error{
-		Msg: fmt.Sprintf("the global endpoint %s names no region, and DNS doesn't tell it", ep.Host),
-		Do:  do,
-	}
+	return "", &Error{advice.Problemf("the global endpoint %s names no region, and DNS doesn't tell it",
+		ep.Host).With(do...)}
 }

@@ -530,15 +530,15 @@ func TestErrors(t *testing.T) {
 			if !errors.As(err, &e) {
 				t.Fatalf("the error is %v, a %T, want an *Error", err, err)
 			}
-			if e.Msg != tt.msg {
-				t.Errorf("message\n\t%s\nwant\n\t%s", e.Msg, tt.msg)
+			if e.Text != tt.msg {
+				t.Errorf("message\n\t%s\nwant\n\t%s", e.Text, tt.msg)
 			}
 			for _, part := range tt.hint {
 				if hint := strings.Join(e.Advice().Actions(), "; "); !strings.Contains(hint, part) {
 					t.Errorf("the hint\n\t%s\nlacks\n\t%s", hint, part)
 				}
 			}
-			if !strings.HasPrefix(e.Error(), e.Msg+": "+e.Do[0].String()) {
+			if !strings.HasPrefix(e.Error(), e.Text+": "+e.Do[0].String()) {
 				t.Errorf("Error() = %q", e.Error())
 			}
 			if r.Outcome == ToToken {

@@ -7,7 +7,7 @@ type Target struct {
 	Port            int    `json:"port"`
 	User            string `json:"user"`
 	Region          string `json:"region"`
-	Profile         string `json:"profile,omitempty"` // "": the SDK's own order decides
+	Profile         string `json:"profile,omitempty"` // "": the AWS CLI's own order decides
 	RoleARN         string `json:"role_arn,omitempty"`
 	ExternalID      string `json:"external_id,omitempty"`
 	RoleSessionName string `json:"role_session_name,omitempty"`

@@ -12,10 +12,10 @@ import (
 	"mysql-secret-store-rds/internal/disk"
 )
 
-// Apply does what is open, tells each step's end, and notes what Undo needs. It goes on after a
-// step that fails, and returns all errors. One process at a time does so; what another has done
-// since the plan was made counts as done.
-func (p Plan) Apply(tell func(Step, error)) error {
+// Apply does what is open, tells the end of each such step by its index, and notes what Undo needs.
+// It goes on after a step that fails, and returns all errors. One process at a time does so; what
+// another has done since the plan was made counts as done.
+func (p Plan) Apply(tell func(step int, err error)) error {
 	open := func(s Step) bool { return !s.Done && (s.Needs == "" || s.note != nil) }
 	if !slices.ContainsFunc(p.Steps, open) {
 		sweep(p.lock)
@@ -28,7 +28,7 @@ func (p Plan) Apply(tell func(Step, error)) error {
 		todo, failed = p.renew()
 	}
 	var problems []error
-	for _, s := range p.Steps {
+	for i, s := range p.Steps {
 		if !open(s) {
 			continue
 		}
@@ -39,7 +39,7 @@ func (p Plan) Apply(tell func(Step, error)) error {
 			}
 		}
 		if s.Needs == "" {
-			tell(s, err)
+			tell(i, err)
 		}
 		problems = append(problems, err)
 	}
@@ -51,9 +51,6 @@ const patience = 10 * time.Second
 
 // lock keeps other processes from the state, and from all that it stands for.
 func lock(file string) (unlock func(), err error) {
-	if file == "" {
-		return func() {}, nil
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	unlock, err = disk.Mutex(ctx, file)
@@ -101,7 +98,8 @@ func (p *Plan) renew() ([]Step, error) {
 }
 
 func (p *Plan) apply(s Step) error {
-	before := p.state.clone()
+	before := p.state
+	before.Options, before.Files = slices.Clone(before.Options), slices.Clone(before.Files)
 	if s.note != nil {
 		err := s.note(&p.state)
 		if err == nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/disk"
 )
 
@@ -15,62 +16,55 @@ import (
 // as it is, and a person learns what is wrong with it, or that it passes over
 // the helper from before. inForce is the helper that it will pass other passwords on to.
 func (in Input) configuration(st state, delegate string) (steps []Step, inForce string, err error) {
-	schema := st.fileStep(in.schemaFile(), in.Schema,
-		"write "+in.schemaFile()+", with which editors check the configuration")
+	schemaFile := filepath.Join(filepath.Dir(in.ConfigFile), config.SchemaFile)
+	schema := st.fileStep(schemaFile, config.Schema(),
+		"write "+schemaFile+", with which editors check the configuration")
 	s := Step{What: fmt.Sprintf("write a first %s, with delegate: %s", in.ConfigFile, delegate)}
 	text, err := readFile(in.ConfigFile)
-	write := st.fileStep(in.ConfigFile, in.Starter(delegate), s.What)
+	write := st.fileStep(in.ConfigFile, config.Starter(delegate), s.What)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
 			return nil, "", fmt.Errorf("read configuration: %w", err)
 		}
 		return []Step{write, schema}, delegate, nil
 	}
-	inForce = delegate
 	s.What = "keep " + in.ConfigFile
-	now, err := in.Delegate(text)
+	cfg, err := config.Parse(in.ConfigFile, text)
 	if exposed := disk.Guarded(in.ConfigFile); exposed != nil {
 		err = exposed
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		s.What += ", which can't be used"
 		s.Needs = fmt.Sprintf("mend it: %v", err)
+		return []Step{s, schema}, delegate, nil
+	}
+	inForce = cfg.Delegate
+	switch {
 	case !write.Done && delegate != "default" && st.wrote(in.ConfigFile, text):
 		// The helper has changed, and the configuration hasn't.
-		s = write
+		s, inForce = write, delegate
 		s.What = fmt.Sprintf("write %s again, with delegate: %s", in.ConfigFile, delegate)
 	case delegate == "default":
-		s.Done, inForce = true, now
-	case in.System.sameDelegate(now, delegate):
 		s.Done = true
+	case in.System.delegateName(inForce) == in.System.delegateName(delegate):
+		s.Done, inForce = true, delegate
 	case delegate == "none":
-		inForce = now
-		s.What += ": its delegate is " + now + "; MySQL Shell had no helper"
+		s.What += ": its delegate is " + inForce + "; MySQL Shell had no helper"
 		s.Needs = fmt.Sprintf("write into %s: delegate: none, if it is to stay so", in.ConfigFile)
 	default:
-		inForce = now
-		s.What += ": its delegate is " + now + "; MySQL Shell's helper was " + delegate
+		s.What += ": its delegate is " + inForce + "; MySQL Shell's helper was " + delegate
 		s.Needs = fmt.Sprintf("write into %s: delegate: %s, if the passwords kept there are still wanted",
 			in.ConfigFile, delegate)
 	}
 	return []Step{s, schema}, inForce, nil
 }
 
-func (in Input) schemaFile() string {
-	return filepath.Join(filepath.Dir(in.ConfigFile), in.SchemaFile)
-}
-
 // completions installs them for the shells that seem to be used.
 func (in Input) completions(st state) []Step {
 	var steps []Step
 	for _, c := range in.System.completions() {
-		text, ok := in.Completions[c.shell]
-		if !ok {
-			continue
-		}
 		what := fmt.Sprintf("write the completions for %s, %s", c.shell, c.file)
-		s := st.fileStep(c.file, []byte(text), what)
+		s := st.fileStep(c.file, []byte(in.Completion(c.shell)), what)
 		steps = append(steps, s)
 		if c.note != "" && s.What == what { // and not somebody else's
 			steps = append(steps, Step{What: "let " + c.shell + " find them", Needs: c.note})
@@ -111,13 +105,7 @@ func (s state) fileStep(path string, text []byte, what string) Step {
 			st.expect(entry)
 			return nil
 		},
-		do: func(st *state) error {
-			if err := disk.Edit(path, text, 0o644); err != nil {
-				return err
-			}
-			st.settle(entry)
-			return nil
-		},
+		do: func(st *state) error { return st.settled(entry, disk.Edit(path, text, 0o644)) },
 	}
 	have, err := readFile(path)
 	switch {

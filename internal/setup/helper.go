@@ -7,8 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -107,30 +105,6 @@ func (h Helper) there() bool { return h.State != Absent && h.State != Dangling }
 // outdated reports whether a helper is an older build than this program.
 func (s System) outdated(h Helper) bool {
 	return h.State == AnotherBuild && older(h.Build, s.Version(context.Background(), s.Binary))
-}
-
-// older reports whether one build tells a lower version than another: "mysql-secret-store-rds 1.2.3
-// (commit …)". One that tells no numbers is not older.
-func older(a, b string) bool {
-	version := func(build string) []int {
-		word, _, _ := strings.Cut(strings.TrimPrefix(build, about.Name+" "), " ")
-		return numbers(word)
-	}
-	one, other := version(a), version(b)
-	return one != nil && other != nil && slices.Compare(one, other) < 0
-}
-
-// numbers returns those of a version such as "v1.2.3-rc1"; nil when it has another shape.
-func numbers(version string) (list []int) {
-	word, _, _ := strings.Cut(strings.TrimPrefix(version, "v"), "-")
-	for n := range strings.SplitSeq(word, ".") {
-		i, err := strconv.Atoi(n)
-		if err != nil {
-			return nil
-		}
-		list = append(list, i)
-	}
-	return list
 }
 
 // sameContent reports whether two files have the same content.

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-
-	"mysql-secret-store-rds/internal/advice"
 )
 
 // link puts a link to this program into a Shell's folder, or a copy where there are no links. It
@@ -104,11 +102,7 @@ func (in Input) install(s Step, h Helper) Step {
 	}
 	if s.Needs == "" {
 		s.do = func(st *state) error {
-			if err := sys.place(h.Path, target, sys.GOOS == "windows"); err != nil {
-				return err
-			}
-			st.settle(entry)
-			return nil
+			return st.settled(entry, sys.place(h.Path, target, sys.GOOS == "windows"))
 		}
 	}
 	return s
@@ -121,7 +115,6 @@ func (in Input) unlink(path string, list []written) Step {
 	s := Step{What: "remove " + path}
 	h := sys.look(path)
 	isLink := h.Link != ""
-	closed := func() bool { return !sys.Writable(filepath.Dir(path)) }
 	ours, wasCopy, was := isLink && h.State == This, false, ""
 	for _, w := range list {
 		if w.Path == path {
@@ -132,6 +125,7 @@ func (in Input) unlink(path string, list []written) Step {
 			}
 		}
 	}
+	undo, byHand := func() error { return os.Remove(path) }, sys.removeByHand(path)
 	switch {
 	case h.State == Absent:
 		s.Done = true
@@ -142,24 +136,19 @@ func (in Input) unlink(path string, list []written) Step {
 	case wasCopy && !isLink:
 		s.What, s.Done = "keep "+path+": there was a copy of this program before setup", true
 	case !isLink && h.State == This: // a program that runs can't remove itself there
-		s.Needs, s.gone = sys.removeByHand(path), true
+		s.Needs, s.gone = byHand, true
 	case was != "":
 		s.What = "lead " + path + " to " + was + " again, as before setup"
-		s.do = func(st *state) error { return st.undone(path, sys.place(path, was, false)) }
-		if closed() {
-			s.Needs = linkByHand(was, path)
-		}
+		undo, byHand = func() error { return sys.place(path, was, false) }, linkByHand(was, path)
 	case wasCopy:
 		s.What = "copy " + sys.Binary + " to " + path + ", as there was a copy before setup"
-		s.do = func(st *state) error { return st.undone(path, sys.place(path, sys.Binary, true)) }
-		if closed() {
-			s.Needs = "sudo install -m 755 " + advice.Word(sys.Binary) + " " + advice.Word(path)
-		}
-	case closed():
-		s.Needs, s.gone = sys.removeByHand(path), true
+		undo, byHand = func() error { return sys.place(path, sys.Binary, true) }, installByHand(sys.Binary, path)
 	default:
 		s.gone = true
-		s.do = func(st *state) error { return st.undone(path, os.Remove(path)) }
 	}
+	if !s.Done && s.Needs == "" && !sys.Writable(filepath.Dir(path)) {
+		s.Needs = byHand
+	}
+	s.do = func(st *state) error { return st.undone(path, undo()) }
 	return s
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // span is where a member of a JSON object stands: from its key to the end of its value.
@@ -17,57 +18,61 @@ type span struct {
 // blank reports whether there is only what JSON takes for white space.
 func blank(text []byte) bool { return len(bytes.Trim(text, " \t\r\n")) == 0 }
 
-// members returns the places of an object's members, and where its braces are. No text at all is an
-// empty object.
-func members(text []byte) (list []span, open, end int, err error) {
+// members returns the places of an object's members, and where its text begins after the brace.
+func members(text []byte) (list []span, open int, err error) {
 	if bytes.HasPrefix(text, []byte("\xef\xbb\xbf")) {
 		const text = "it begins with a byte order mark, which MySQL Shell doesn't read: save it without"
-		return nil, 0, 0, errors.New(text)
+		return nil, 0, errors.New(text)
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	first, err := d.Token()
 	if err != nil || first != json.Delim('{') {
-		return nil, 0, 0, errors.New("not a JSON object")
+		return nil, 0, errors.New("not a JSON object")
 	}
 	open = int(d.InputOffset())
 	at := open
 	for d.More() {
 		start := at + bytes.IndexByte(text[at:], '"')
-		key, err := d.Token()
-		if err != nil {
-			return nil, 0, 0, fmt.Errorf("not JSON: %w", err)
-		}
 		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return nil, 0, 0, fmt.Errorf("not JSON: %w", err)
+		key, err := d.Token()
+		if err == nil {
+			err = d.Decode(&value)
+		}
+		if err != nil {
+			return nil, 0, fmt.Errorf("not JSON: %w", err)
 		}
 		at = int(d.InputOffset())
 		list = append(list, span{key: fmt.Sprint(key), start: start, end: at, value: at - len(value)})
 	}
 	if _, err := d.Token(); err != nil {
-		return nil, 0, 0, fmt.Errorf("not JSON: %w", err)
+		return nil, 0, fmt.Errorf("not JSON: %w", err)
 	}
-	end = int(d.InputOffset()) - 1
-	if !blank(text[end+1:]) {
-		return nil, 0, 0, errors.New("text after the JSON object")
+	if !blank(text[d.InputOffset():]) {
+		return nil, 0, errors.New("text after the JSON object")
 	}
-	return list, open, end, nil
+	return list, open, nil
 }
 
-// member returns a member's value as it stands there, or nil. Of several with one
-// key the last counts.
+// find returns the member with a key, the last one of several, which is the one that counts; or -1.
+func find(list []span, key string) int {
+	for i, m := range slices.Backward(list) {
+		if m.key == key {
+			return i
+		}
+	}
+	return -1
+}
+
+// member returns a member's value as it stands there, or nil.
 func member(text []byte, key string) (json.RawMessage, error) {
 	if blank(text) {
 		return nil, nil
 	}
-	list, _, _, err := members(text)
-	var value json.RawMessage
-	for _, m := range list {
-		if m.key == key {
-			value = json.RawMessage(text[m.value:m.end])
-		}
+	list, _, err := members(text)
+	if at := find(list, key); at >= 0 {
+		return json.RawMessage(text[list[at].value:list[at].end]), nil
 	}
-	return value, err
+	return nil, err
 }
 
 // setMember returns a member another value, adds it at the end, or, when value is nil, takes it
@@ -84,16 +89,11 @@ func setMember(text []byte, key string, value json.RawMessage) ([]byte, error) {
 		}
 		return fmt.Appendf(nil, "{%s: %s}\n", name, value), nil
 	}
-	list, open, _, err := members(text)
+	list, open, err := members(text)
 	if err != nil {
 		return nil, err
 	}
-	at := -1
-	for i, m := range list {
-		if m.key == key {
-			at = i
-		}
-	}
+	at := find(list, key)
 	put := func(from, to int, middle string) []byte {
 		return bytes.Join([][]byte{text[:from], []byte(middle), text[to:]}, nil)
 	}
@@ -122,6 +122,6 @@ func setMember(text []byte, key string, value json.RawMessage) ([]byte, error) {
 
 // isEmpty reports whether a text is an object without members.
 func isEmpty(text []byte) bool {
-	list, _, _, err := members(text)
+	list, _, err := members(text)
 	return blank(text) || err == nil && len(list) == 0
 }

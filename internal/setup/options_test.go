@@ -104,7 +104,7 @@ func others(t *testing.T, text []byte, key string) []string {
 	if blank(text) {
 		return list
 	}
-	all, _, _, err := members(text)
+	all, _, err := members(text)
 	if err != nil {
 		t.Fatalf("%q: %v", text, err)
 	}

@@ -62,9 +62,8 @@ func (s System) pathLine(dir string) (rc, line string) {
 			"[Environment]::GetEnvironmentVariable('Path', 'User') + ';%s', 'User')"
 		return "", fmt.Sprintf(set, strings.ReplaceAll(dir, "'", "''"))
 	}
-	shell := filepath.Base(s.Getenv("SHELL"))
 	rc = "~/.profile"
-	switch shell {
+	switch filepath.Base(s.Getenv("SHELL")) {
 	case "fish":
 		return "", "fish_add_path " + advice.Word(dir)
 	case "zsh":
@@ -91,17 +90,11 @@ func (s System) addsToPath(rc, dir string) bool {
 	if inside, ok := strings.CutPrefix(dir, s.Home+"/"); ok {
 		words = append(words, "~/"+inside, "$HOME/"+inside, "${HOME}/"+inside)
 	}
-	text, _ := os.ReadFile(rc) // none says nothing
-	for line := range strings.Lines(string(text)) {
-		if line = strings.TrimSpace(line); strings.HasPrefix(line, "#") || !strings.Contains(line, "PATH") {
-			continue
-		}
+	return anyLine(rc, func(line string) bool {
 		dirs := strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(":=\"' \t;()", r) })
-		if slices.ContainsFunc(dirs, func(dir string) bool { return slices.Contains(words, dir) }) {
-			return true
-		}
-	}
-	return false
+		return strings.Contains(line, "PATH") &&
+			slices.ContainsFunc(dirs, func(dir string) bool { return slices.Contains(words, dir) })
+	})
 }
 
 // inHome returns the path that ~ in front of it means.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 
 	"mysql-secret-store-rds/internal/about"
 	"mysql-secret-store-rds/internal/advice"
+	"mysql-secret-store-rds/internal/delegate"
 	"mysql-secret-store-rds/internal/disk"
 )
 
@@ -33,26 +33,13 @@ func stable(binary string) string {
 }
 
 func version(ctx context.Context, path string) string {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
 	word := "--version"
 	if strings.HasPrefix(filepath.Base(path), about.Name) {
 		word = "version"
 	}
-	cmd := exec.CommandContext(ctx, path, word)
-	cmd.WaitDelay = time.Second
-	out := &disk.Limited{Limit: 64 << 10, OnFull: cancel} // it is a line
-	cmd.Stdout = out
-	err := cmd.Run()
-	if err != nil {
-		return ""
-	}
-	line, _, _ := strings.Cut(string(out.Bytes()), "\n")
+	line, _, _ := strings.Cut(delegate.Says(ctx, 10*time.Second, path, word), "\n")
 	return strings.TrimSpace(line)
 }
-
-// temporary reports whether this program is one that go run made, and will remove.
-func (s System) temporary() bool { return strings.Contains(filepath.ToSlash(s.Binary), "/go-build") }
 
 // placing is the file that takes path's place when it is done. MySQL Shell takes every file that
 // begins as helpers do for one, also what a setup that was killed has left.
@@ -61,7 +48,7 @@ func placing(path string) string { return filepath.Join(filepath.Dir(path), "."+
 // place makes path a link to a program, or a copy.
 func (s System) place(path, to string, copied bool) error {
 	tmp := placing(path)
-	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(tmp); err != nil && !absent(err) {
 		return err
 	}
 	var err error
@@ -97,7 +84,7 @@ func (s System) placeByHand(path string, anothers bool) (target, command string)
 	if s.Binary == target || !anothers {
 		return s.Binary, linkByHand(s.Binary, path)
 	}
-	install := "sudo install -m 755 " + advice.Word(s.Binary) + " " + advice.Word(target)
+	install := installByHand(s.Binary, target)
 	if s.GOOS == "darwin" { // which doesn't come with that folder
 		install = "sudo mkdir -p " + advice.Word(filepath.Dir(target)) + " && " + install
 	}
@@ -110,19 +97,34 @@ func (s System) placeByHand(path string, anothers bool) (target, command string)
 	return target, install + " && " + linkByHand(target, path)
 }
 
-func linkByHand(to, path string) string {
-	return "sudo ln -sfn " + advice.Word(to) + " " + advice.Word(path)
+func linkByHand(to, path string) string { return advice.Words("sudo", "ln", "-sfn", to, path) }
+
+func installByHand(program, path string) string {
+	return advice.Words("sudo", "install", "-m", "755", program, path)
 }
 
 // removeByHand is what a person has to type to remove a file.
 func (s System) removeByHand(path string) string {
-	switch {
-	case s.GOOS == "windows" && s.Writable(filepath.Dir(path)):
-		return fmt.Sprintf(`del "%s"`, path)
-	case s.GOOS == "windows":
-		return fmt.Sprintf(`as Administrator: del "%s"`, path)
-	case s.Writable(filepath.Dir(path)):
-		return "rm " + advice.Word(path)
+	as, remove := "sudo ", advice.Words("rm", path)
+	if s.GOOS == "windows" {
+		as, remove = "as Administrator: ", fmt.Sprintf(`del "%s"`, path)
 	}
-	return "sudo rm " + advice.Word(path)
+	if s.Writable(filepath.Dir(path)) {
+		return remove
+	}
+	return as + remove
+}
+
+// Sudo reports whether there is a sudo to become root by.
+func Sudo() bool {
+	_, err := exec.LookPath("sudo")
+	return err == nil
+}
+
+// AsRoot runs a line that a step needs of root, on the terminal, where sudo may ask for a password.
+// Ctrl-C reaches it by itself.
+func AsRoot(line string, in, out *os.File) error {
+	cmd := exec.Command("sh", "-c", line)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, out, out
+	return cmd.Run()
 }

@@ -3,10 +3,13 @@
 package setup
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"mysql-secret-store-rds/internal/about"
 	"mysql-secret-store-rds/internal/advice"
@@ -24,12 +27,7 @@ const (
 type Input struct {
 	System     System
 	ConfigFile string
-	Starter    func(delegate string) []byte // the configuration that is written where there is none
-	// Delegate reads a configuration, and returns the helper that it passes other passwords on to.
-	Delegate    func(text []byte) (string, error)
-	Schema      []byte            // of the configuration, for editors
-	SchemaFile  string            // its name beside the configuration
-	Completions map[string]string // by shell: bash, zsh, fish
+	Completion func(shell string) string // the script for bash, zsh or fish
 
 	// Saved returns the RDS servers for which a helper keeps passwords, as Server URLs, when it is
 	// called as these Shells do.
@@ -75,7 +73,7 @@ type Plan struct {
 	state  state
 	file   string // of the state
 	old    string // where an earlier setup kept it
-	lock   string // the file that keeps others from it
+	lock   string // the file that keeps others from it; "" when there is no home
 	again  func() (Plan, error)
 }
 
@@ -86,12 +84,12 @@ var ErrTemporary = errors.New("this program is in the folder of a \"go run\", an
 func (in Input) begin(again func(Input) (Plan, error)) (Plan, error) {
 	sys := in.System
 	p := Plan{
-		Shells: sys.Shells(), file: sys.record(), old: stateFile(in.ConfigFile), lock: sys.lockFile(),
-		again: func() (Plan, error) { return again(in) },
+		Shells: sys.Shells(),
+		old:    filepath.Join(filepath.Dir(in.ConfigFile), stateFile),
+		lock:   under(sys.Home, "."+about.Name+"-setup.lock"), // in no folder that setup makes and removes
+		again:  func() (Plan, error) { return again(in) },
 	}
-	if p.file == "" {
-		p.file = p.old
-	}
+	p.file = cmp.Or(sys.record(), p.old)
 	var err error
 	p.state, err = readState(p.file, p.old)
 	return p, err
@@ -99,7 +97,7 @@ func (in Input) begin(again func(Input) (Plan, error)) (Plan, error) {
 
 // Make plans the installation.
 func Make(in Input) (Plan, error) {
-	if in.System.temporary() {
+	if strings.Contains(filepath.ToSlash(in.System.Binary), "/go-build") { // go run removes it
 		return Plan{}, ErrTemporary
 	}
 	p, err := in.begin(Make)
@@ -127,20 +125,15 @@ func Make(in Input) (Plan, error) {
 			})
 		}
 		if was.most == nil { // then it alone named the helper
-			if was.most, err = json.Marshal(name); err != nil {
-				return Plan{}, err
-			}
+			was.most, _ = json.Marshal(name) // a string never fails
 		}
 	}
 	config, inForce, err := in.configuration(p.state, was.delegate())
 	if err != nil {
 		return Plan{}, err
 	}
-	p.Steps = append(p.Steps, config...)
-	p.Steps = append(p.Steps, in.another(was, inForce)...)
-	p.Steps = append(p.Steps, in.saved(inForce, p.Shells)...)
-	p.Steps = append(p.Steps, in.completions(p.state)...)
-	p.Steps = append(p.Steps, in.onPath(placed)...)
+	p.Steps = slices.Concat(p.Steps, config, in.another(was, inForce), in.saved(inForce, p.Shells),
+		in.completions(p.state), in.onPath(placed))
 	return p, nil
 }
 
@@ -193,14 +186,11 @@ func (in Input) options(p *Plan, placed map[string]bool) (was formerly, err erro
 // unnamed tells of Shells that a person left out, and that have no helper though they read the
 // option.
 func (in Input) unnamed(g group, named []Shell) (steps []Step) {
-	if len(in.System.Named) == 0 {
-		return nil
-	}
 	all := in.System
 	all.Named = nil
 	for _, sh := range all.Shells() {
 		left := !slices.ContainsFunc(named, func(n Shell) bool { return n.Dir == sh.Dir })
-		if left && in.System.OptionsOf(sh) == g.file && !in.System.hasHelper(sh) {
+		if left && in.System.OptionsOf(sh.Dir) == g.file && !in.System.hasHelper(sh) {
 			steps = append(steps, Step{
 				What:  sh.Path + " reads that option, too, has no helper, and finds no password then",
 				Needs: in.System.call() + " setup",
@@ -230,7 +220,7 @@ func (in Input) notYet(g group, s Step, lacking []Shell, waits bool) Step {
 // that other passwords are passed on to.
 func (in Input) another(was formerly, inForce string) []Step {
 	vscode := delegateOf(was.vscode)
-	if !was.hasVSCode || vscode == "none" || in.System.sameDelegate(vscode, inForce) {
+	if !was.hasVSCode || vscode == "none" || in.System.delegateName(vscode) == in.System.delegateName(inForce) {
 		return nil
 	}
 	const what = "MySQL Shell for VS Code had the helper %s; saved passwords come from %s now"

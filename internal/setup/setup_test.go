@@ -13,14 +13,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mysql-secret-store-rds/internal/about"
+	"mysql-secret-store-rds/internal/config"
 )
 
 // bench is a machine with a program to set up.
 type bench struct {
 	Input
-	t     *testing.T
-	env   map[string]string
-	roots map[string]bool // folders that need root
+	t           *testing.T
+	env         map[string]string
+	roots       map[string]bool // folders that need root
+	completions map[string]string
 }
 
 func newBench(t *testing.T) *bench {
@@ -30,6 +32,7 @@ func newBench(t *testing.T) *bench {
 	}
 	root := t.TempDir()
 	b := &bench{t: t, env: map[string]string{"PATH": filepath.Join(root, "usr", "bin"), "SHELL": "/bin/bash"}, roots: map[string]bool{}}
+	b.completions = map[string]string{"bash": "# bash", "zsh": "# zsh", "fish": "# fish"}
 	b.Input = Input{
 		System: System{
 			GOOS: "linux", Root: root, Home: filepath.Join(root, "home"), Binary: filepath.Join(root, "home", "bin", about.Name),
@@ -40,19 +43,8 @@ func newBench(t *testing.T) *bench {
 				return strings.TrimSpace(string(text))
 			},
 		},
-		ConfigFile: filepath.Join(root, "home", "config", "config.yaml"), Schema: []byte("{}"), SchemaFile: "config.schema.json",
-		Starter: func(delegate string) []byte { return []byte("delegate: " + delegate + "\n") },
-		Delegate: func(text []byte) (string, error) {
-			if strings.HasPrefix(string(text), "broken") {
-				return "", errors.New("config.yaml:1: broken")
-			}
-			_, name, ok := strings.Cut(strings.TrimSpace(string(text)), "delegate: ")
-			if !ok {
-				name = "default"
-			}
-			return name, nil
-		},
-		Completions: map[string]string{"bash": "# bash", "zsh": "# zsh", "fish": "# fish"},
+		ConfigFile: filepath.Join(root, "home", "config", "config.yaml"),
+		Completion: func(shell string) string { return b.completions[shell] },
 	}
 	b.put("home/bin/"+about.Name, about.Name+" 1", 0o755)
 	return b
@@ -102,10 +94,10 @@ func (b *bench) apply(p Plan, err error) []string {
 			words = append(words, strip.Replace("needs: "+s.Needs))
 		}
 	}
-	if err := p.Apply(func(s Step, err error) {
-		word := "done: " + s.What
+	if err := p.Apply(func(i int, err error) {
+		word := "done: " + p.Steps[i].What
 		if err != nil {
-			word = "failed: " + s.What
+			word = "failed: " + p.Steps[i].What
 		}
 		words = append(words, strip.Replace(word))
 	}); err != nil {
@@ -183,7 +175,7 @@ func TestShells(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Apply(func(Step, error) {}); err != nil {
+	if err := p.Apply(func(int, error) {}); err != nil {
 		t.Fatal(err)
 	}
 	copied := filepath.Join(filepath.Dir(shell), about.Name+".exe")
@@ -191,7 +183,7 @@ func TestShells(t *testing.T) {
 		t.Errorf("no copy: %v, %v", info, err)
 	}
 	if p, err = Undo(b.Input); err == nil {
-		err = p.Apply(func(Step, error) {})
+		err = p.Apply(func(int, error) {})
 	}
 	if _, gone := os.Lstat(copied); err != nil || !errors.Is(gone, os.ErrNotExist) {
 		t.Errorf("the copy stays: %v, %v", gone, err)
@@ -220,7 +212,7 @@ func TestThereAndBack(t *testing.T) {
 	}
 	b.want("usr/bin/"+about.Name, about.Name+" 1")
 	b.want(options, strings.Replace(before, "keychain", "rds", 1))
-	b.want("home/config/config.yaml", "delegate: keychain\n")
+	b.want("home/config/config.yaml", string(config.Starter("keychain")))
 	if info, err := os.Stat(b.path(options)); err != nil || info.Mode().Perm() != 0o640 {
 		t.Errorf("options.json has mode %v, %v", info.Mode(), err)
 	}
@@ -232,7 +224,7 @@ func TestThereAndBack(t *testing.T) {
 		}
 	}
 	// A newer program has other completions; what setup wrote it may replace.
-	b.Completions["bash"] = "# newer"
+	b.completions["bash"] = "# newer"
 	b.apply(Make(b.Input))
 	b.want("home/.local/share/bash-completion/completions/"+about.Name, "# newer")
 
@@ -256,7 +248,7 @@ func TestNothingBefore(t *testing.T) {
 	b.env["MYSQLSH_USER_CONFIG_HOME"] = b.path("shell")
 	b.apply(Make(b.Input))
 	b.want("shell/options.json", "{\"credentialStore.helper\": \"rds\"}\n")
-	b.want("home/config/config.yaml", "delegate: default\n")
+	b.want("home/config/config.yaml", string(config.Starter("default")))
 	b.apply(Undo(b.Input))
 	b.want("shell/options.json", "-")
 
@@ -281,7 +273,7 @@ func TestOwnConfiguration(t *testing.T) {
 		{"delegate: keychain\n", `"keychain"`, "keep ROOT/home/config/config.yaml", ""},
 		{"delegate: default\n", `"login-path"`, "keep ROOT/home/config/config.yaml", ""},
 		{"delegate: none\n", `null`, "keep ROOT/home/config/config.yaml", ""},
-		{"broken\n", `"keychain"`, "keep ROOT/home/config/config.yaml, which can't be used", "mend it: config.yaml:1: broken"},
+		{"broken\n", `"keychain"`, "keep ROOT/home/config/config.yaml, which can't be used", "mend it: ROOT/home/config/config.yaml:1: the configuration should be a map of keys and values, not text"},
 	} {
 		b := newShellBench(t)
 		b.put(options, `{"credentialStore.helper":`+tc.before+`}`, 0o600)
@@ -309,7 +301,7 @@ func TestVariable(t *testing.T) {
 	b := newShellBench(t)
 	b.env[EnvHelper] = "keychain"
 	b.has(b.done(Make(b.Input)), unset)
-	b.want("home/config/config.yaml", "delegate: keychain\n")
+	b.want("home/config/config.yaml", string(config.Starter("keychain")))
 	b.has(b.done(Make(b.Input)), unset)
 	for _, name := range []string{"rds", ""} {
 		b.env[EnvHelper] = name
@@ -319,14 +311,14 @@ func TestVariable(t *testing.T) {
 			}
 		}
 	}
-	b.want("home/config/config.yaml", "delegate: keychain\n")
+	b.want("home/config/config.yaml", string(config.Starter("keychain")))
 
 	b = newBench(t)
 	b.put("usr/bin/mysqlsh", "", 0o755)
 	b.put(options, `{"credentialStore.helper":"login-path"}`, 0o600)
 	b.env[EnvHelper] = "keychain"
 	b.has(b.done(Make(b.Input)), unset)
-	b.want("home/config/config.yaml", "delegate: login-path\n")
+	b.want("home/config/config.yaml", string(config.Starter("login-path")))
 	if got := (System{GOOS: "windows"}).unsetByHand("X"); got != "in PowerShell: Remove-Item Env:X" {
 		t.Error(got)
 	}
@@ -406,7 +398,7 @@ func TestRoot(t *testing.T) {
 	}
 	b.has(words, "needs: then run again, to finish: ROOT/home/bin/"+about.Name+` setup --shell 'ROOT/usr/it'\''s here/mysqlsh'`)
 	b.want(options, "-")
-	b.want("home/config/config.yaml", "delegate: default\n")
+	b.want("home/config/config.yaml", string(config.Starter("default")))
 	b.link("usr/it's here/"+about.Name, b.System.Binary) // the person types it
 	if p, err := Make(b.Input); p.Waits || !p.Ready || err != nil {
 		t.Errorf("the Shell has a helper: %+v, %v", p, err)
@@ -511,7 +503,7 @@ func TestRefusals(t *testing.T) {
 	b = newBench(t)
 	b.apply(Make(b.Input))
 	b.want(options, "-")
-	b.want("home/config/config.yaml", "delegate: default\n")
+	b.want("home/config/config.yaml", string(config.Starter("default")))
 }
 
 // TestSaved: setup names the servers whose passwords stay in force.

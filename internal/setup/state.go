@@ -59,13 +59,12 @@ func (s state) wrote(path string, text []byte) bool {
 }
 
 // standing returns what setup put into a place, if that is what is there.
-func (s state) standing(path string) (written, bool) {
-	for _, w := range s.Files {
-		if w.Path == path && w.stands() {
-			return w, true
-		}
+func (s state) standing(path string) (put written, mine bool) {
+	i := slices.IndexFunc(s.Files, func(w written) bool { return w.Path == path && w.stands() })
+	if i < 0 {
+		return written{}, false
 	}
-	return written{}, false
+	return s.Files[i], true
 }
 
 // expect notes what is about to stand in a place, beside what setup put there before.
@@ -75,10 +74,13 @@ func (s *state) expect(entry written) {
 	}
 }
 
-// settle makes an entry the only one of its path.
-func (s *state) settle(entry written) {
-	s.Files = slices.DeleteFunc(s.Files, func(w written) bool { return w.Path == entry.Path })
-	s.Files = append(s.Files, entry)
+// settled makes an entry the only one of its path unless there is an error, which it returns.
+func (s *state) settled(entry written, err error) error {
+	if err == nil {
+		s.Files = slices.DeleteFunc(s.Files, func(w written) bool { return w.Path == entry.Path })
+		s.Files = append(s.Files, entry)
+	}
+	return err
 }
 
 // forget removes what is noted of a file, and what a setup that was killed has left beside it.
@@ -112,11 +114,6 @@ func (s *state) folders(file string) {
 	s.Dirs = append(s.Dirs, missing...)
 }
 
-func (s state) clone() state {
-	s.Options, s.Files, s.Dirs = slices.Clone(s.Options), slices.Clone(s.Files), slices.Clone(s.Dirs)
-	return s
-}
-
 // StateError is a note of what setup did before that can't be read, so that nothing can be taken
 // back by it.
 type StateError struct {
@@ -129,8 +126,6 @@ func (e *StateError) Error() string {
 }
 
 func (e *StateError) Unwrap() error { return e.Err }
-
-func stateFile(config string) string { return filepath.Join(filepath.Dir(config), "setup.json") }
 
 // readState reads what is noted in a file or, when there is none, in the one where
 // it was kept before.

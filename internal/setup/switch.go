@@ -15,8 +15,7 @@ import (
 // one from before, as JSON; nil for none.
 func (in Input) switchOn(g group, st state) (before json.RawMessage, s Step, err error) {
 	file := g.file
-	s.file = file
-	s.What = fmt.Sprintf("set %s to %s in %s", option, helper, file)
+	s = Step{file: file, What: fmt.Sprintf("set %s to %s in %s", option, helper, file)}
 	if g.forVSCode() {
 		s.What += ", for MySQL Shell for VS Code"
 	}
@@ -92,9 +91,7 @@ func isHelper(value json.RawMessage) bool {
 // delegateOf is the configuration's word for the helper from before.
 func delegateOf(before json.RawMessage) string {
 	var name string
-	if json.Unmarshal(before, &name) != nil {
-		return "default"
-	}
+	_ = json.Unmarshal(before, &name) // what is no text names no helper
 	switch name {
 	case "", "default", helper:
 		return "default"

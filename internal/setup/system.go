@@ -46,26 +46,25 @@ func (s System) exe() string {
 // record is where setup notes what it did; "" when there is no home. It doesn't depend on what
 // names the configuration, as --undo may be typed where XDG_CONFIG_HOME, say, is another.
 func (s System) record() string {
-	dirs := []string{s.Home, ".config"}
+	dir := under(s.Home, ".config")
 	switch s.GOOS {
 	case "darwin":
-		dirs = []string{s.Home, "Library", "Application Support"}
+		dir = under(s.Home, "Library", "Application Support")
 	case "windows":
-		dirs = []string{s.Getenv("AppData")}
+		dir = s.Getenv("AppData")
 	}
-	if dirs[0] == "" {
-		return ""
-	}
-	return stateFile(filepath.Join(append(dirs, about.Name, "config.yaml")...))
+	return under(dir, about.Name, stateFile)
 }
 
-// lockFile is what setup locks while it works, in no folder that it makes and removes; "" when
-// there is no home.
-func (s System) lockFile() string {
-	if s.Home == "" {
+// stateFile is the name of the file in which setup notes what it did.
+const stateFile = "setup.json"
+
+// under returns a path in a folder; "" when there is no such folder.
+func under(dir string, inside ...string) string {
+	if dir == "" {
 		return ""
 	}
-	return filepath.Join(s.Home, "."+about.Name+"-setup.lock")
+	return filepath.Join(append([]string{dir}, inside...)...)
 }
 
 // Shell is a MySQL Shell: its binary, symbolic links followed, and the folder in which
@@ -91,13 +90,10 @@ func (s System) Shells() []Shell {
 	var shells []Shell
 	for _, path := range candidates {
 		found := ShellAt(path)
-		if len(s.Named) == 0 && !strings.HasPrefix(filepath.Base(found.Path), "mysqlsh") {
-			continue // a launcher with many names (snap, mise), beside which no Shell looks for helpers
-		}
-		if !s.Program(found.Path) {
-			continue
-		}
-		if !slices.ContainsFunc(shells, func(sh Shell) bool { return sh.Dir == found.Dir }) {
+		// Beside a launcher with many names (snap, mise) no Shell looks for helpers.
+		launcher := len(s.Named) == 0 && !strings.HasPrefix(filepath.Base(found.Path), "mysqlsh")
+		known := slices.ContainsFunc(shells, func(sh Shell) bool { return sh.Dir == found.Dir })
+		if !launcher && !known && s.Program(found.Path) {
 			shells = append(shells, found)
 		}
 	}
@@ -134,22 +130,22 @@ func (s System) everywhere(name string) (candidates []string) {
 
 // OptionsFile is where MySQL Shell keeps its persisted options (MySQL Shell guide, "Configuring
 // MySQL Shell Options"), also when it isn't there yet; "" when there is no home.
-func (s System) OptionsFile() string {
-	if dir := s.Getenv("MYSQLSH_USER_CONFIG_HOME"); dir != "" {
-		return filepath.Join(absolute(dir), "options.json") // as --undo may be typed elsewhere
-	}
-	dirs := []string{s.Home, ".mysqlsh"}
-	if s.GOOS == "windows" {
-		dirs = []string{s.Getenv("AppData"), "MySQL", "mysqlsh"}
-	}
-	if dirs[0] == "" {
-		return ""
-	}
-	return filepath.Join(append(dirs, "options.json")...)
-}
+func (s System) OptionsFile() string { return s.options("MYSQLSH_USER_CONFIG_HOME", "mysqlsh") }
 
-// Option returns the helper that the Shell's options name; "" when they name none.
-func (s System) Option() (string, error) { return OptionIn(s.OptionsFile()) }
+// options is the file of options in the folder that a variable names, else in the Shell's own.
+func (s System) options(variable, folder string) string {
+	const file = "options.json"
+	if dir := s.Getenv(variable); dir != "" {
+		if abs, err := filepath.Abs(dir); err == nil { // as --undo may be typed elsewhere
+			dir = abs
+		}
+		return filepath.Join(dir, file)
+	}
+	if s.GOOS == "windows" {
+		return under(s.Getenv("AppData"), "MySQL", folder, file)
+	}
+	return under(s.Home, "."+folder, file)
+}
 
 // OptionIn returns the helper that a file of a Shell's options names; "" when it names none.
 func OptionIn(file string) (string, error) {
@@ -162,11 +158,6 @@ func OptionIn(file string) (string, error) {
 		err = fmt.Errorf("MySQL Shell's options, %s: %s is %s, and not a string", file, option, value)
 	}
 	return name, err
-}
-
-// sameDelegate reports whether two values of a configuration's delegate mean one helper.
-func (s System) sameDelegate(a, b string) bool {
-	return s.delegateName(a) == s.delegateName(b)
 }
 
 // delegateName is the name of the helper that a configuration's delegate means.
@@ -183,54 +174,53 @@ func (s System) unsetByHand(name string) string {
 type completion struct{ shell, file, note string }
 
 // completions returns the shells that seem to be used, and where their completions belong.
-func (s System) completions() []completion {
-	uses := func(shell string, files ...string) bool {
-		if filepath.Base(s.Getenv("SHELL")) == shell {
-			return true
-		}
-		return slices.ContainsFunc(files, func(f string) bool {
-			_, err := os.Stat(filepath.Join(s.Home, f))
-			return err == nil
-		})
+func (s System) completions() (list []completion) {
+	if s.GOOS == "windows" || s.Home == "" {
+		return nil
 	}
 	base := func(env string, otherwise ...string) string {
 		if dir := s.Getenv(env); filepath.IsAbs(dir) { // no other counts (XDG Base Directory Specification)
 			return dir
 		}
-		return filepath.Join(append([]string{s.Home}, otherwise...)...)
+		return under(s.Home, otherwise...)
 	}
 	data, config := base("XDG_DATA_HOME", ".local", "share"), base("XDG_CONFIG_HOME", ".config")
-	var list []completion
-	if s.GOOS == "windows" || s.Home == "" {
-		return nil
-	}
-	if uses("bash", ".bashrc", ".bash_profile") {
-		list = append(list, completion{"bash", filepath.Join(data, "bash-completion", "completions", about.Name), ""})
-	}
-	if uses("zsh", ".zshrc") {
-		dir, rc, note := filepath.Join(data, "zsh", "site-functions"), filepath.Join(base("ZDOTDIR"), ".zshrc"), ""
-		if !s.names(rc, dir) {
-			if rc == filepath.Join(s.Home, ".zshrc") {
-				rc = "~/.zshrc"
-			}
-			note = "write into " + rc + ", before compinit: fpath+=(" + advice.Word(dir) + ")"
+	zsh, rc, note := filepath.Join(data, "zsh", "site-functions"), filepath.Join(base("ZDOTDIR"), ".zshrc"), ""
+	if !s.names(rc, zsh) {
+		if rc == filepath.Join(s.Home, ".zshrc") {
+			rc = "~/.zshrc"
 		}
-		list = append(list, completion{"zsh", filepath.Join(dir, "_"+about.Name), note})
+		note = "write into " + rc + ", before compinit: fpath+=(" + advice.Word(zsh) + ")"
 	}
-	if uses("fish", ".config/fish") {
-		list = append(list, completion{"fish", filepath.Join(config, "fish", "completions", about.Name+".fish"), ""})
+	isThere := func(f string) bool {
+		_, err := os.Stat(filepath.Join(s.Home, f))
+		return err == nil
 	}
+	add := func(c completion, files ...string) {
+		if filepath.Base(s.Getenv("SHELL")) == c.shell || slices.ContainsFunc(files, isThere) {
+			list = append(list, c)
+		}
+	}
+	add(completion{"bash", filepath.Join(data, "bash-completion", "completions", about.Name), ""},
+		".bashrc", ".bash_profile")
+	add(completion{"zsh", filepath.Join(zsh, "_"+about.Name), note}, ".zshrc")
+	add(completion{"fish", filepath.Join(config, "fish", "completions", about.Name+".fish"), ""}, ".config/fish")
 	return list
 }
 
 // names reports whether a shell's file speaks of a folder, be it by way of ~ or $HOME.
 func (s System) names(rc, dir string) bool {
-	text, _ := readFile(rc) // none says nothing
 	if inside, ok := strings.CutPrefix(dir, s.Home+"/"); ok {
 		dir = "/" + inside
 	}
+	return anyLine(rc, func(line string) bool { return strings.Contains(line, dir) })
+}
+
+// anyLine reports whether a shell's file has a line that is no comment and the one that is sought.
+func anyLine(rc string, sought func(line string) bool) bool {
+	text, _ := readFile(rc) // none says nothing
 	for line := range strings.Lines(string(text)) {
-		if line = strings.TrimSpace(line); !strings.HasPrefix(line, "#") && strings.Contains(line, dir) {
+		if line = strings.TrimSpace(line); !strings.HasPrefix(line, "#") && sought(line) {
 			return true
 		}
 	}

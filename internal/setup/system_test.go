@@ -115,7 +115,7 @@ func TestHelper(t *testing.T) {
 		if text != "-" {
 			b.put(options, text, 0o600)
 		}
-		got, err := b.System.Option()
+		got, err := OptionIn(b.System.OptionsFile())
 		if err != nil {
 			if got = "error"; !strings.Contains(err.Error(), b.path(options)) {
 				t.Errorf("%q: the error doesn't name the file: %v", text, err)
@@ -137,7 +137,8 @@ func TestSameDelegate(t *testing.T) {
 		{"linux", "default", "keychain", false}, {"linux", "none", "default", false}, {"linux", "none", "none", true}, {"linux", "x", "y", false},
 		{"linux", "/opt/mysql-secret-store-keychain", "keychain", true}, {"windows", "C:/a/mysql-secret-store-x.exe", "x", true}, {"linux", "/opt/other", "keychain", false},
 	} {
-		if got := (System{GOOS: tc.goos}).sameDelegate(tc.a, tc.b); got != tc.want {
+		s := System{GOOS: tc.goos}
+		if got := s.delegateName(tc.a) == s.delegateName(tc.b); got != tc.want {
 			t.Errorf("%+v: %v", tc, got)
 		}
 	}

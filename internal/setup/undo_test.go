@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"mysql-secret-store-rds/internal/about"
+	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/disk"
 )
 
@@ -137,7 +138,7 @@ func TestBack(t *testing.T) {
 			b.same("undo of nothing", before)
 
 			b.done(Make(b.Input))
-			if name, err := b.System.Option(); name != helper || err != nil {
+			if name, err := OptionIn(b.System.OptionsFile()); name != helper || err != nil {
 				t.Errorf("the helper is %q, %v", name, err)
 			}
 			during := b.tree()
@@ -182,7 +183,7 @@ func TestCrash(t *testing.T) {
 			}
 			panic("cut")
 		}
-		_ = p.Apply(func(Step, error) {})
+		_ = p.Apply(func(int, error) {})
 		return false
 	}
 	for i, tc := range befores {
@@ -205,7 +206,7 @@ func TestCrash(t *testing.T) {
 					p, err = Make(b.Input)
 					run(p, err, cut{at, after})
 					b.done(Make(b.Input))
-					if name, err := b.System.Option(); name != helper || err != nil {
+					if name, err := OptionIn(b.System.OptionsFile()); name != helper || err != nil {
 						t.Errorf("the helper is %q, %v", name, err)
 					}
 					if p, err := Make(b.Input); err != nil || p.Open() {
@@ -232,7 +233,7 @@ func TestCutTwice(t *testing.T) {
 		b := newShellBench(t)
 		before := b.tree()
 		b.done(Make(b.Input))
-		b.Completions["bash"] = "# newer"
+		b.completions["bash"] = "# newer"
 		p, err := Make(b.Input)
 		if err != nil {
 			t.Fatal(err)
@@ -247,7 +248,7 @@ func TestCutTwice(t *testing.T) {
 		}
 		func() {
 			defer func() { _ = recover() }()
-			_ = p.Apply(func(Step, error) {})
+			_ = p.Apply(func(int, error) {})
 		}()
 		b.done(Undo(b.Input))
 		b.same("undo", before)
@@ -261,10 +262,10 @@ func TestChangedSince(t *testing.T) {
 	b := newShellBench(t)
 	b.put(options, `{"credentialStore.helper":"login-path"}`, 0o600)
 	b.apply(Make(b.Input))
-	b.want("home/config/config.yaml", "delegate: login-path\n")
+	b.want("home/config/config.yaml", string(config.Starter("login-path")))
 	b.put(options, `{"credentialStore.helper":"keychain"}`, 0o600)
 	b.has(b.apply(Make(b.Input)), "done: write ROOT/home/config/config.yaml again, with delegate: keychain")
-	b.want("home/config/config.yaml", "delegate: keychain\n")
+	b.want("home/config/config.yaml", string(config.Starter("keychain")))
 	b.put("home/config/config.yaml", "delegate: none\n", 0o600)
 	b.put(options, `{"credentialStore.helper":"x"}`, 0o600)
 	b.apply(Make(b.Input))
@@ -365,7 +366,7 @@ func TestAtOnce(t *testing.T) {
 					if err != nil {
 						return err
 					}
-					return p.Apply(func(Step, error) {})
+					return p.Apply(func(int, error) {})
 				})
 			}
 			if err := all.Wait(); err != nil {
@@ -397,7 +398,7 @@ func TestLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	ended := make(chan error)
-	go func() { ended <- p.Apply(func(Step, error) {}) }()
+	go func() { ended <- p.Apply(func(int, error) {}) }()
 	select {
 	case err := <-ended:
 		t.Errorf("it didn't wait: %v", err)
@@ -427,10 +428,10 @@ func TestTwoHomes(t *testing.T) {
 	}
 	b.want("one/options.json", `{"credentialStore.helper":"rds"}`)
 	b.want("two/options.json", `{"credentialStore.helper":"rds"}`)
-	b.want("home/config/config.yaml", "delegate: one\n") // as it is setup for one that ran last
+	b.want("home/config/config.yaml", string(config.Starter("one"))) // as it is setup for one that ran last
 	b.env["MYSQLSH_USER_CONFIG_HOME"] = b.path("three")
 	b.done(Make(b.Input))
-	b.want("home/config/config.yaml", "delegate: one\n") // that three has no helper says nothing
+	b.want("home/config/config.yaml", string(config.Starter("one"))) // that three has no helper says nothing
 	b.apply(Undo(b.Input))
 	b.want("one/options.json", `{"credentialStore.helper":"one"}`)
 	b.want("two/options.json", `{"credentialStore.helper":"two"}`)
@@ -548,7 +549,7 @@ func TestRecord(t *testing.T) {
 	if err := os.Rename(b.path(record), b.path(old)); err != nil {
 		t.Fatal(err)
 	}
-	b.Completions["bash"] = "# newer"
+	b.completions["bash"] = "# newer"
 	b.done(Make(b.Input))
 	b.want(old, "-")
 	if b.text(record) == "-" {

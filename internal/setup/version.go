@@ -4,6 +4,9 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
+
+	"mysql-secret-store-rds/internal/about"
 )
 
 // EnvCleartext makes MySQL's client library send a password, such as a token, in clear.
@@ -17,14 +20,30 @@ var clearTextSince = []int{8, 0, 27}
 // says of its version ("mysqlsh   Ver 8.0.26 for Linux on x86_64 …"). One that says nothing is
 // taken for newer.
 func NeedsCleartext(version string) bool {
-	m := regexp.MustCompile(`\bVer (\d+)\.(\d+)\.(\d+)`).FindStringSubmatch(version)
-	if m == nil {
-		return false
+	m := regexp.MustCompile(`\bVer (\d+\.\d+\.\d+)`).FindStringSubmatch(version)
+	return m != nil && slices.Compare(numbers(m[1]), clearTextSince) < 0
+}
+
+// older reports whether one build tells a lower version than another: "mysql-secret-store-rds 1.2.3
+// (commit …)". One that tells no numbers is not older.
+func older(a, b string) bool {
+	version := func(build string) []int {
+		word, _, _ := strings.Cut(strings.TrimPrefix(build, about.Name+" "), " ")
+		return numbers(word)
 	}
-	var numbers []int
-	for _, text := range m[1:] {
-		n, _ := strconv.Atoi(text) // digits
-		numbers = append(numbers, n)
+	one, other := version(a), version(b)
+	return one != nil && other != nil && slices.Compare(one, other) < 0
+}
+
+// numbers returns those of a version such as "v1.2.3-rc1"; nil when it has another shape.
+func numbers(version string) (list []int) {
+	word, _, _ := strings.Cut(strings.TrimPrefix(version, "v"), "-")
+	for n := range strings.SplitSeq(word, ".") {
+		i, err := strconv.Atoi(n)
+		if err != nil {
+			return nil
+		}
+		list = append(list, i)
 	}
-	return slices.Compare(numbers, clearTextSince) < 0
+	return list
 }

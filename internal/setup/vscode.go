@@ -61,42 +61,13 @@ func (s System) newest(extensions, name string) []string {
 	}))}
 }
 
-// vscodeDir returns the user's folder of MySQL Shell for VS Code; "" when there is no home.
-func (s System) vscodeDir() string {
-	if dir := s.Getenv("MYSQLSH_GUI_CUSTOM_CONFIG_DIR"); dir != "" {
-		return absolute(dir)
+// OptionsOf is where a Shell keeps its persisted options, by its folder or a path in it: MySQL Shell
+// for VS Code has a file of its own; "" when there is no home.
+func (s System) OptionsOf(path string) string {
+	if inExtension(path) {
+		return s.options("MYSQLSH_GUI_CUSTOM_CONFIG_DIR", "mysqlsh-gui")
 	}
-	dirs := []string{s.Home, ".mysqlsh-gui"}
-	if s.GOOS == "windows" {
-		dirs = []string{s.Getenv("AppData"), "MySQL", "mysqlsh-gui"}
-	}
-	if dirs[0] == "" {
-		return ""
-	}
-	return filepath.Join(dirs...)
-}
-
-// optionsOf is where a Shell keeps its persisted options, by a path in its folder: MySQL Shell for
-// VS Code has a file of its own.
-func (s System) optionsOf(path string) string {
-	if !inExtension(path) {
-		return s.OptionsFile()
-	}
-	if dir := s.vscodeDir(); dir != "" {
-		return filepath.Join(dir, "options.json")
-	}
-	return ""
-}
-
-// OptionsOf is where a Shell keeps its persisted options; "" when there is no home.
-func (s System) OptionsOf(sh Shell) string { return s.optionsOf(sh.Dir) }
-
-// absolute makes a path one that means the same in every folder.
-func absolute(path string) string {
-	if abs, err := filepath.Abs(path); err == nil {
-		return abs
-	}
-	return path
+	return s.OptionsFile()
 }
 
 // group are the Shells that read one file of options.
@@ -108,7 +79,7 @@ type group struct {
 // groups returns the Shells by their files of options.
 func (s System) groups(shells []Shell) (list []group) {
 	for _, sh := range shells {
-		file := s.OptionsOf(sh)
+		file := s.OptionsOf(sh.Dir)
 		i := slices.IndexFunc(list, func(g group) bool { return g.file == file })
 		if i < 0 {
 			i, list = len(list), append(list, group{file: file})

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mysql-secret-store-rds/internal/about"
+	"mysql-secret-store-rds/internal/config"
 )
 
 // codeShell is the folder of the Shell that a version of MySQL Shell for VS Code brings.
@@ -34,8 +35,8 @@ func TestVSCodeShells(t *testing.T) {
 	shells := func() (dirs []string) {
 		for _, sh := range b.System.Shells() {
 			dirs = append(dirs, strings.TrimPrefix(sh.Dir, b.System.Root+"/")+"/")
-			if !sh.VSCode() || b.System.OptionsOf(sh) != b.path(codeOptions) {
-				t.Errorf("%+v has %s", sh, b.System.OptionsOf(sh))
+			if !sh.VSCode() || b.System.OptionsOf(sh.Dir) != b.path(codeOptions) {
+				t.Errorf("%+v has %s", sh, b.System.OptionsOf(sh.Dir))
 			}
 		}
 		return dirs
@@ -64,7 +65,7 @@ func TestVSCodeOptions(t *testing.T) {
 		{"linux", "/h", map[string]string{"MYSQLSH_GUI_CUSTOM_CONFIG_DIR": "/c"}, "/c/options.json"},
 		{"linux", "", nil, ""},
 	} {
-		got := System{GOOS: tc.goos, Home: tc.home, Getenv: func(name string) string { return tc.env[name] }}.OptionsOf(sh)
+		got := System{GOOS: tc.goos, Home: tc.home, Getenv: func(name string) string { return tc.env[name] }}.OptionsOf(sh.Dir)
 		if got != filepath.FromSlash(tc.want) {
 			t.Errorf("%+v: %s", tc, got)
 		}
@@ -87,7 +88,7 @@ func TestVSCode(t *testing.T) {
 	b.has(words, "done: set credentialStore.helper to rds in ROOT/"+codeOptions+", for MySQL Shell for VS Code")
 	b.has(words, "needs: write into ROOT/home/config/config.yaml: delegate: secret-service, if the passwords kept there are wanted rather")
 	b.want(options, `{"credentialStore.helper":"login-path"}`) // it is another Shell's, which has no helper
-	b.want("home/config/config.yaml", "delegate: login-path\n")
+	b.want("home/config/config.yaml", string(config.Starter("login-path")))
 
 	upgraded := codeShell(".vscode", "1.20.0")
 	b.put(upgraded+"mysqlsh", "", 0o755)
@@ -112,7 +113,7 @@ func TestVSCode(t *testing.T) {
 	b.done(Make(b.Input))
 	b.want(codeOptions, `{"credentialStore.helper":"rds"}`)
 	b.want(options, "-")
-	b.want("home/config/config.yaml", "delegate: keychain\n")
+	b.want("home/config/config.yaml", string(config.Starter("keychain")))
 }
 
 // TestVSCodeOnWindows: a copy beside the extension's Shell.
@@ -145,7 +146,7 @@ func TestVSCodeHelper(t *testing.T) {
 		b.put(options, tc.most, 0o600)
 		b.put(codeOptions, tc.vscode, 0o600)
 		words := strings.Join(b.done(Make(b.Input)), "\n")
-		b.want("home/config/config.yaml", "delegate: "+tc.delegate+"\n")
+		b.want("home/config/config.yaml", string(config.Starter(tc.delegate)))
 		const said = "needs: write into ROOT/home/config/config.yaml: delegate: "
 		if tc.needs == "" && strings.Contains(words, said) || !strings.Contains(words+",", said+tc.needs) && tc.needs != "" {
 			t.Errorf("%+v:\n%s", tc, words)

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/cache"
@@ -21,6 +22,7 @@ import (
 	"mysql-secret-store-rds/internal/protocol"
 	"mysql-secret-store-rds/internal/resolve"
 	"mysql-secret-store-rds/internal/stamp"
+	"mysql-secret-store-rds/internal/term"
 )
 
 // Helper answers one call.
@@ -74,7 +76,6 @@ type call struct {
 	tokens  bool             // the server has tokens, so that another helper's password is optional
 }
 
-// read reads the request and the configuration file.
 func (h *Helper) read(command string) (*call, error) {
 	input, err := early.Input()
 	if err != nil {
@@ -129,7 +130,11 @@ func (c *call) get(ctx context.Context) (int, error) {
 
 // saved asks the other helper for a password that a person has saved.
 func (c *call) saved(ctx context.Context) (reply []byte, found bool) {
-	d, err := c.other()
+	cfg, err := c.engine.Config()
+	if err != nil {
+		return nil, false
+	}
+	d, err := delegate.Find(cfg.Delegate, c.Argv0)
 	if err != nil {
 		return nil, false
 	}
@@ -202,41 +207,32 @@ func (c *call) nothingToDrop(cacheOff bool) (int, error) {
 	return 1, protocol.ErrNotFound
 }
 
-// other finds the other helper.
-func (c *call) other() (delegate.Helper, error) {
-	cfg, err := c.engine.Config()
-	if err != nil {
-		return delegate.Helper{}, err
-	}
-	return delegate.Find(cfg.Delegate, c.Argv0)
-}
-
 // pass hands the call on as it came. Without a delegate there is nothing that get could find; but
 // store must not lose a password without a word, nor erase seem to have looked for one.
-func (c *call) pass(ctx context.Context, why string) (int, error) {
+func (c *call) pass(ctx context.Context, why string) (code int, err error) {
 	cfg, err := c.engine.Config()
 	if err != nil {
 		return 1, err
 	}
-	d, err := c.other()
-	switch {
-	case err != nil && c.command == "erase" && c.tokens:
-		return c.nothingToDrop(!cfg.Cache)
-	case err != nil && (c.command == "get" || c.command == "erase" && cfg.Delegate == "none"):
-		c.Log.Info("no delegate", "type", c.req.Type, "why", why, "reason", err)
-		return 1, protocol.ErrNotFound
-	case err != nil:
+	d, err := delegate.Find(cfg.Delegate, c.Argv0)
+	if err != nil {
+		switch {
+		case c.command == "erase" && c.tokens:
+			return c.nothingToDrop(!cfg.Cache)
+		case c.command == "get" || c.command == "erase" && cfg.Delegate == "none":
+			c.Log.Info("no delegate", "type", c.req.Type, "why", why, "reason", err)
+			return 1, protocol.ErrNotFound
+		}
 		return 1, &delegate.Error{Err: err, ConfigFile: c.file.Path}
 	}
 	c.Log.Info("delegated", "type", c.req.Type, "why", why, "helper", d.Path)
-	if c.command == "store" { // which has no answer
-		code, err := d.Run(c.command, c.input, c.Stdout, c.Stderr)
-		if err != nil {
-			return 1, &delegate.Error{Err: err, ConfigFile: c.file.Path}
-		}
-		return code, nil
+	if c.command != "store" {
+		return c.passAndRead(ctx, d, cfg)
 	}
-	return c.passAndRead(ctx, d, cfg)
+	if code, err = d.Run(c.command, c.input, c.Stdout, c.Stderr); err != nil { // it has no answer to be read
+		return 1, &delegate.Error{Err: err, ConfigFile: c.file.Path}
+	}
+	return code, nil
 }
 
 // passAndRead hands a get or an erase on, and looks at the answer before it is printed. A helper
@@ -258,4 +254,92 @@ func (c *call) passAndRead(ctx context.Context, d delegate.Helper, cfg *config.C
 	_, errOut := c.Stdout.Write(r.Stdout)
 	_, errErr := c.Stderr.Write(r.Stderr)
 	return r.Code, errors.Join(errOut, errErr)
+}
+
+const (
+	// listWait is how long list waits for a request that may not come: Shells before 9.4 leave
+	// stdin open and silent, later ones write to it at once.
+	listWait = 250 * time.Millisecond
+	// delegateListLimit is how long the other helper's list may take; a key ring may be asking
+	// for its password.
+	delegateListLimit = 15 * time.Second
+)
+
+// list prints the servers of the kept tokens, and then whatever the other helper lists.
+func (h *Helper) list(ctx context.Context) error {
+	input := h.readBriefly()
+	filter, err := protocol.DecodeFilter(input)
+	if err != nil {
+		return err
+	}
+	file, err := early.Config()
+	if err != nil {
+		return err
+	}
+	cfg, err := config.Parse(file.Path, file.Data)
+	if err != nil {
+		return err
+	}
+	var ours []string
+	if cfg.Cache {
+		var problems []error
+		ours, problems = h.openCache().List()
+		for _, p := range problems {
+			h.Log.Warn("cache entry not used", "reason", p)
+		}
+	}
+	var theirs []byte
+	d, theirProblem := delegate.Find(cfg.Delegate, h.Argv0)
+	if theirProblem == nil {
+		theirs, theirProblem = d.List(ctx, input, delegateListLimit)
+	}
+	reply, err := protocol.List(ours, theirs, filter)
+	if theirProblem = errors.Join(theirProblem, err); theirProblem != nil {
+		h.Log.Warn("listed without the delegate", "ours", len(ours), "reason", theirProblem)
+	} else {
+		h.Log.Info("listed", "ours", len(ours), "helper", d.Path)
+	}
+	_, err = h.Stdout.Write(append(reply, '\n'))
+	return err
+}
+
+// readBriefly reads what list was given. It ends at the end of the input, at the end of one
+// whole JSON value, or, while nothing has come, after listWait. A sender that has begun gets ten
+// times as long to finish.
+func (h *Helper) readBriefly() []byte {
+	if term.Is(h.Stdin) {
+		return nil
+	}
+	chunks := make(chan []byte)
+	go func() {
+		defer close(chunks)
+		for {
+			buf := make([]byte, 4096)
+			n, err := h.Stdin.Read(buf)
+			if n > 0 {
+				chunks <- buf[:n]
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	var input []byte
+	timer := time.After(listWait)
+	for {
+		select {
+		case chunk, open := <-chunks:
+			if !open {
+				return input
+			}
+			if len(input) == 0 {
+				timer = time.After(10 * listWait)
+			}
+			if input = append(input, chunk...); protocol.Complete(input) {
+				return input
+			}
+		case <-timer:
+			return input
+		}
+	}
 }

@@ -68,8 +68,7 @@ func NeedsRefresh(path string) bool {
 
 func refreshable(token tokenFile) bool {
 	until, err := profiles.ParseTime(token.RegistrationExpiresAt)
-	registered := err != nil || time.Now().Before(until)
-	return token.RefreshToken != "" && token.ClientID != "" && registered
+	return token.RefreshToken != "" && token.ClientID != "" && err == nil && time.Now().Before(until)
 }
 
 // lockFile is the one lock of a token's file, for logins and refreshes.

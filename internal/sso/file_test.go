@@ -31,7 +31,7 @@ func TestFile(t *testing.T) {
 
 func tokenUntil(t *testing.T, path string, ends time.Time) {
 	t.Helper()
-	token := tokenFile{AccessToken: "a", ClientID: "c", RefreshToken: "r", ExpiresAt: ends.UTC().Format(time.RFC3339)}
+	token := tokenFile{AccessToken: "a", ClientID: "c", RefreshToken: "r", RegistrationExpiresAt: "2099-01-01T00:00:00Z", ExpiresAt: ends.UTC().Format(time.RFC3339)}
 	if err := write(t.Context(), path, token); err != nil {
 		t.Fatal(err)
 	}

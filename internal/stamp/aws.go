@@ -21,8 +21,7 @@ const EnvProfile = "MYSQL_SECRET_STORE_RDS_PROFILE"
 var (
 	// Keys are credentials themselves.
 	Keys = []string{
-		"AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_SESSION_TOKEN",
-		"AWS_SECURITY_TOKEN",
+		"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN",
 	}
 	// WebIdentity is a role that is assumed with a token from a file.
 	WebIdentity = []string{"AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_WEB_IDENTITY_TOKEN_FILE"}

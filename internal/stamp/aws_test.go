@@ -54,7 +54,7 @@ func writeAWS(t *testing.T, home string) {
 // The variables of the AWS SDK that choose credentials, written down a second time so that none
 // gets lost.
 var choosing = strings.Fields(`
-	AWS_ACCESS_KEY_ID AWS_ACCESS_KEY AWS_SECRET_ACCESS_KEY AWS_SECRET_KEY AWS_SESSION_TOKEN AWS_SECURITY_TOKEN
+	AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_SECURITY_TOKEN
 	AWS_PROFILE AWS_DEFAULT_PROFILE AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE
 	AWS_ROLE_ARN AWS_ROLE_SESSION_NAME AWS_WEB_IDENTITY_TOKEN_FILE AWS_LOGIN_CACHE_DIRECTORY
 	AWS_CONTAINER_CREDENTIALS_FULL_URI AWS_CONTAINER_CREDENTIALS_RELATIVE_URI
@@ -102,12 +102,12 @@ func TestVariablesThatChooseNothing(t *testing.T) {
 // One value must not pass for two: where values end is part of what is compared.
 func TestVariablesAreKeptApart(t *testing.T) {
 	newHome(t)
-	const between = ":AWS_ACCESS_KEY=true:"
+	const between = ":AWS_SECRET_ACCESS_KEY=true:"
 	t.Setenv("AWS_ACCESS_KEY_ID", "a"+between+"b")
-	t.Setenv("AWS_ACCESS_KEY", "c")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "c")
 	before := Identity()
 	t.Setenv("AWS_ACCESS_KEY_ID", "a")
-	t.Setenv("AWS_ACCESS_KEY", "b"+between+"c")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "b"+between+"c")
 	if Identity() == before {
 		t.Error("two different pairs of values are the same identity")
 	}

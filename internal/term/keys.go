@@ -6,12 +6,11 @@ import (
 	"unicode"
 )
 
-// key is what a person pressed.
-type key int
+// stroke is what a person pressed: a letter, or one of these keys.
+type stroke rune
 
 const (
-	keyNone key = iota
-	keyRune
+	keyNone stroke = -1 - iota
 	keyEnter
 	keyLeave
 	keyUp
@@ -24,33 +23,28 @@ const (
 	keyClear
 )
 
-// stroke is a key, and the letter of a keyRune.
-type stroke struct {
-	key
-	letter rune
-}
-
 // readKeys reads what is pressed, until done is closed or the person leaves.
 func readKeys(in io.Reader, done <-chan struct{}) <-chan stroke {
 	keys := make(chan stroke)
+	send := func(k stroke) bool {
+		select {
+		case keys <- k:
+			return true
+		case <-done:
+			return false
+		}
+	}
 	go func() {
 		r := bufio.NewReader(in)
 		for {
 			k := readKey(r)
-			select {
-			case keys <- k:
-			case <-done:
+			if !send(k) || k == keyLeave {
 				return
 			}
-			switch k.key {
-			case keyLeave:
+			// What is typed next may be the answer to another question: only a picker that goes on
+			// takes this.
+			if k == keyEnter && !send(keyNone) {
 				return
-			case keyEnter: // what is typed next may be the answer to another question
-				select {
-				case keys <- stroke{}: // which does nothing, taken by a picker that goes on
-				case <-done:
-					return
-				}
 			}
 		}
 	}()
@@ -62,27 +56,27 @@ func readKeys(in io.Reader, done <-chan struct{}) <-chan stroke {
 func readKey(r *bufio.Reader) stroke {
 	c, _, err := r.ReadRune()
 	if err != nil {
-		return stroke{key: keyLeave}
+		return keyLeave
 	}
 	switch c {
 	case '\r', '\n':
-		return stroke{key: keyEnter}
+		return keyEnter
 	case 3, 4: // Ctrl-C, Ctrl-D
-		return stroke{key: keyLeave}
+		return keyLeave
 	case 16: // Ctrl-P
-		return stroke{key: keyUp}
+		return keyUp
 	case 14: // Ctrl-N
-		return stroke{key: keyDown}
+		return keyDown
 	case 8, 127:
-		return stroke{key: keyBack}
+		return keyBack
 	case 21: // Ctrl-U
-		return stroke{key: keyClear}
+		return keyClear
 	case 0x1b:
 		if r.Buffered() == 0 {
-			return stroke{key: keyLeave} // the Escape key alone
+			return keyLeave // the Escape key alone
 		}
 		if next, _ := r.ReadByte(); next != '[' && next != 'O' {
-			return stroke{}
+			return keyNone
 		}
 		sequence := ""
 		for r.Buffered() > 0 {
@@ -92,17 +86,17 @@ func readKey(r *bufio.Reader) stroke {
 				break
 			}
 		}
-		return stroke{key: ofSequence(sequence)}
+		return ofSequence(sequence)
 	}
 	if unicode.IsPrint(c) {
-		return stroke{keyRune, c}
+		return stroke(c)
 	}
-	return stroke{}
+	return keyNone
 }
 
 // ofSequence is the key for which terminals send ESC [ or ESC O and this; Home and End differ from
 // one to the other. It is no map, as that would be made at each start of the program.
-func ofSequence(sequence string) key {
+func ofSequence(sequence string) stroke {
 	switch sequence {
 	case "A":
 		return keyUp

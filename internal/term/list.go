@@ -128,11 +128,9 @@ func (l *list) word(text string) *word {
 	lower := strings.ToLower(text)
 	n := len(l.lines)
 	w := &word{text: text, lower: []rune(lower), shown: make([]bool, n)}
-	inParts(n, func(from, to int) {
-		for i := from; i < to; i++ {
-			if begin == nil || begin.shown[i] {
-				w.shown[i] = strings.Contains(l.lines[i].lower, lower)
-			}
+	forEach(n, func(i int) {
+		if begin == nil || begin.shown[i] {
+			w.shown[i] = strings.Contains(l.lines[i].lower, lower)
 		}
 	})
 	w.has = slices.Clone(w.shown)
@@ -149,13 +147,10 @@ func (l *list) matchLetters(w *word) {
 		return
 	}
 	begin := l.beginning(w.text, func(w *word) bool { return w.letters != nil })
-	n := len(l.lines)
-	w.letters = make([]match, n)
-	inParts(n, func(from, to int) {
-		for i := from; i < to; i++ {
-			if begin == nil || begin.letters[i].ok {
-				w.letters[i] = l.lines[i].match(w.lower)
-			}
+	w.letters = make([]match, len(l.lines))
+	forEach(len(l.lines), func(i int) {
+		if begin == nil || begin.letters[i].ok {
+			w.letters[i] = l.lines[i].match(w.lower)
 		}
 	})
 }
@@ -250,12 +245,16 @@ func index(s string, letter rune, from, to int) int {
 	return from + at
 }
 
-// inParts divides n items among the processors: do gets a range of them.
-func inParts(n int, do func(from, to int)) {
+// forEach does something for each of n items, which it divides among the processors.
+func forEach(n int, do func(i int)) {
 	size := n/runtime.GOMAXPROCS(0) + 1
 	var wg sync.WaitGroup
 	for from := 0; from < n; from += size {
-		wg.Go(func() { do(from, min(from+size, n)) })
+		wg.Go(func() {
+			for i := from; i < min(from+size, n); i++ {
+				do(i)
+			}
+		})
 	}
 	wg.Wait()
 }

@@ -211,10 +211,10 @@ func BenchmarkKeys(b *testing.B) {
 	best := map[string]time.Duration{} // by what is typed then
 	for b.Loop() {
 		for _, text := range []string{"orders prod eu", "mysql stop", "team=finance ordprd", "prod-1* zz", "?o*", "ordprd", "odp"} {
-			p.press(stroke{key: keyClear})
+			p.press(keyClear)
 			for _, letter := range text {
 				start := time.Now()
-				p.press(stroke{keyRune, letter})
+				p.press(stroke(letter))
 				p.draw(io.Discard)
 				took := time.Since(start)
 				if earlier, ok := best[p.typed]; !ok || took < earlier {

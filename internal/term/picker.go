@@ -47,22 +47,11 @@ func newPicker(question string, rows []Row, elsewhere Search, colour bool) *pick
 			visible.Details = append(visible.Details, Visible(d))
 		}
 		p.rows = append(p.rows, visible)
-		p.measure(utf8.RuneCountInString(p.list.lines[i].name), visible)
+		p.hosts = max(p.hosts, utf8.RuneCountInString(visible.Host))
+		p.needs = Widen(p.needs, append([]string{p.list.lines[i].name}, visible.Details...))
 	}
 	p.filter()
 	return p
-}
-
-// measure makes the columns as wide as a row needs.
-func (p *picker) measure(name int, row Row) {
-	if p.needs == nil {
-		p.needs = make([]int, 1+len(row.Details))
-	}
-	p.hosts = max(p.hosts, utf8.RuneCountInString(row.Host))
-	p.needs[0] = max(p.needs[0], name)
-	for i, d := range row.Details {
-		p.needs[1+i] = max(p.needs[1+i], utf8.RuneCountInString(d))
-	}
 }
 
 // Pick shows rows to pick from on the terminal, and returns the index of the picked one, or
@@ -105,7 +94,7 @@ func (t *Terminal) Pick(ctx context.Context, question string, rows []Row, elsewh
 
 // press acts on a key. When over, picked is the item, or -1 for none.
 func (p *picker) press(k stroke) (picked int, over bool) {
-	switch k.key {
+	switch k {
 	case keyEnter:
 		if len(p.shown) == 0 {
 			return 0, false
@@ -125,15 +114,16 @@ func (p *picker) press(k stroke) (picked int, over bool) {
 		p.move(-len(p.shown))
 	case keyEnd:
 		p.move(len(p.shown))
-	case keyRune:
-		p.typed += string(k.letter)
-		p.filter()
 	case keyBack:
 		_, size := utf8.DecodeLastRuneInString(p.typed)
 		p.typed = p.typed[:len(p.typed)-size]
 		p.filter()
 	case keyClear:
 		p.typed = ""
+		p.filter()
+	case keyNone:
+	default:
+		p.typed += string(rune(k))
 		p.filter()
 	}
 	return 0, false
@@ -147,7 +137,7 @@ func (p *picker) filter() { p.at, p.shown = 0, p.list.find(p.typed) }
 // draw fills the screen, and leaves the cursor where the next letter goes.
 func (p *picker) draw(w io.Writer) {
 	var b strings.Builder
-	asked := p.cut(fmt.Sprintf("%s (%d/%d) %s", p.question, len(p.shown), len(p.rows), p.typed))
+	asked := cut(fmt.Sprintf("%s (%d/%d) %s", p.question, len(p.shown), len(p.rows), p.typed), p.width-1)
 	b.WriteString("\x1b[H\x1b[K" + asked)
 	columns := p.columns()
 	first := max(0, p.at-p.height+1)
@@ -156,7 +146,7 @@ func (p *picker) draw(w io.Writer) {
 		if i == p.at {
 			line = "> "
 		}
-		line = p.cut(line + lay(p.rows[p.shown[i]], columns))
+		line = cut(line+lay(p.rows[p.shown[i]], columns), p.width-1)
 		b.WriteString("\r\n\x1b[K" + Paint(line, reverse, i == p.at && p.colour))
 	}
 	fmt.Fprintf(&b, "\x1b[J\x1b[1;%dH", utf8.RuneCountInString(asked)+1)
@@ -183,17 +173,9 @@ func (p *picker) columns() []int {
 
 // lay returns a row in columns of the given widths; details without one are left out.
 func lay(row Row, columns []int) string {
-	line := Pad(ShortenHost(row.Host, columns[0]), columns[0])
+	line := fmt.Sprintf("%-*s", columns[0], ShortenHost(row.Host, columns[0]))
 	for i, width := range columns[1:] {
-		line += "  " + Pad(Shorten(row.Details[i], width), width)
+		line += fmt.Sprintf("  %-*s", width, Shorten(row.Details[i], width))
 	}
 	return strings.TrimRight(line, " ")
-}
-
-// cut leaves what fits into a line.
-func (p *picker) cut(line string) string {
-	if r := []rune(line); len(r) >= p.width {
-		return string(r[:p.width-1])
-	}
-	return line
 }

@@ -31,28 +31,24 @@ func NewProgress(f *os.File) *Progress {
 // Show draws a bar and "done/total what, more": always at the beginning and at the end, and between
 // them ten times a second at most.
 func (p *Progress) Show(done, total int, what, more string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.w == nil || p.asking > 0 || 0 < done && done < total && time.Since(p.last) < 100*time.Millisecond {
-		return
-	}
-	p.last = time.Now()
-	fmt.Fprint(p.w, "\r\x1b[K"+bar(done, total, fmt.Sprintf("%d/%d %s, %s", done, total, what, more), p.width()-1))
+	text := fmt.Sprintf("%d/%d %s, %s", done, total, what, more)
+	p.draw(0 < done && done < total, func(columns int) string { return bar(done, total, text, columns) })
 }
 
 // Say shows what is being waited for.
 func (p *Progress) Say(text string) {
+	p.draw(false, func(columns int) string { return cut(Visible(text), columns) })
+}
+
+// draw draws the line of so many columns at most. One that may be left out is, soon after another.
+func (p *Progress) draw(mayBeLeftOut bool, line func(columns int) string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.w == nil || p.asking > 0 {
+	if p.w == nil || p.asking > 0 || mayBeLeftOut && time.Since(p.last) < 100*time.Millisecond {
 		return
 	}
 	p.last = time.Now()
-	text = Visible(text)
-	if r := []rune(text); len(r) > p.width()-1 {
-		text = string(r[:max(0, p.width()-1)])
-	}
-	fmt.Fprint(p.w, "\r\x1b[K"+text)
+	fmt.Fprint(p.w, "\r\x1b[K"+line(p.width()-1))
 }
 
 // bar returns a bar followed by text, in so many columns at most: a line that wraps could not be
@@ -60,7 +56,7 @@ func (p *Progress) Say(text string) {
 func bar(done, total int, text string, columns int) string {
 	room := min(columns-len(text)-len("[] "), 24)
 	if room < 3 {
-		return text[:max(0, min(len(text), columns))]
+		return cut(text, columns)
 	}
 	full := 0
 	if total > 0 {
@@ -69,28 +65,20 @@ func bar(done, total int, text string, columns int) string {
 	return fmt.Sprintf("[%s%s] %s", strings.Repeat("=", full), strings.Repeat(" ", room-full), text)
 }
 
-// Pause takes the line away before a person is asked something; [Progress.Resume] has to follow the
-// answer. Questions may overlap.
-func (p *Progress) Pause() {
+// Aside takes the line away before a person is asked something; back, which has to follow the
+// answer, lets it be drawn again once no question is open. Questions may overlap.
+func (p *Progress) Aside() (back func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.asking == 0 { // else it would be a question that is taken away
 		p.clear()
 	}
 	p.asking++
-}
-
-// Resume lets the line be drawn again, once no question is open.
-func (p *Progress) Resume() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.asking--
-}
-
-// Aside is [Progress.Pause]; its result is [Progress.Resume].
-func (p *Progress) Aside() (back func()) {
-	p.Pause()
-	return p.Resume
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.asking--
+	}
 }
 
 // Clear takes the line away.

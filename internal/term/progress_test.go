@@ -33,16 +33,16 @@ func TestQuestionStays(t *testing.T) {
 	var out strings.Builder
 	p := &Progress{w: &out, width: func() int { return 80 }}
 	p.Show(0, 3, "profiles", "0 servers")
-	p.Pause()
+	answered := p.Aside()
 	fmt.Fprint(&out, "code? ")
-	p.Pause() // another one, whose turn has not come
+	alsoAnswered := p.Aside() // another one, whose turn has not come
 	p.Show(1, 3, "profiles", "0 servers")
 	if got := out.String(); !strings.HasSuffix(got, "code? ") || !strings.Contains(got, "\r\x1b[K") {
 		t.Errorf("got %q", got)
 	}
-	p.Resume()
+	answered()
 	p.Show(2, 3, "profiles", "0 servers")
-	p.Resume()
+	alsoAnswered()
 	if got := out.String(); !strings.HasSuffix(got, "code? ") {
 		t.Errorf("after the answers: %q", got)
 	}
@@ -62,8 +62,7 @@ func TestNoProgress(t *testing.T) {
 	defer f.Close()
 	for _, p := range []*Progress{NewProgress(f), {}} {
 		p.Show(0, 3, "profiles", "0 servers")
-		p.Pause()
-		p.Resume()
+		p.Aside()()
 		p.Clear()
 	}
 	if info, err := f.Stat(); err != nil || info.Size() != 0 {

@@ -5,6 +5,7 @@ package term
 import (
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"golang.org/x/term"
@@ -38,14 +39,8 @@ const maxLine = 1000
 func FirstLine(s string) string {
 	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
 	s = strings.TrimSpace(s)
-	if len(s) <= maxLine {
-		return s
-	}
-	n := 0
-	for i := range s {
-		if n++; n > maxLine {
-			return s[:i] + "…"
-		}
+	if begin := cut(s, maxLine); begin != s {
+		return begin + ellipsis
 	}
 	return s
 }
@@ -55,15 +50,15 @@ func FirstLine(s string) string {
 func LastLine(output string) string {
 	output = regexp.MustCompile(colouring).ReplaceAllString(output, "")
 	lines := strings.FieldsFunc(output, func(r rune) bool { return r == '\n' || r == '\r' })
-	for i := len(lines) - 1; i >= 0; i-- {
-		line := strings.TrimSpace(strings.Map(func(r rune) rune {
+	for _, line := range slices.Backward(lines) {
+		line = strings.TrimSpace(strings.Map(func(r rune) rune {
 			if shows(r) {
 				return r
 			}
 			return -1
-		}, lines[i]))
+		}, line))
 		if line != "" {
-			return string([]rune(line)[:min(200, len([]rune(line)))])
+			return cut(line, 200)
 		}
 	}
 	return ""

@@ -68,38 +68,28 @@ func (t *Terminal) Line(ctx context.Context, question string) (string, error) {
 	if _, err := io.WriteString(t.out, Text(question)); err != nil {
 		return "", err
 	}
-	type answer struct {
-		line string
-		err  error
-	}
-	read := make(chan answer, 1)
+	var line string
+	var err error
+	read := make(chan struct{})
 	go func() {
-		line, err := bufio.NewReader(t.in).ReadString('\n')
-		read <- answer{line, err}
+		defer close(read)
+		line, err = bufio.NewReader(t.in).ReadString('\n')
 	}()
 	select {
 	case <-ctx.Done():
-		_, _ = io.WriteString(t.out, "\n") // what follows begins on a line of its own
-		t.stopReading(func() { <-read })
-		return "", ErrNoAnswer
-	case a := <-read:
-		line := strings.TrimSpace(a.line)
-		switch {
-		case line == "" && errors.Is(a.err, io.EOF):
-			return "", ErrNoAnswer
-		case line == "" && a.err != nil:
-			return "", a.err
+		_, _ = io.WriteString(t.out, "\n")           // what follows begins on a line of its own
+		if t.in.SetReadDeadline(time.Now()) == nil { // else the system can't end a reading
+			<-read // which would take the answer to the next question
+			_ = t.in.SetReadDeadline(time.Time{})
 		}
-		return line, nil
+		return "", ErrNoAnswer
+	case <-read:
 	}
-}
-
-// stopReading ends a reading that goes on in the background, where the system can do that, and
-// waits for its end: else it would take the answer to the next question.
-func (t *Terminal) stopReading(wait func()) {
-	if t.in.SetReadDeadline(time.Now()) != nil {
-		return
+	switch line = strings.TrimSpace(line); {
+	case line == "" && errors.Is(err, io.EOF):
+		return "", ErrNoAnswer
+	case line == "":
+		return "", err
 	}
-	wait()
-	_ = t.in.SetReadDeadline(time.Time{})
+	return line, nil
 }

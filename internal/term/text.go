@@ -1,7 +1,6 @@
 package term
 
 import (
-	"os"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -14,11 +13,11 @@ const ellipsis = "…"
 // at their ends.
 func Shorten(text string, width int) string {
 	r := []rune(text)
-	if len(r) <= width {
+	switch {
+	case len(r) <= width:
 		return text
-	}
-	if width < 2 {
-		return string(r[:max(width, 0)])
+	case width < 2:
+		return cut(text, width)
 	}
 	end := (width - 1) / 2
 	return string(r[:width-1-end]) + ellipsis + string(r[len(r)-end:])
@@ -37,7 +36,28 @@ func ShortenHost(host string, width int) string {
 	case n > width-2: // no room for a dot, and something after it
 		return label
 	}
-	return string([]rune(host)[:width-1]) + ellipsis
+	return cut(host, width-1) + ellipsis
+}
+
+// cut returns the beginning of text that is no wider than width.
+func cut(text string, width int) string {
+	for i := range text {
+		if width--; width < 0 {
+			return text[:i]
+		}
+	}
+	return text
+}
+
+// Widen returns the widths of columns that have room for one more row, too.
+func Widen(widths []int, row []string) []int {
+	for i, text := range row {
+		if i == len(widths) {
+			widths = append(widths, 0)
+		}
+		widths[i] = max(widths[i], utf8.RuneCountInString(text))
+	}
+	return widths
 }
 
 // Fit returns how many columns each of some texts may take so that they fit into room, together: of
@@ -63,11 +83,6 @@ func Fit(widths []int, room int, giveWay ...int) []int {
 	return fit
 }
 
-// Pad returns text with blanks after it, up to width.
-func Pad(text string, width int) string {
-	return text + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(text)))
-}
-
 // Wrap returns text in lines of at most width columns, all but the first of which begin with
 // indent. It breaks at single blanks only; a word that is wider than a line has one of its own. A
 // width of 0 is no limit.
@@ -79,11 +94,11 @@ func Wrap(text string, width int, indent string) string {
 	first := len(text) - len(body) // which is part of the first line
 	var b strings.Builder
 	b.WriteString(text[:first])
-	column, begun := first, false
-	for word := range strings.SplitSeq(body, " ") {
+	column := first
+	for i, word := range strings.Split(body, " ") {
 		n := utf8.RuneCountInString(word)
 		switch {
-		case !begun:
+		case i == 0:
 		case column+1+n > width:
 			b.WriteString("\n" + indent)
 			column = utf8.RuneCountInString(indent)
@@ -92,15 +107,7 @@ func Wrap(text string, width int, indent string) string {
 			column++
 		}
 		b.WriteString(word)
-		column, begun = column+n, true
+		column += n
 	}
 	return b.String()
-}
-
-// WrapWidth returns the columns at which to [Wrap] what is written to f: 0 if it is no terminal.
-func WrapWidth(f *os.File) int {
-	if !Is(f) {
-		return 0
-	}
-	return Width(f)
 }

@@ -37,6 +37,7 @@ type AWS struct {
 	roles       map[string]bool     // by ARN
 	simulations []Simulation
 	oidc        oidc
+	signIns     map[string]string // refresh tokens of console logins, and whose they are
 
 	// What it gives out; set before the first call.
 	Life           time.Duration // of temporary keys
@@ -72,7 +73,7 @@ func StartAWS(keys *Keys) *AWS {
 	a := &AWS{
 		keys: keys, calls: map[callsOf]int{}, fails: map[string][]failure{}, delays: map[string]time.Duration{},
 		denied: map[string]bool{}, usedCodes: map[string]bool{}, servers: map[place]Servers{}, regions: map[string][]Region{},
-		policies: map[string]policy{}, roles: map[string]bool{}, oidc: newOIDC(),
+		policies: map[string]policy{}, roles: map[string]bool{}, oidc: newOIDC(), signIns: map[string]string{},
 		Life: time.Hour, TokenLength: 800, ContainerToken: "Bearer testbed", SSOToken: "sso-bearer", WebToken: "web-identity",
 		MFACode: "123456", PageSize: 100, SSOLife: time.Hour, DeviceLife: 10 * time.Minute, DeviceInterval: time.Second,
 	}
@@ -91,7 +92,8 @@ func (a *AWS) Env() []string {
 
 // ContainerEnv are the settings of a process in a container with a role.
 func (a *AWS) ContainerEnv() []string {
-	return []string{"AWS_CONTAINER_CREDENTIALS_FULL_URI=" + a.URL + "/container", "AWS_CONTAINER_AUTHORIZATION_TOKEN=" + a.ContainerToken}
+	return []string{"AWS_CONTAINER_CREDENTIALS_FULL_URI=" + a.URL + "/container",
+		"AWS_CONTAINER_AUTHORIZATION_TOKEN=" + a.ContainerToken}
 }
 
 // InstanceEnv are the settings of a process on an EC2 instance with a role.
@@ -242,6 +244,8 @@ func (a *AWS) serve(w http.ResponseWriter, r *http.Request) {
 		a.serveOIDC(w, r, body, "StartDeviceAuthorization", a.startDevice)
 	case path == "/token":
 		a.serveOIDC(w, r, body, "CreateToken", a.createToken)
+	case path == "/v1/token":
+		a.signIn(w, r, body)
 	case path == "/listRegions":
 		a.listRegions(w, r, body)
 	case path == "/":
@@ -327,7 +331,8 @@ func (a *AWS) verify(r *http.Request, body []byte) (Key, *failure) {
 		}
 		if signed.After(late) {
 			return Key{}, refused(s.service, "SignatureDoesNotMatch",
-				fmt.Sprintf("Signature not yet current: %s is still later than %s (%s + 5 min.)", date, text(late), text(now)))
+				fmt.Sprintf("Signature not yet current: %s is still later than %s (%s + 5 min.)", date, text(late),
+					text(now)))
 		}
 	}
 	key, err := a.keys.VerifyRequest(r, body, s.service, now)
@@ -344,7 +349,8 @@ func (a *AWS) verify(r *http.Request, body []byte) (Key, *failure) {
 		return Key{}, refused(s.service, err.Error(), message)
 	}
 	if a.disabled(place{accountOf(key.Owner), s.region}) {
-		return Key{}, refused(s.service, "InvalidClientTokenId", "The security token included in the request is invalid.")
+		return Key{}, refused(s.service, "InvalidClientTokenId",
+			"The security token included in the request is invalid.")
 	}
 	return key, nil
 }
@@ -354,7 +360,8 @@ func (a *AWS) verify(r *http.Request, body []byte) (Key, *failure) {
 func refused(service, code, message string) *failure {
 	other := map[string]map[string]failure{
 		"ec2": {
-			"InvalidClientTokenId":  {401, "AuthFailure", "AWS was not able to validate the provided access credentials"},
+			"InvalidClientTokenId": {401, "AuthFailure",
+				"AWS was not able to validate the provided access credentials"},
 			"SignatureDoesNotMatch": {401, "AuthFailure", message},
 			"ExpiredToken":          {400, "RequestExpired", "Request has expired."},
 		},

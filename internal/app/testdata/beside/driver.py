@@ -6,6 +6,7 @@ each with a line: {"code": 0, "stdout": "...", "stderr": "..."}. The first line 
 version. The CLI's own code runs, unchanged; only what it worked out from HOME when it was imported
 is worked out anew.
 """
+import gc
 import inspect
 import json
 import os
@@ -125,6 +126,7 @@ def answer(request, paths):
 def main():
     warm()
     paths = home_paths()
+    gc.freeze()  # so that a fork needn't copy what it only looks through
     print(json.dumps(awscli.__version__), flush=True)
     for line in sys.stdin:
         print(json.dumps(answer(json.loads(line), paths)), flush=True)

@@ -1,4 +1,0 @@
-package early
-
-// hide does nothing: Windows writes a dump of a program only where an administrator has said so.
-func hide() {}
