@@ -10,9 +10,10 @@ import (
 // to paste.
 const Name = "mysql-secret-store-rds"
 
-// Set when linking, with -ldflags "-X mysql-secret-store-rds/internal/about.commit=…".
+// What a build from source says. The packages have both linked in, with
+// -ldflags "-X mysql-secret-store-rds/internal/about.version=…"; see packaging/build.
 var (
-	version = "0.1.0"
+	version = "0.2.0-dev" // of the release that this becomes: the newest heading of CHANGELOG.md
 	commit  = ""
 )
 

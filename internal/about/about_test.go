@@ -7,7 +7,7 @@ import (
 
 func TestVersion(t *testing.T) {
 	t.Cleanup(func() { commit = "" })
-	if got := Version(); !regexp.MustCompile(`^mysql-secret-store-rds \d+\.\d+\.\d+ \(commit [^()]+\)$`).MatchString(got) {
+	if got := Version(); !regexp.MustCompile(`^mysql-secret-store-rds \d+\.\d+\.\d+(-dev)? \(commit [^()]+\)$`).MatchString(got) {
 		t.Errorf("got %q", got)
 	}
 	commit = "0123abc"
