@@ -7,58 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"mysql-secret-store-rds/internal/connect"
-	"mysql-secret-store-rds/internal/testbed"
 )
-
-// TestReadmeTranscript: what README shows is what the program prints. With UPDATE_SCRIPTS set, it
-// is written there.
-func TestReadmeTranscript(t *testing.T) {
-	t.Parallel()
-	b := startBed(t)
-	cfg := filepath.Join(b.home, ".config", "mysql-secret-store-rds", "config.yaml")
-	if err := os.MkdirAll(filepath.Dir(cfg), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for file, text := range map[string]string{
-		cfg:                                     "accounts:\n  abcdefghijkl: prod-dba\n",
-		filepath.Join(b.home, ".aws", "config"): "[profile prod-dba]\naws_access_key_id = " + keyID + "\naws_secret_access_key = " + keySecret + "\n",
-	} {
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, name := range []string{"login-path", "keychain"} { // the default one on Linux, and on macOS
-		if _, err := testbed.Install(fakeHelper, b.folder, name); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got := run(t, b.env(), b.helper, "explain", "dba@"+orders+":3306")
-	got = strings.NewReplacer(b.home, "/home/dba", b.folder, "/usr/bin", "keychain", "login-path").Replace(got)
-
-	const readme = "../../README.md"
-	text, err := os.ReadFile(readme)
-	if err != nil {
-		t.Fatal(err)
-	}
-	block := regexp.MustCompile("(?s)(```console\n\\$ mysql-secret-store-rds explain [^\n]*\n)(.*?)(```)")
-	shown := block.FindSubmatch(text)
-	if shown == nil {
-		t.Fatal("README shows no explain")
-	}
-	if os.Getenv("UPDATE_SCRIPTS") != "" {
-		text = block.ReplaceAll(text, []byte("${1}"+strings.ReplaceAll(got, "$", "$$")+"${3}"))
-		if err := os.WriteFile(readme, text, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if diff := cmp.Diff(string(shown[2]), got); diff != "" {
-		t.Errorf("README and the program differ (-README +program); UPDATE_SCRIPTS=1 go test ./internal/app mends it:\n%s", diff)
-	}
-}
 
 // TestDocumentedMessages: each message that troubleshooting.md has a heading for is one that the
 // program can print.
@@ -103,10 +53,10 @@ func TestDocumentedMessages(t *testing.T) {
 	}
 }
 
-// TestReadmeByHand: the line to connect by hand says what connect says.
-func TestReadmeByHand(t *testing.T) {
+// TestStartByHand: the line to connect by hand says what connect says.
+func TestStartByHand(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../../README.md")
+	text, err := os.ReadFile("../../docs/start.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +74,7 @@ func TestReadmeByHand(t *testing.T) {
 			arg = name
 		}
 		if !strings.Contains(string(line), " "+arg) {
-			t.Errorf("README's line by hand has no %s", arg)
+			t.Errorf("start.md's line by hand has no %s", arg)
 		}
 	}
 }
