@@ -1,6 +1,8 @@
 package app_test
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -75,6 +77,43 @@ func TestStartByHand(t *testing.T) {
 		}
 		if !strings.Contains(string(line), " "+arg) {
 			t.Errorf("start.md's line by hand has no %s", arg)
+		}
+	}
+}
+
+// TestReadmeInstall: README says how to make each package there is, and that there is no release as
+// long as the project has no address.
+func TestReadmeInstall(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address, err := os.ReadFile("../../packaging/address")
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("there are no packages here")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	released := !strings.Contains(string(address), "//project.invalid/") // RFC 2606: nobody's
+	if says := !strings.Contains(string(readme), "There is no release yet"); says != released {
+		t.Errorf("packaging/address is %s; README says that there is a release: %v", address, says)
+	}
+	if released && !strings.Contains(string(readme), strings.TrimSpace(string(address))) {
+		t.Errorf("README doesn't say where the project is: %s", address)
+	}
+	goreleaser, err := os.ReadFile("../../.goreleaser.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	formats := regexp.MustCompile(`- formats: \[(deb.*)\]`).FindSubmatch(goreleaser)
+	if formats == nil {
+		t.Fatal(".goreleaser.yaml makes no packages")
+	}
+	for _, format := range strings.Split(string(formats[1]), ", ") {
+		if !regexp.MustCompile(`(?m)^sudo .* \./dist/mysql-secret-store-rds\S*\.` + format + `\b`).Match(readme) {
+			t.Errorf("README doesn't install the %s", format)
 		}
 	}
 }

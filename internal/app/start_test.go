@@ -84,7 +84,7 @@ func checkCommand(t *testing.T, b *bed, typed, want string) {
 	}
 	s.wait("exit code ")
 	got, code, _ := strings.Cut(s.printed(), "exit code ")
-	got = strings.NewReplacer(b.home, "~", b.folder, "/usr/bin").Replace(got)
+	got = strings.NewReplacer(b.home, "/home/dba", b.folder, "/usr/bin").Replace(got)
 	if strings.TrimSpace(code) != "0" || !asDocumented(want).MatchString(got) {
 		t.Errorf("$ %s\nstart.md says:\n%s\nthe program, with exit code %s:\n%s", typed, want, strings.TrimSpace(code), got)
 	}
