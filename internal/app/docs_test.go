@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"encoding/json"
 	"io/fs"
 	"net/url"
 	"os"
@@ -13,6 +14,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+
+	"mysql-secret-store-rds/internal/config"
 )
 
 const docsWidth = 80
@@ -251,5 +254,51 @@ func TestDocsLinks(t *testing.T) {
 	}
 	if n < 20 {
 		t.Errorf("only %d links", n)
+	}
+}
+
+// TestDocumentedConfiguration: what the documents show of a configuration is one, and the table of
+// fields has each field of the schema, with an example that it can have.
+func TestDocumentedConfiguration(t *testing.T) {
+	t.Parallel()
+	n := 0
+	for name, text := range markdown(t) {
+		for _, block := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(text, -1) {
+			n++
+			if _, err := config.Parse("config.yaml", []byte(block[1])); err != nil {
+				t.Errorf("%s shows this, and it is %v:\n%s", name, err, block[1])
+			}
+		}
+	}
+	if n < 5 {
+		t.Errorf("only %d examples", n)
+	}
+	var schema struct {
+		Defs map[string]struct{ Properties map[string]any } `json:"$defs"`
+	}
+	if err := json.Unmarshal(config.Schema(), &schema); err != nil {
+		t.Fatal(err)
+	}
+	fields := schema.Defs["entry"].Properties
+	text := markdown(t)["docs/configuration.md"]
+	for _, row := range regexp.MustCompile("(?m)^\\| `(\\w+)` +\\|[^|]+\\| (.*?) +\\|$").FindAllStringSubmatch(text, -1) {
+		field, example := row[1], row[2]
+		if _, ok := fields[field]; !ok {
+			t.Errorf("configuration.md has a row for %s, which is no field", field)
+		}
+		delete(fields, field)
+		if strings.HasPrefix(example, "[below]") { // in an example of YAML
+			if !regexp.MustCompile("(?s)```yaml\n[^`]*\\b" + field + ": ").MatchString(text) {
+				t.Errorf("configuration.md has no example of %s", field)
+			}
+			continue
+		}
+		yaml := "defaults: {" + field + ": " + strings.Trim(example, "`") + "}\n"
+		if _, err := config.Parse("config.yaml", []byte(yaml)); err != nil {
+			t.Errorf("configuration.md: %s: %v", yaml, err)
+		}
+	}
+	for field := range fields {
+		t.Errorf("configuration.md's table lacks %s", field)
 	}
 }

@@ -6,16 +6,39 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"mysql-secret-store-rds/internal/connect"
 )
 
-// TestDocumentedMessages: each message that troubleshooting.md has a heading for is one that the
-// program can print.
-func TestDocumentedMessages(t *testing.T) {
-	t.Parallel()
+// sources returns the text of the product's Go files but for those of some packages, with quotes as
+// they are printed.
+func sources(t *testing.T, without ...string) string {
+	t.Helper()
+	var all strings.Builder
+	files, err := filepath.Glob("../*/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if strings.HasSuffix(f, "_test.go") || slices.Contains(append(without, "testbed"), filepath.Base(filepath.Dir(f))) {
+			continue
+		}
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(b)
+	}
+	return strings.NewReplacer(`\"`, `"`, "%q", `"x"`).Replace(all.String())
+}
+
+// messageHeadings returns troubleshooting.md's headings that are messages of this program: the code
+// in them.
+func messageHeadings(t *testing.T) (messages []string) {
+	t.Helper()
 	text, err := os.ReadFile("../../docs/troubleshooting.md")
 	if err != nil {
 		t.Fatal(err)
@@ -24,33 +47,53 @@ func TestDocumentedMessages(t *testing.T) {
 	if !ok {
 		t.Fatal("troubleshooting.md has no part about MySQL Shell's messages")
 	}
-	var source strings.Builder
-	files, err := filepath.Glob("../*/*.go")
-	if err != nil {
-		t.Fatal(err)
+	for _, m := range regexp.MustCompile("(?m)^### `(.*?)`").FindAllStringSubmatch(ours, -1) {
+		messages = append(messages, m[1])
 	}
-	for _, f := range files {
-		if strings.HasSuffix(f, "_test.go") || strings.HasPrefix(f, "../testbed/") {
-			continue
-		}
-		b, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		source.Write(b)
+	if len(messages) < 60 {
+		t.Fatalf("only %d messages", len(messages))
 	}
-	code := strings.NewReplacer("\\\"", "\"", "%q", "\"x\"").Replace(source.String())
+	return messages
+}
+
+var messageWords = regexp.MustCompile(`[A-Za-z][a-z,' ]{11,}[a-z]`)
+
+// TestDocumentedMessages: each message that troubleshooting.md has a heading for is one that the
+// program can print.
+func TestDocumentedMessages(t *testing.T) {
+	t.Parallel()
+	code := sources(t)
 	ofProfiles := strings.ReplaceAll(code, "%s", "profile") // credentials.Whose says of whom
-	words := regexp.MustCompile(`[A-Za-z][a-z,' ]{11,}[a-z]`)
-	headings := regexp.MustCompile("(?m)^\\*\\*`(.*?)`").FindAllStringSubmatch(ours, -1)
-	if len(headings) < 15 {
-		t.Fatalf("only %d messages", len(headings))
-	}
-	for _, h := range headings {
-		for _, part := range words.FindAllString(h[1], -1) {
+	for _, message := range messageHeadings(t) {
+		for _, part := range messageWords.FindAllString(message, -1) {
 			if part = strings.TrimSpace(part); !strings.Contains(code, part) && !strings.Contains(ofProfiles, part) {
-				t.Errorf("troubleshooting.md quotes %q, which the program doesn't say", part)
+				t.Errorf("troubleshooting.md quotes %q (%s), which the program doesn't say", part, message)
 			}
+		}
+	}
+}
+
+// TestMessagesAreDocumented: each problem that the program has advice for, and that begins with words
+// of its own, has a heading in troubleshooting.md, which is found by these words. Mistakes in a
+// command's arguments, of package cli, tell all there is to tell.
+func TestMessagesAreDocumented(t *testing.T) {
+	t.Parallel()
+	headings := messageHeadings(t)
+	for i, h := range headings {
+		h, _, _ = strings.Cut(strings.ReplaceAll(h, "(", "…"), "…")
+		headings[i] = strings.TrimRight(h, " :,")
+	}
+	problem := regexp.MustCompile("advice\\.Problemf\\(\"([a-zA-Z](?:[^%\"(:\n]|\"x\")+)")
+	found := problem.FindAllStringSubmatch(sources(t, "cli"), -1)
+	if len(found) < 15 {
+		t.Errorf("only %d messages", len(found))
+	}
+	for _, m := range found {
+		message := strings.TrimSpace(m[1])
+		if !slices.ContainsFunc(headings, func(h string) bool {
+			return strings.Count(h, " ") > 1 && strings.HasPrefix(message, h) || strings.HasPrefix(h, message)
+		}) {
+			t.Errorf("troubleshooting.md has no heading for %q", message)
 		}
 	}
 }
