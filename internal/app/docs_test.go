@@ -87,13 +87,13 @@ func wrapMarkdown(text string, width int) string {
 		out = append(out, block...)
 		block = nil
 	}
-	code := false
+	inCode := false
 	for line := range strings.SplitSeq(text, "\n") {
 		trimmed := strings.TrimSpace(line)
 		fence := strings.HasPrefix(trimmed, "```")
 		indented := strings.HasPrefix(line, "    ") && block == nil // code, too
 		switch {
-		case fence, code, indented, trimmed == "", strings.HasPrefix(trimmed, "|"), strings.HasPrefix(line, "#"), strings.HasPrefix(trimmed, "<"):
+		case fence, inCode, indented, trimmed == "", strings.HasPrefix(trimmed, "|"), strings.HasPrefix(line, "#"), strings.HasPrefix(trimmed, "<"):
 			flush()
 			out = append(out, line)
 		default:
@@ -103,7 +103,7 @@ func wrapMarkdown(text string, width int) string {
 			block = append(block, line)
 		}
 		if fence {
-			code = !code
+			inCode = !inCode
 		}
 	}
 	flush()
@@ -179,9 +179,12 @@ one two three four
 	}
 }
 
+// code is a block of it in a document.
+var code = regexp.MustCompile("(?ms)^ *```.*?^ *```$")
+
 // prose is a document without its code.
 func prose(text string) string {
-	text = regexp.MustCompile("(?ms)^ *```.*?^ *```$").ReplaceAllString(text, "")
+	text = code.ReplaceAllString(text, "")
 	return regexp.MustCompile("`[^`\n]+`").ReplaceAllStringFunc(text, func(code string) string {
 		return "`" + strings.Repeat("x", len(code)-2) + "`"
 	})
@@ -190,7 +193,7 @@ func prose(text string) string {
 // anchors are what links to a document's headings end with, by GitHub's rule: the heading's words in
 // small letters without punctuation, joined by hyphens, and numbered when they come again.
 func anchors(text string) map[string]bool {
-	text = regexp.MustCompile("(?ms)^ *```.*?^ *```$").ReplaceAllString(text, "")
+	text = code.ReplaceAllString(text, "")
 	found := map[string]bool{}
 	seen := map[string]int{}
 	for _, m := range regexp.MustCompile(`(?m)^#+ +(.+)$`).FindAllStringSubmatch(text, -1) {
@@ -254,6 +257,28 @@ func TestDocsLinks(t *testing.T) {
 	}
 	if n < 20 {
 		t.Errorf("only %d links", n)
+	}
+}
+
+// TestDocsSayThingsOnce: no sentence stands in two documents; a link does. What is new may be said
+// again in CHANGELOG.md.
+func TestDocsSayThingsOnce(t *testing.T) {
+	t.Parallel()
+	const length = 10 // words in a row
+	in := map[string]string{}
+	for name, text := range markdown(t) {
+		if name == "CHANGELOG.md" || name == "docs/assurance.md" {
+			continue
+		}
+		words := strings.Fields(strings.NewReplacer("*", "", "`", "").Replace(code.ReplaceAllString(text, "")))
+		for i := 0; i+length <= len(words); i++ {
+			phrase := strings.Join(words[i:i+length], " ")
+			if other := in[phrase]; other != "" && other != name {
+				t.Errorf("%s and %s say the same: %s", other, name, phrase)
+				break
+			}
+			in[phrase] = name
+		}
 	}
 }
 
