@@ -70,7 +70,7 @@ func TestManPages(t *testing.T) {
 		".TP\n\\fI~/.cache/mysql\\-secret\\-store\\-rds\\fP\ntokens and temporary credentials\n" +
 		".SH SEE ALSO\n\\fBmysql\\-secret\\-store\\-rds.yaml\\fP(5), \\fBmysqlsh\\fP(1)\n")
 
-	configuration := "mysql-secret-store-rds.yaml 5 \"\" \"\" \"mysql-secret-store-rds\"\n===\n\n# NAME\n\n" +
+	configuration := "mysql-secret-store-rds.yaml 5 \"\" \"\" \" \"\n===\n\n# NAME\n\n" +
 		"mysql-secret-store-rds.yaml - the configuration of mysql-secret-store-rds\n\n# DESCRIPTION\n\n" +
 		definitions(withoutPaths(configurationPages(t))) + "\n# SEE ALSO\n\n**mysql-secret-store-rds**(1)\n"
 	fifth := string(md2man.Render([]byte(configuration)))

@@ -26,25 +26,35 @@ func TestStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	worlds := map[string]func(*testing.T, *bed){
-		"Switch it on": notYetSetUp, "An SSO fleet behind a bastion": ssoFleet,
-		"Passwords here, IAM there": passwordsAndIAM, "One account, one server": oneServer,
+	// Which world, and who can log in where at the end of it.
+	worlds := map[string]struct {
+		prepare func(*testing.T, *bed)
+		url     string
+	}{
+		"Switch it on":                  {notYetSetUp, ""},
+		"An SSO fleet behind a bastion": {ssoFleet, "dba@" + orders + ":3306"},
+		"Passwords here, IAM there":     {passwordsAndIAM, "dba@" + orders + ":3306"},
+		"One account, one server":       {oneServer, "dba@" + shop + ":3306"},
 	}
 	for _, part := range strings.Split(string(text), "\n## ")[1:] {
 		title, body, _ := strings.Cut(part, "\n")
 		if !strings.Contains(body, "```console\n") {
 			continue
 		}
-		prepare := worlds[title]
-		if delete(worlds, title); prepare == nil {
+		world, ok := worlds[title]
+		if !ok {
 			t.Errorf("there is no world for %q", title)
 			continue
 		}
+		delete(worlds, title)
 		t.Run(title, func(t *testing.T) {
 			t.Parallel()
 			b := startBed(t)
-			prepare(t, b)
+			world.prepare(t, b)
 			runTranscript(t, b, body)
+			if world.url != "" {
+				logIn(t, b, world.url)
+			}
 		})
 	}
 	for title := range worlds {
@@ -69,6 +79,20 @@ func runTranscript(t *testing.T, b *bed, text string) {
 				checkCommand(t, b, typed, want)
 			}
 		}
+	}
+}
+
+// logIn does what MySQL Shell does with a Server URL.
+func logIn(t *testing.T, b *bed, url string) {
+	t.Helper()
+	ctx, cancel := testContext(t)
+	defer cancel()
+	db, err := b.shell(b.env()).Login(ctx, url, b.rds)
+	if err != nil {
+		t.Fatalf("%s: %v %v", url, err, b.rds.Refusals())
+	}
+	if err := db.Close(); err != nil {
+		t.Error(err)
 	}
 }
 
