@@ -51,8 +51,7 @@ func markdown(t *testing.T) map[string]string {
 
 // TestDocsFit: all documents can be read in a terminal of 80 columns. With UPDATE_SCRIPTS set,
 // paragraphs that are wider are wrapped; what can't be, such as code and tables, stays to be mended.
-func TestDocsFit(t *testing.T) {
-	t.Parallel()
+func TestDocsFit(t *testing.T) { // not in parallel: the man pages are made of what it wraps
 	others := []string{"docs/assurance.md", "docs/clients.md"} // the first by bench/assurance, the second full of programs
 	for name, text := range markdown(t) {
 		if slices.Contains(others, name) {
