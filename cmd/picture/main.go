@@ -5,10 +5,10 @@
 //	go run ./cmd/picture            # writes docs/terminal.svg
 //	go run ./cmd/picture -o FILE
 //
-// Three things in it are stand-ins, all on 127.0.0.1: AWS, the RDS server, and MySQL Shell, which is
-// MariaDB's client with the Shell's name (see shell.go). The login and the answer are real: the server
-// checks the token's signature, and the client asks the server. What differs from run to run is
-// replaced by "…" before it is drawn.
+// Three things in it are stand-ins, all on 127.0.0.1: AWS, the RDS server, and MySQL Shell, which
+// is MariaDB's client with the Shell's name (see shell.go). The login and the answer are real: the
+// server checks the token's signature, and the client asks the server. What differs from run to run
+// is replaced by "…" before it is drawn.
 package main
 
 import (

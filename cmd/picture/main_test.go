@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
@@ -14,8 +13,8 @@ import (
 
 func TestMain(m *testing.M) {
 	if isShell() { // the stand-in for MySQL Shell is this program
-		fmt.Fprintln(os.Stderr, "error:", shell(os.Args))
-		os.Exit(1)
+		fail(shell(os.Args))
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }

@@ -16,9 +16,9 @@ import (
 )
 
 // The stand-in for MySQL Shell, which is this program where envShell is set. It does what the Shell
-// does with the arguments that connect gives it: asks the helper for the password, in the Shell's own
-// manner, and logs in with it. For the login it becomes MariaDB's client, whose prompt it sets to the
-// Shell's. The network is replaced: every name leads to the testbed's server.
+// does with the arguments that connect gives it: asks the helper for the password, in the Shell's
+// own manner, and logs in with it. For the login it becomes MariaDB's client, whose prompt it sets
+// to the Shell's. The network is replaced: every name leads to the testbed's server.
 const (
 	client = "mariadb"
 	prompt = "SQL > "
@@ -36,7 +36,9 @@ func shell(args []string) error {
 		fmt.Println("mysqlsh   Ver 9.6.0 (a stand-in)")
 		return nil
 	}
-	for _, needed := range []string{"--mysql", "--auth-method=mysql_clear_password", "--ssl-mode=VERIFY_IDENTITY", "--credential-store-helper=rds"} {
+	for _, needed := range []string{
+		"--mysql", "--auth-method=mysql_clear_password", "--ssl-mode=VERIFY_IDENTITY", "--credential-store-helper=rds",
+	} {
 		if !slices.Contains(args, needed) {
 			return fmt.Errorf("connect gave no %s", needed)
 		}
@@ -65,7 +67,8 @@ func shell(args []string) error {
 		return err
 	}
 	return errors.Join(errors.New("run "+path), syscall.Exec(path, []string{
-		client, "--no-defaults", "--table", "--silent", "--prompt=" + prompt, "--host=127.0.0.1", "--port=" + os.Getenv(envPort),
-		"--user=" + option("user"), "--ssl-ca=" + os.Getenv(envCA), "--ssl-verify-server-cert",
+		client, "--no-defaults", "--table", "--silent", "--prompt=" + prompt,
+		"--host=127.0.0.1", "--port=" + os.Getenv(envPort), "--user=" + option("user"),
+		"--ssl-ca=" + os.Getenv(envCA), "--ssl-verify-server-cert",
 	}, append(os.Environ(), "MYSQL_PWD="+token)))
 }

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// A line is what a terminal shows in one row, without blanks at its end; a span is text of it in one
-// style.
+// A line is what a terminal shows in one row, without blanks at its end; a span is text of it in
+// one style.
 type (
 	line []span
 	span struct {
@@ -104,7 +104,8 @@ const (
 	margin, gap           = 16, 16
 )
 
-const head = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %[1]g %[2]d" width="%[1]g" height="%[2]d" role="img" aria-labelledby="t d">
+const head = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %[1]g %[2]d" width="%[1]g" height="%[2]d"
+  role="img" aria-labelledby="t d">
 <!-- Made by "go run ./cmd/picture" from a run of the program; don't edit. -->
 <title id="t">mysql-secret-store-rds in a terminal: discover, connect, a query</title>
 <desc id="d">%[3]s</desc>
@@ -113,7 +114,8 @@ rect.screen { fill: #1b1f27 }
 path { stroke: #4a5160; stroke-dasharray: 2 4 }
 text { font: 14px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; fill: #d7dae0 }
 .bold { font-weight: bold } .faint { fill: #8b93a1 }
-.c31 { fill: #ff7b72 } .c32 { fill: #7ee787 } .c33 { fill: #e3b341 } .c34 { fill: #79c0ff } .c35 { fill: #d2a8ff } .c36 { fill: #76e3ea }
+.c31 { fill: #ff7b72 } .c32 { fill: #7ee787 } .c33 { fill: #e3b341 }
+.c34 { fill: #79c0ff } .c35 { fill: #d2a8ff } .c36 { fill: #76e3ea }
 rect.inverse { fill: #d7dae0 } text.inverse { fill: #1b1f27 }
 </style>
 <rect class="screen" width="100%%" height="100%%" rx="8"/>
@@ -146,7 +148,8 @@ func drawLine(b *strings.Builder, l line, y int) {
 	x := float64(margin)
 	for _, s := range l {
 		if s.style.inverse {
-			fmt.Fprintf(b, "<rect class=\"inverse\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\"/>\n", x, y, width(s.text), lineHeight)
+			fmt.Fprintf(b, "<rect class=\"inverse\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\"/>\n",
+				x, y, width(s.text), lineHeight)
 		}
 		for _, at := range pieces.FindAllStringIndex(s.text, -1) {
 			text := s.text[at[0]:at[1]]

@@ -59,7 +59,8 @@ func newWorld(ctx context.Context) (_ *world, err error) {
 		Clusters:  []testbed.DBCluster{cluster("orders", stage)},
 		Instances: []testbed.DBInstance{instance("shop", stage)},
 	})
-	if w.rds, err = testbed.StartRDS(keys, testbed.Endpoint{Host: shop.Host, Port: 3306, Region: "eu-west-1"}); err != nil {
+	endpoint := testbed.Endpoint{Host: shop.Host, Port: 3306, Region: "eu-west-1"}
+	if w.rds, err = testbed.StartRDS(keys, endpoint); err != nil {
 		return nil, err
 	}
 	home, bin := filepath.Join(w.dir, "home"), filepath.Join(w.dir, "bin")
@@ -114,7 +115,8 @@ const domain = ".eu-west-1.rds.amazonaws.com"
 // cluster is an Aurora cluster; id is that of an account and region in host names.
 func cluster(name, id string) testbed.DBCluster {
 	return testbed.DBCluster{
-		Identifier: name, ResourceID: "cluster-" + name, Engine: "aurora-mysql", EngineVersion: "8.0.mysql_aurora.3.08.2",
+		Identifier: name, ResourceID: "cluster-" + name,
+		Engine: "aurora-mysql", EngineVersion: "8.0.mysql_aurora.3.08.2",
 		Host: name + ".cluster-" + id + domain, ReaderHost: name + ".cluster-ro-" + id + domain, IAM: true,
 	}
 }
@@ -122,6 +124,7 @@ func cluster(name, id string) testbed.DBCluster {
 // instance is a MySQL server that stands alone.
 func instance(name, id string) testbed.DBInstance {
 	return testbed.DBInstance{
-		Identifier: name, ResourceID: "db-" + name, Engine: "mysql", EngineVersion: "8.4.6", Host: name + "." + id + domain, IAM: true,
+		Identifier: name, ResourceID: "db-" + name, Engine: "mysql", EngineVersion: "8.4.6",
+		Host: name + "." + id + domain, IAM: true,
 	}
 }

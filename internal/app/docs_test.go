@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode"
@@ -50,9 +51,10 @@ func markdown(t *testing.T) map[string]string {
 }
 
 // TestDocsFit: all documents can be read in a terminal of 80 columns. With UPDATE_SCRIPTS set,
-// paragraphs that are wider are wrapped; what can't be, such as code and tables, stays to be mended.
+// paragraphs that are wider are wrapped; what can't be, such as code and tables, stays to be
+// mended.
 func TestDocsFit(t *testing.T) { // not in parallel: the man pages are made of what it wraps
-	others := []string{"docs/assurance.md", "docs/clients.md"} // the first by bench/assurance, the second full of programs
+	others := []string{"docs/assurance.md", "docs/clients.md"} // generated; full of programs
 	for name, text := range markdown(t) {
 		if slices.Contains(others, name) {
 			continue
@@ -189,8 +191,8 @@ func prose(text string) string {
 	})
 }
 
-// anchors are what links to a document's headings end with, by GitHub's rule: the heading's words in
-// small letters without punctuation, joined by hyphens, and numbered when they come again.
+// anchors are what links to a document's headings end with, by GitHub's rule: the heading's words
+// in small letters without punctuation, joined by hyphens, and numbered when they come again.
 func anchors(text string) map[string]bool {
 	text = code.ReplaceAllString(text, "")
 	found := map[string]bool{}
@@ -208,7 +210,7 @@ func anchors(text string) map[string]bool {
 		}, heading)
 		name := slug
 		if n := seen[slug]; n > 0 {
-			name += "-" + string(rune('0'+n))
+			name += "-" + strconv.Itoa(n)
 		}
 		seen[slug]++
 		found[name] = true
@@ -225,7 +227,8 @@ func TestAnchors(t *testing.T) {
 	}
 }
 
-// TestDocsLinks: links between documents lead to a file that is there, and to a heading that it has.
+// TestDocsLinks: links between documents lead to a file that is there, and to a heading that it
+// has.
 func TestDocsLinks(t *testing.T) {
 	t.Parallel()
 	docs := markdown(t)

@@ -39,8 +39,8 @@ func configurationPages(t *testing.T) string {
 	return all.String()
 }
 
-// TestManPages: man/ has what --help and the documents about the configuration say. With UPDATE_SCRIPTS set, it is
-// written there.
+// TestManPages: man/ has what --help and the documents about the configuration say. With
+// UPDATE_SCRIPTS set, it is written there.
 func TestManPages(t *testing.T) {
 	t.Parallel()
 	b := startBed(t)

@@ -73,9 +73,9 @@ func TestDocumentedMessages(t *testing.T) {
 	}
 }
 
-// TestMessagesAreDocumented: each problem that the program has advice for, and that begins with words
-// of its own, has a heading in troubleshooting.md, which is found by these words. Mistakes in a
-// command's arguments, of package cli, tell all there is to tell.
+// TestMessagesAreDocumented: each problem that the program has advice for, and that begins with
+// words of its own, has a heading in troubleshooting.md, which is found by these words. Mistakes in
+// a command's arguments, of package cli, tell all there is to tell.
 func TestMessagesAreDocumented(t *testing.T) {
 	t.Parallel()
 	headings := messageHeadings(t)

@@ -13,8 +13,8 @@ import (
 )
 
 // TestStart runs docs/start.md: each part of it that has a transcript, in a world of its own, in a
-// terminal of 80 columns. A file is written where the text names it before a block; a line that begins
-// with "$ " is typed, and what follows is what the program has to say. There, "…" stands for
+// terminal of 80 columns. A file is written where the text names it before a block; a line that
+// begins with "$ " is typed, and what follows is what the program has to say. There, "…" stands for
 // anything, and a line may be broken where it has a blank.
 func TestStart(t *testing.T) {
 	t.Parallel()
