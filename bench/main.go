@@ -107,7 +107,8 @@ func bench(runs int, limit float64) (err error) {
 			return err
 		}
 		env := append(testbed.Env(home), "AWS_ACCESS_KEY_ID=AKIABENCH", "AWS_SECRET_ACCESS_KEY=secret")
-		p := &program{name: size.name, args: []string{helper, "get"}, env: env, input: testbed.Shell{}.Request("dba@" + host + ":3306")}
+		p := &program{name: size.name, args: []string{helper, "get"}, env: env,
+			input: testbed.Shell{}.Request("dba@" + host + ":3306")}
 		if err := p.run(); err != nil { // signs; the rest is served from the cache
 			return err
 		}
@@ -122,12 +123,14 @@ func bench(runs int, limit float64) (err error) {
 		programs = append(programs, &signing)
 		return &signing
 	}
-	unknown, known := anew(programs[2], "get, signed anew"), anew(programs[6], "get, signed anew, 40,000 endpoints known")
+	unknown, known := anew(programs[2], "get, signed anew"), anew(programs[6],
+		"get, signed anew, 40,000 endpoints known")
 	if aws := findAWS(); aws != "" {
 		cli := &program{
 			name: "aws rds generate-db-auth-token",
-			args: []string{aws, "rds", "generate-db-auth-token", "--hostname", host, "--port", "3306", "--region", "eu-west-1", "--username", "dba"},
-			env:  append(testbed.Env(dir), "AWS_ACCESS_KEY_ID=AKIABENCH", "AWS_SECRET_ACCESS_KEY=secret"), every: 20,
+			args: []string{aws, "rds", "generate-db-auth-token", "--hostname", host, "--port", "3306", "--region",
+				"eu-west-1", "--username", "dba"},
+			env: append(testbed.Env(dir), "AWS_ACCESS_KEY_ID=AKIABENCH", "AWS_SECRET_ACCESS_KEY=secret"), every: 20,
 		}
 		if err := cli.run(); err == nil {
 			programs = append(programs, cli)
@@ -158,7 +161,8 @@ func bench(runs int, limit float64) (err error) {
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "median\tof the empty program's\truns\t  whole process\t")
 	for _, p := range programs {
-		fmt.Fprintf(table, "%.2f ms\t%.2f×\t%d\t  %s\t\n", float64(p.median())/1e6, float64(p.median())/float64(programs[0].median()), len(p.took), p.name)
+		fmt.Fprintf(table, "%.2f ms\t%.2f×\t%d\t  %s\t\n", float64(p.median())/1e6,
+			float64(p.median())/float64(programs[0].median()), len(p.took), p.name)
 	}
 	if err := table.Flush(); err != nil {
 		return err

@@ -51,7 +51,8 @@ var manners = []struct {
 const xmlTricks = "&#x9b;31m\u009b31m\u202egnp.exe"
 
 func errorXML(code, message string) http.HandlerFunc {
-	return status(400, "<ErrorResponse><Error><Code>"+code+"</Code><Message>"+message+"</Message></Error></ErrorResponse>")
+	return status(400,
+		"<ErrorResponse><Error><Code>"+code+"</Code><Message>"+message+"</Message></Error></ErrorResponse>")
 }
 
 func status(code int, text string) http.HandlerFunc {

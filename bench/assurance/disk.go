@@ -77,7 +77,8 @@ func (t *trial) refuse(name string, begin func(*world) (func() error, error), mo
 	}
 	for _, c := range []call{
 		get("dba", "AWS_PROFILE=role"), get("dba", "AWS_PROFILE=sso"), cmd("discover", "--region", region),
-		cmd("setup", "--yes"), cmd("setup", "--undo", "--yes"), cmd("login", "role"), cmd("logout"), cmd("cache", "clear"),
+		cmd("setup", "--yes"), cmd("setup", "--undo", "--yes"), cmd("login", "role"), cmd("logout"), cmd("cache",
+			"clear"),
 		cmd("doctor"), cmd("connect", "--print", dbaURL), cmd("ca-bundle", "--path"),
 	} {
 		others.try(w.run(w.wrap(c)).fault(), c.String())

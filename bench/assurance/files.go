@@ -36,11 +36,13 @@ var inputs = []input{
 	{"kept credentials", (*world).keptCredentials, []call{get("dba", "AWS_PROFILE=role")},
 		[]call{get("other", "AWS_PROFILE=role"), cmd("cache", "list")}, usesKept},
 	{"AWS config", (*world).awsConfig, nil,
-		[]call{get("dba", "AWS_PROFILE=role"), cmd("login", "role"), cmd("doctor"), cmd("discover", "--region", region)}, nil},
+		[]call{get("dba", "AWS_PROFILE=role"), cmd("login", "role"), cmd("doctor"),
+			cmd("discover", "--region", region)}, nil},
 	{"AWS credentials", (*world).awsCredentials, nil,
 		[]call{get("dba"), cmd("doctor"), cmd("discover", "--region", region)}, nil},
 	{"SSO token", (*world).ssoToken, nil, []call{
-		get("dba", "AWS_PROFILE=sso"), cmd("login", "--no-browser", "sso"), cmd("discover", "--profile", "sso"), cmd("doctor"),
+		get("dba", "AWS_PROFILE=sso"), cmd("login", "--no-browser", "sso"), cmd("discover", "--profile",
+			"sso"), cmd("doctor"),
 	}, nil},
 	{"web identity token", (*world).webToken, nil, []call{get("dba", "AWS_PROFILE=web"), cmd("login", "web")}, nil},
 	{"options.json", (*world).options, nil,
@@ -158,7 +160,8 @@ func spoiled(t *trial) error {
 		step, flips = 97, 20
 	}
 	for _, in := range inputs {
-		odd := t.line(fmt.Sprintf("%s, %d kinds of things in its place", in.name, len(kinds)), "no wrong token, not trusted")
+		odd := t.line(fmt.Sprintf("%s, %d kinds of things in its place", in.name, len(kinds)),
+			"no wrong token, not trusted")
 		for _, k := range kinds {
 			jobs = append(jobs, job{in, odd, func(w *world, good []byte, try func(string, []call)) error {
 				path := in.path(w)
@@ -170,7 +173,8 @@ func spoiled(t *trial) error {
 			}})
 		}
 		jobs = append(jobs,
-			job{in, t.line(in.name+fmt.Sprintf(", cut off at each %dth byte", step), "no wrong token"), cutOff(in, step)},
+			job{in, t.line(in.name+fmt.Sprintf(", cut off at each %dth byte", step), "no wrong token"),
+				cutOff(in, step)},
 			job{in, t.line(in.name+", a bit flipped", "no wrong token"), flipped(in, flips)})
 	}
 	results := make([]error, len(jobs))

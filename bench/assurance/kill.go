@@ -31,14 +31,16 @@ var killable = []struct {
 	perHand int // one in so many of all kills
 }{
 	{"get", nil, func(i int) call { return get(user(i)) }, cmd("cache", "clear"), 3},
-	{"get with a role", dropCredentials, func(i int) call { return get(user(i), "AWS_PROFILE=role") }, cmd("cache", "clear"), 6},
+	{"get with a role", dropCredentials, func(i int) call { return get(user(i), "AWS_PROFILE=role") },
+		cmd("cache", "clear"), 6},
 	{"erase", getFirst, func(i int) call { return erase(user(i)) }, cmd("cache", "clear"), 7},
 	{"list", nil, func(int) call { return cmd("list") }, cmd("cache", "clear"), 12},
 	{"discover", nil, func(int) call { return cmd("discover", "--region", region) }, cmd("cache", "clear"), 6},
 	{"setup", nil, func(int) call { return cmd("setup", "--yes") }, undoSetup, 12},
 	{"setup --undo", setUp, func(int) call { return undoSetup }, undoSetup, 12},
 	{"login, of a role", dropCredentials, func(int) call { return cmd("login", "role") }, cmd("logout", "role"), 12},
-	{"login, of SSO", expireLogin, func(int) call { return cmd("login", "--no-browser", "sso") }, cmd("logout", "sso"), 30},
+	{"login, of SSO", expireLogin, func(int) call { return cmd("login", "--no-browser", "sso") }, cmd("logout", "sso"),
+		30},
 }
 
 var undoSetup = cmd("setup", "--undo", "--yes")
@@ -83,7 +85,8 @@ func killed(t *trial) error {
 	again, behind := make([]*line, len(killable)), make([]*line, len(killable))
 	for i, k := range killable {
 		whole[i] = t.line(k.name+": killed", "every file whole")
-		again[i] = t.line(k.name+": the same call afterwards", "succeeds, no wrong token, at most 1 s longer than usual")
+		again[i] = t.line(k.name+": the same call afterwards",
+			"succeeds, no wrong token, at most 1 s longer than usual")
 		behind[i] = t.line(k.name+": then undone", "nothing is left behind")
 	}
 	each(len(killable), 2, func(i int) {

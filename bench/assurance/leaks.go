@@ -27,7 +27,8 @@ var troubles = []struct {
 		return nil
 	}},
 	{"AWS repeats the request", func(w *world) error {
-		w.aws.Break(testbed.Fault{Status: 403, Code: "SignatureDoesNotMatch", Message: "the string to sign has " + secret})
+		w.aws.Break(testbed.Fault{Status: 403, Code: "SignatureDoesNotMatch",
+			Message: "the string to sign has " + secret})
 		return nil
 	}},
 	{"AWS fails", func(w *world) error {
@@ -61,7 +62,8 @@ var everything = []struct {
 	{call{args: []string{"erase"}, stdin: request("dba")}, false},
 	{call{args: []string{"get"}, stdin: []byte(`{"SecretType":"password","Secret":"` + spoken)}, false},
 	{cmd("get", spoken), false}, {cmd("explain", "dba:"+spoken+"@"+host), false},
-	{cmd("explain", dbaURL), false}, {cmd("doctor"), false}, {cmd("doctor", dbaURL), false}, {cmd("doctor", "--json"), false},
+	{cmd("explain", dbaURL), false}, {cmd("doctor"), false}, {cmd("doctor", dbaURL), false}, {cmd("doctor", "--json"),
+		false},
 	{cmd("discover", "--region", region), false}, {cmd("discover", "--json", "--region", region), false},
 	{cmd("list-servers"), false}, {cmd("list-servers", "--json"), false},
 	{cmd("connect", "--print", dbaURL), false}, {cmd("connect", dbaURL), false},

@@ -81,7 +81,8 @@ func (w *world) run(c call) outcome {
 	go func() { most <- peak(cmd.Process.Pid, ended) }()
 	err := cmd.Wait()
 	close(ended)
-	o := outcome{stdout: stdout.text(), stderr: stderr.text(), took: time.Since(start), code: cmd.ProcessState.ExitCode()}
+	o := outcome{stdout: stdout.text(), stderr: stderr.text(), took: time.Since(start),
+		code: cmd.ProcessState.ExitCode()}
 	o.hung = ctx.Err() != nil || errors.Is(err, exec.ErrWaitDelay)
 	if o.hung { // what it has started goes, too
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)

@@ -69,7 +69,8 @@ func (t *trial) newWorld() (*world, error) {
 		return nil, err
 	}
 	w.env = slices.Concat(testbed.Env(w.home), w.aws.Env(), []string{
-		testbed.EnvFakeDir + "=" + w.fakes, "PATH=" + w.folder + ":/usr/bin:/bin", "SHELL=/bin/zsh", "LC_ALL=en_US.UTF-8",
+		testbed.EnvFakeDir + "=" + w.fakes, "PATH=" + w.folder +
+			":/usr/bin:/bin", "SHELL=/bin/zsh", "LC_ALL=en_US.UTF-8",
 	})
 	return w, w.writeAll(map[string]string{
 		filepath.Join(w.folder, "mysqlsh"): shellStandIn,
@@ -104,7 +105,8 @@ func (w *world) profiles() string {
 		"[profile role]\n" + role + "dba\nsource_profile = default\n" +
 		"[profile web]\n" + role + "web\nweb_identity_token_file = " + w.webToken() + "\n" +
 		"[sso-session corp]\nsso_start_url = https://testbed.awsapps.com/start\nsso_region = " + region + "\n" +
-		"[profile sso]\nsso_session = corp\nsso_account_id = " + account + "\nsso_role_name = dba\nregion = " + region + "\n"
+		"[profile sso]\nsso_session = corp\nsso_account_id = " + account + "\nsso_role_name = dba\nregion = " + region +
+		"\n"
 }
 
 func (w *world) awsFile(name string) string { return filepath.Join(w.home, ".aws", name) }

@@ -153,7 +153,8 @@ func (d *demo) start(context.Context) (string, error) {
 	keys.Add(testbed.Key{ID: "AKIADEMO", Secret: "demo-secret", Owner: "arn:aws:iam::123456789012:user/dba"})
 	d.aws = testbed.StartAWS(keys)
 	var err error
-	if d.rds, err = testbed.StartRDS(keys, testbed.Endpoint{Host: orders, Port: 3306, Region: "eu-west-1"}); err != nil {
+	if d.rds, err = testbed.StartRDS(keys, testbed.Endpoint{Host: orders, Port: 3306,
+		Region: "eu-west-1"}); err != nil {
 		return "", err
 	}
 	home, fakes := filepath.Join(d.dir, "home"), filepath.Join(d.dir, "other")

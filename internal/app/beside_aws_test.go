@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// besideAWS answers for STS, the SSO portal, its OIDC service, the sign-in service and a container's
-// endpoint. The keys
+// besideAWS answers for STS, the SSO portal, its OIDC service, the sign-in service, a container's
+// endpoint and an instance's metadata. The keys
 // that it gives out are a function of what they were asked with, so that who asks for something
 // else, or as somebody else, gets others. Below /one and /two it answers, too, and hears where it
 // was asked.
@@ -43,7 +43,7 @@ func (s *besideAWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	at, path := r.Host, strings.TrimSuffix(r.URL.Path, "/")
+	at, path := strings.ToLower(r.Host), strings.TrimSuffix(r.URL.Path, "/")
 	if r.TLS == nil {
 		at = "?"
 		for _, here := range []string{"/one", "/two"} {
@@ -59,6 +59,15 @@ func (s *besideAWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.createToken(w, body, at)
 	case "/v1/token":
 		s.signIn(w, body, at)
+	case "/latest/api/token":
+		w.Header().Set("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", "300")
+		_, _ = io.WriteString(w, "metadata-token")
+	case "/latest/meta-data/placement/availability-zone":
+		_, _ = io.WriteString(w, "eu-west-1a")
+	case "/latest/meta-data/iam/security-credentials":
+		_, _ = io.WriteString(w, "machine")
+	case "/latest/meta-data/iam/security-credentials/machine":
+		s.instance(w)
 	case "/container":
 		s.container(w, r)
 	case "":
@@ -91,12 +100,26 @@ func signer(r *http.Request) (keyID, region string) {
 	return part[0], part[2]
 }
 
+// The forms of STS's answers (STS API reference).
+const (
+	stsAnswer = `<%[1]sResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><%[1]sResult>` +
+		`<Credentials><AccessKeyId>%s</AccessKeyId><SecretAccessKey>%s</SecretAccessKey>` +
+		`<SessionToken>%s</SessionToken><Expiration>%s</Expiration></Credentials>` +
+		`<AssumedRoleUser><Arn>arn:aws:sts::123456789012:assumed-role/x/y</Arn>` +
+		`<AssumedRoleId>AROA:y</AssumedRoleId></AssumedRoleUser></%[1]sResult></%[1]sResponse>`
+	stsIdentity = `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">` +
+		`<GetCallerIdentityResult><Arn>arn:aws:iam::123456789012:user/x</Arn><UserId>AIDA</UserId>` +
+		`<Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`
+	stsRefusal = `<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error>` +
+		`<Type>Sender</Type><Code>ValidationError</Code>` +
+		`<Message>a parameter is too short or too small</Message></Error></ErrorResponse>`
+)
+
 func (s *besideAWS) sts(w http.ResponseWriter, r *http.Request, form url.Values, at string) {
+	w.Header().Set("Content-Type", "text/xml")
 	operation := form.Get("Action")
 	if operation == "GetCallerIdentity" { // we ask whether session keys are still good
-		_, _ = io.WriteString(w, `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>`+
-			`<Arn>arn:aws:iam::123456789012:user/x</Arn><UserId>AIDA</UserId><Account>123456789012</Account>`+
-			`</GetCallerIdentityResult></GetCallerIdentityResponse>`)
+		_, _ = io.WriteString(w, stsIdentity)
 		return
 	}
 	by, region := signer(r)
@@ -108,31 +131,33 @@ func (s *besideAWS) sts(w http.ResponseWriter, r *http.Request, form url.Values,
 	if form.Get("DurationSeconds") == "3600" {
 		form.Del("DurationSeconds")
 	}
-	for _, name := range []string{"RoleArn", "RoleSessionName", "ExternalId", "SerialNumber", "TokenCode", "DurationSeconds", "WebIdentityToken"} {
+	for _, name := range []string{
+		"RoleArn", "RoleSessionName", "ExternalId", "SerialNumber", "TokenCode", "DurationSeconds", "WebIdentityToken",
+	} {
 		if form.Has(name) {
 			asked = append(asked, fmt.Sprintf("%s=%q", name, form.Get(name)))
 		}
 	}
 	s.hear(operation, at, asked...)
-	w.Header().Set("Content-Type", "text/xml")
 	if invalid(form) {
 		w.WriteHeader(http.StatusBadRequest)
-		_, _ = io.WriteString(w, `<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type>`+
-			`<Code>ValidationError</Code><Message>a parameter is too short or too small</Message></Error></ErrorResponse>`)
+		_, _ = io.WriteString(w, stsRefusal)
 		return
 	}
 	id, secret, token := fixed(append([]string{operation}, asked...)...)
-	fmt.Fprintf(w, `<%[1]sResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><%[1]sResult><Credentials>`+
-		`<AccessKeyId>%s</AccessKeyId><SecretAccessKey>%s</SecretAccessKey><SessionToken>%s</SessionToken><Expiration>%s</Expiration>`+
-		`</Credentials><AssumedRoleUser><Arn>arn:aws:sts::123456789012:assumed-role/x/y</Arn><AssumedRoleId>AROA:y</AssumedRoleId></AssumedRoleUser>`+
-		`</%[1]sResult></%[1]sResponse>`, operation, id, secret, token, time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
+	ends := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	fmt.Fprintf(w, stsAnswer, operation, id, secret, token, ends)
 }
 
-// invalid reports whether STS would refuse a parameter (STS API reference, "AssumeRole"). The CLI
-// itself does, before it asks.
+// shortest are the lengths below which STS refuses a parameter (STS API reference, "AssumeRole").
+var shortest = map[string]int{
+	"RoleArn": 20, "RoleSessionName": 2, "ExternalId": 2, "SerialNumber": 9, "WebIdentityToken": 4,
+}
+
+// invalid reports whether STS would refuse a parameter. The CLI itself does, before it asks.
 func invalid(form url.Values) bool {
-	for name, shortest := range map[string]int{"RoleArn": 20, "RoleSessionName": 2, "ExternalId": 2, "SerialNumber": 9, "WebIdentityToken": 4} {
-		if form.Has(name) && len(form.Get(name)) < shortest {
+	for name, length := range shortest {
+		if form.Has(name) && len(form.Get(name)) < length {
 			return true
 		}
 	}
@@ -147,6 +172,11 @@ func (s *besideAWS) portal(w http.ResponseWriter, r *http.Request, at string) {
 		fmt.Sprintf("bearer=%q", r.Header.Get("X-Amz-Sso_bearer_token")),
 	}
 	s.hear("GetRoleCredentials", at, asked...)
+	if r.Header.Get("X-Amz-Sso_bearer_token") == "" || q.Get("account_id") == "" || q.Get("role_name") == "" {
+		w.Header().Set("X-Amzn-ErrorType", "UnauthorizedException")
+		replyJSON(w, http.StatusUnauthorized, map[string]any{"message": "something is missing"})
+		return
+	}
 	id, secret, token := fixed(asked...)
 	replyJSON(w, http.StatusOK, map[string]any{"roleCredentials": map[string]any{
 		"accessKeyId": id, "secretAccessKey": secret, "sessionToken": token,
@@ -168,7 +198,8 @@ func (s *besideAWS) createToken(w http.ResponseWriter, body []byte, at string) {
 		return
 	}
 	replyJSON(w, http.StatusOK, map[string]any{
-		"accessToken": "refreshed-" + in.RefreshToken, "tokenType": "Bearer", "expiresIn": 3600, "refreshToken": "good-next",
+		"accessToken": "refreshed-" + in.RefreshToken, "tokenType": "Bearer", "expiresIn": 3600,
+		"refreshToken": "good-next",
 	})
 }
 
@@ -199,6 +230,16 @@ func (s *besideAWS) container(w http.ResponseWriter, r *http.Request) {
 	replyJSON(w, http.StatusOK, map[string]any{
 		"AccessKeyId": id, "SecretAccessKey": secret, "Token": token,
 		"Expiration": time.Now().Add(time.Hour).UTC().Format(time.RFC3339),
+	})
+}
+
+// instance is the metadata service of an EC2 instance. How often it is asked is each program's own.
+func (s *besideAWS) instance(w http.ResponseWriter) {
+	id, secret, token := fixed("instance")
+	replyJSON(w, http.StatusOK, map[string]any{
+		"Code": "Success", "AccessKeyId": id, "SecretAccessKey": secret, "Token": token,
+		"LastUpdated": time.Now().UTC().Format(time.RFC3339),
+		"Expiration":  time.Now().Add(time.Hour).UTC().Format(time.RFC3339),
 	})
 }
 

@@ -22,7 +22,7 @@ import (
 //	-- sso/NAME --                        the token file of an SSO session, or of a start URL
 //	-- login/NAME --                      the token file of a login_session
 //	-- ANY/OTHER --                       a file below the home; those in bin can be run
-//	-- config (escaped) --                a file's bytes as a Go string: "\ufeff" and the like; lines are joined
+//	-- config (escaped) --                a file's bytes as a Go string, its lines joined
 //	-- profile --                         asked for as --profile
 //	-- env --                             NAME=value, a line each
 //	-- needs --                           the first version of the CLI that knows this
@@ -122,7 +122,8 @@ func (f besideFile) write(t *testing.T, fill placeholders) {
 	if strings.HasPrefix(f.path, "bin/") {
 		mode = 0o700
 	}
-	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(fill.in(f.text)), mode)); err != nil {
+	err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(fill.in(f.text)), mode))
+	if err != nil {
 		t.Fatal(err)
 	}
 }

@@ -29,7 +29,8 @@ func findCLI(t *testing.T) besideCLI {
 	if folder == "" {
 		folder = "/usr"
 	}
-	c := besideCLI{aws: peer(t, filepath.Join(folder, "bin", "aws")), python: peer(t, filepath.Join(folder, "bin", "python3"))}
+	bin := filepath.Join(folder, "bin")
+	c := besideCLI{aws: peer(t, filepath.Join(bin, "aws")), python: peer(t, filepath.Join(bin, "python3"))}
 	cmd := exec.CommandContext(t.Context(), c.aws, "--version")
 	cmd.Env = []string{"HOME=" + t.TempDir(), "PATH=/usr/bin:/bin"}
 	out, err := cmd.CombinedOutput()

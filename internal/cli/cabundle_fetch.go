@@ -74,7 +74,8 @@ func fetched(res resolve.Resolution) (string, error) {
 	if err == nil || errors.Is(err, fs.ErrNotExist) || covered(res) {
 		return file, nil
 	}
-	return "", advice.Problemf("the certificate authorities that were fetched for %s must not be used: %v", region, err).
+	return "", advice.Problemf("the certificate authorities that were fetched for %s must not be used: %v", region,
+		err).
 		With(advice.Ours("ca-bundle", "--fetch", region))
 }
 

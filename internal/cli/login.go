@@ -434,7 +434,8 @@ func (c *console) logout(store cache.Store, set *profiles.Set, patterns []string
 			if near != "" {
 				do = advice.Ours("logout", near)
 			}
-			return advice.Problemf("nothing is kept of a profile %q, nor does the AWS configuration have one%s", pattern,
+			return advice.Problemf("nothing is kept of a profile %q, nor does the AWS configuration have one%s",
+				pattern,
 				advice.DidYouMean(near)).With(do)
 		} else if len(matched) == 0 {
 			sayf(c.stdout, "%s: nothing is kept", pattern)

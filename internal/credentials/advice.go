@@ -76,7 +76,8 @@ func (e *Error) ofSignIn() (p advice.Problem, ok bool) {
 		p = advice.Problemf("the AWS login of profile %q has expired or was never made", e.Whose.Profile).
 			With(advice.Put("with AWS CLI 2.32 or later", advice.Words("aws", "login", "--profile", e.Whose.Profile)))
 	case errors.Is(e.Err, ErrNoTerminal):
-		p = advice.Problemf("the AWS profile %q wants an MFA code, and there is no terminal to ask for it on", e.Whose.Profile).
+		p = advice.Problemf("the AWS profile %q wants an MFA code, and there is no terminal to ask for it on",
+			e.Whose.Profile).
 			With(login)
 	case errors.Is(e.Err, ErrNoCode):
 		p = advice.Problemf("the AWS profile %q wants an MFA code, and none was typed", e.Whose.Profile).With(login)
@@ -112,7 +113,8 @@ func (e *Error) ofKeys() (p advice.Problem, ok bool) {
 	}
 	switch {
 	case errors.Is(e.Err, ErrNoCredentials):
-		p = advice.Problemf("the AWS profile %q has no credentials%s", e.Whose.Profile, e.Absent).With(ssoLogin(e.Whose.Profile))
+		p = advice.Problemf("the AWS profile %q has no credentials%s", e.Whose.Profile,
+			e.Absent).With(ssoLogin(e.Whose.Profile))
 	case errors.As(e.Err, &expired):
 		whose := e.Whose.Words
 		if e.Whose.Profile != "" {

@@ -1,6 +1,6 @@
 // Package credentials finds the AWS credentials of a profile or a role, and keeps temporary ones
 // between calls: a hundred processes that need the same make one call to AWS. With package discover
-// and package login it is the door to AWS; its errors say what a person can do.
+// and package sso it is the door to AWS; its errors say what a person can do.
 package credentials
 
 import (

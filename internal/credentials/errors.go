@@ -184,9 +184,10 @@ func (p *Provider) unknownAuthority(err error, unknown x509.UnknownAuthorityErro
 	}
 	known := "nothing names others (AWS_CA_BUNDLE, ca_bundle)"
 	if file := p.plan.AWS.authorities; file != "" {
-		known = fmt.Sprintf("%s isn't in %s", "it", p.plan.AWS.authoritiesName()+" = "+file)
+		known = fmt.Sprintf("it isn't in %s = %s", p.plan.AWS.authoritiesName(), file)
 	}
-	return &AuthoritiesError{fmt.Sprintf("the certificate of %s is of an authority%s that isn't known here, and %s", host, issuer, known)}
+	return &AuthoritiesError{fmt.Sprintf("the certificate of %s is of an authority%s that isn't known here, and %s",
+		host, issuer, known)}
 }
 
 // known finds one of this package's own errors in a chain: a provider's, that an SDK client
@@ -208,18 +209,6 @@ func known(err error) error {
 		}
 	}
 	return nil
-}
-
-// passing reports whether an error may well be gone at the next try: no network, too many calls,
-// AWS's own trouble.
-func passing(err error) bool {
-	var api smithy.APIError
-	if !errors.As(err, &api) {
-		return networkError(err) != nil
-	}
-	var answered interface{ HTTPStatusCode() int }
-	return tooManyCalls(api.ErrorCode()) || api.ErrorFault() == smithy.FaultServer || errors.As(err, &answered) &&
-		(answered.HTTPStatusCode() >= 500 || answered.HTTPStatusCode() == 429)
 }
 
 func tooManyCalls(code string) bool {

@@ -194,6 +194,8 @@ func (p *Provider) base(ctx context.Context) (aws.CredentialsProvider, error) {
 	case b.Kind == profiles.Process:
 		end, limited := ctx.Deadline()
 		return &process{command: b.Command, end: end.Add(-endProcess), limited: limited}, nil
+	case p.plan.Machine != nil:
+		return p.machine(p.plan.Machine)
 	}
 	cfg, err := p.config()
 	if err != nil {
@@ -219,14 +221,16 @@ func (p *Provider) base(ctx context.Context) (aws.CredentialsProvider, error) {
 		}, nil
 	case profiles.ConsoleLogin:
 		file := p.plan.loginFile()
+		private := func(o *logincreds.Options) { o.RestrictPermissions = true }
 		client := signin.NewFromConfig(p.plan.AWS.of(cfg, "SIGNIN", ""))
-		return &consoleLogin{logincreds.New(client, file, func(o *logincreds.Options) { o.RestrictPermissions = true }), file}, nil
+		return &consoleLogin{logincreds.New(client, file, private), file}, nil
 	}
-	return p.machine(cfg, p.plan.Machine)
+	return nil, ErrNoCredentials
 }
 
-// machine returns what gives a container's or an instance's credentials.
-func (p *Provider) machine(cfg aws.Config, m *machine) (aws.CredentialsProvider, error) {
+// machine returns what gives a container's or an instance's credentials, for which AWS isn't asked.
+func (p *Provider) machine(m *machine) (aws.CredentialsProvider, error) {
+	cfg := aws.Config{Logger: noLog, APIOptions: append(p.clock.options(), limitAnswers)}
 	source := p.plan.Base.Source
 	switch variable := m.container(); {
 	case source == "Ec2InstanceMetadata":

@@ -63,8 +63,9 @@ func newPlan(s Source, files *profiles.Set, unread error) (plan, error) {
 			SessionName: cmp.Or(os.Getenv("AWS_ROLE_SESSION_NAME"), own.Get("role_session_name")),
 		}}
 		if err = nil; chain.Base.RoleARN == "" {
-			err = &SettingsError{Profile: p.Profile, Problem: "there is a token of a web identity (AWS_WEB_IDENTITY_TOKEN_FILE, " +
-				"web_identity_token_file), and no role for it (AWS_ROLE_ARN, role_arn)"}
+			err = &SettingsError{Profile: p.Profile,
+				Problem: "there is a token of a web identity (AWS_WEB_IDENTITY_TOKEN_FILE, " +
+					"web_identity_token_file), and no role for it (AWS_ROLE_ARN, role_arn)"}
 		}
 	case unread != nil:
 		err = unread
@@ -73,7 +74,8 @@ func newPlan(s Source, files *profiles.Set, unread error) (plan, error) {
 	}
 	p.Base, p.Roles = chain.Base, slices.Clone(chain.Roles)
 	if s.RoleARN != "" {
-		p.Roles = append(p.Roles, profiles.Role{ARN: s.RoleARN, ExternalID: s.ExternalID, SessionName: s.RoleSessionName})
+		p.Roles = append(p.Roles, profiles.Role{ARN: s.RoleARN, ExternalID: s.ExternalID,
+			SessionName: s.RoleSessionName})
 	}
 	p.AWS = newReach(files, own, s.Region)
 	if err == nil && p.wantsMachine() {
@@ -171,8 +173,11 @@ func (p plan) key() string {
 // call. Long-term keys don't, and those of a machine or container are a call away on the same
 // machine.
 func (p plan) expires() bool {
-	return len(p.Roles) > 0 || slices.Contains([]profiles.CredentialKind{profiles.SSO, profiles.LegacySSO, profiles.WebIdentity,
-		profiles.ConsoleLogin, profiles.Process}, p.Base.Kind)
+	switch p.Base.Kind {
+	case profiles.SSO, profiles.LegacySSO, profiles.WebIdentity, profiles.ConsoleLogin, profiles.Process:
+		return true
+	}
+	return len(p.Roles) > 0
 }
 
 // sessionKeys reports whether these are temporary keys that somebody wrote into a profile or
@@ -240,7 +245,8 @@ func (p plan) impossible() error {
 	for i, value := range []string{b.KeyID, b.Secret, b.Token} {
 		switch what := noKey(value); {
 		case value == "" && i < 2:
-			return &SettingsError{Profile: b.Profile, Problem: names[i] + " is empty" + where, Do: profiles.Configure(b.Profile)}
+			return &SettingsError{Profile: b.Profile, Problem: names[i] + " is empty" + where,
+				Do: profiles.Configure(b.Profile)}
 		case what != "":
 			return &SettingsError{Profile: b.Profile, Do: profiles.Configure(b.Profile),
 				Problem: fmt.Sprintf("%s has %s in it, which no key has%s", names[i], what, where)}

@@ -49,8 +49,9 @@ func newReach(files *profiles.Set, own profiles.Profile, region string) reach {
 		DualStack:   isTrue(env("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint")),
 		region:      cmp.Or(first("AWS_REGION", "AWS_DEFAULT_REGION"), own.Get("region"), region),
 		authorities: env("AWS_CA_BUNDLE", "ca_bundle"), fromProfile: !set("AWS_CA_BUNDLE"),
-		appID: env("AWS_SDK_UA_APP_ID", "sdk_ua_app_id"), retryMode: strings.ToLower(env("AWS_RETRY_MODE", "retry_mode")),
-		all: func(service string) (string, error) { return files.Endpoint(own.Name, service) },
+		appID:     env("AWS_SDK_UA_APP_ID", "sdk_ua_app_id"),
+		retryMode: strings.ToLower(env("AWS_RETRY_MODE", "retry_mode")),
+		all:       func(service string) (string, error) { return files.Endpoint(own.Name, service) },
 	}
 	for _, service := range stamp.EndpointServices {
 		url, err := r.all(service)
@@ -61,12 +62,16 @@ func newReach(files *profiles.Set, own profiles.Profile, region string) reach {
 	if text := env("AWS_MAX_ATTEMPTS", "max_attempts"); text != "" {
 		var err error
 		if r.attempts, err = strconv.Atoi(text); err != nil || r.attempts < 0 {
-			r.problem = cmp.Or(r.problem, error(&SettingsError{Profile: own.Name, Problem: fmt.Sprintf("max_attempts (AWS_MAX_ATTEMPTS) is %.20q, which is no number", text)}))
+			r.problem = cmp.Or(r.problem, error(&SettingsError{Profile: own.Name,
+				Problem: fmt.Sprintf("max_attempts (AWS_MAX_ATTEMPTS) is %.20q, which is no number", text)}))
 			r.attempts = 0
 		}
 	}
 	return r
 }
+
+// noLog: the SDK's own logger writes to stderr, which MySQL Shell reads as part of the reply.
+var noLog logging.Nop
 
 // config returns the SDK's configuration for asking AWS, without credentials.
 func (r reach) config(client *awshttp.BuildableClient) (aws.Config, error) {
@@ -82,8 +87,7 @@ func (r reach) config(client *awshttp.BuildableClient) (aws.Config, error) {
 	}
 	cfg := aws.Config{
 		Region: r.region, HTTPClient: client, AppID: r.appID, RetryMaxAttempts: r.attempts,
-		// The SDK's own logger writes to stderr, which MySQL Shell reads as part of the reply.
-		Logger: logging.Nop{}, DefaultsMode: aws.DefaultsModeStandard, ConfigSources: []any{services{r}},
+		Logger: noLog, DefaultsMode: aws.DefaultsModeStandard, ConfigSources: []any{services{r}},
 	}
 	// The SDK's clients don't ask services when there is this variable, be it empty.
 	switch url, _ := r.all(""); {
@@ -114,7 +118,8 @@ func (r reach) trust(client *awshttp.BuildableClient) (*awshttp.BuildableClient,
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM([]byte(text)) {
-		return nil, &AuthoritiesError{fmt.Sprintf("%s names %s, in which there is no certificate (PEM)", name, r.authorities)}
+		return nil, &AuthoritiesError{fmt.Sprintf("%s names %s, in which there is no certificate (PEM)", name,
+			r.authorities)}
 	}
 	return client.WithTransportOptions(func(t *http.Transport) {
 		if t.TLSClientConfig == nil {

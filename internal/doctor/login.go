@@ -138,7 +138,8 @@ func (v *visit) warnOfNoAuthority() {
 	set := v.setting("ssl_ca", "/path/to/ca.pem")
 	switch address := v.bundleAddress(); {
 	case !v.lacksAuthority():
-		v.warn(name, fmt.Sprintf("not checked: %s has no authority for %s; name a file that has", v.CAFile, v.t.Host), set)
+		v.warn(name, fmt.Sprintf("not checked: %s has no authority for %s; name a file that has", v.CAFile, v.t.Host),
+			set)
 	case address == "":
 		const text = "not checked: the bundle has no authorities for %s (%s); name a file that has"
 		v.warn(name, fmt.Sprintf(text, v.t.Region, v.Resolution.Endpoint.Partition), set)

@@ -131,8 +131,8 @@ func (s *Set) Chain(name string) (Chain, error) {
 	}
 	base, err := s.base(p)
 	if chain.Base = base; err == nil && base.Kind == None && len(visited) > 1 {
-		err = &SettingsError{Profile: visited[len(visited)-2], Problem: fmt.Sprintf("the AWS profile %q, with whose credentials role %s is assumed, has none",
-			p.Name, chain.Roles[0].ARN), Do: p.ssoHint()}
+		const text = "the AWS profile %q, with whose credentials role %s is assumed, has none"
+		err = &SettingsError{visited[len(visited)-2], fmt.Sprintf(text, p.Name, chain.Roles[0].ARN), p.ssoHint()}
 	}
 	return chain, err
 }
@@ -217,7 +217,11 @@ func (s *Set) base(p Profile) (Base, error) {
 	case p.Has(keySecret):
 		return b, p.problem("it has aws_secret_access_key without aws_access_key_id", Configure(p.Name)...)
 	case p.Has("sso_session", "sso_start_url"):
-		return s.ssoBase(p)
+		b, err := s.ssoBase(p)
+		if err == nil { // they stand in the sso-session alone, where nobody looks for them
+			err = p.problem("it lacks sso_account_id, sso_role_name", p.ssoHint()...)
+		}
+		return b, err
 	case p.Has("source_profile") && !p.Has("role_arn"):
 		return b, p.problem("it has source_profile, and no role_arn: a source gives credentials only to assume a role with")
 	}
@@ -257,7 +261,8 @@ func (s *Set) ssoBase(p Profile) (Base, error) {
 		settings = maps.Clone(settings)
 		for setting, value := range session {
 			if own, both := p.Settings[setting]; both && own != value {
-				return b, p.problem(fmt.Sprintf("%s is %s in the profile, and %s in its sso-session %s", setting, own, value, name))
+				const text = "%s is %s in the profile, and %s in its sso-session %s"
+				return b, p.problem(fmt.Sprintf(text, setting, own, value, name))
 			}
 			settings[setting] = value
 		}
@@ -276,7 +281,8 @@ func (s *Set) ssoBase(p Profile) (Base, error) {
 		return b, p.problem("it lacks "+strings.Join(lacks, ", "), p.ssoHint()...)
 	}
 	if b.Kind == SSO && (b.Session.Region == "" || b.Session.StartURL == "") {
-		return b, p.problem(fmt.Sprintf("its sso-session %s lacks sso_region or sso_start_url", b.Session.Name), p.ssoHint()...)
+		return b, p.problem(fmt.Sprintf("its sso-session %s lacks sso_region or sso_start_url", b.Session.Name),
+			p.ssoHint()...)
 	}
 	return b, nil
 }
@@ -286,7 +292,8 @@ func (s *Set) noSession(p Profile, name string) error {
 	near := advice.Nearest(name, s.Sessions())
 	e := p.problem(fmt.Sprintf("its sso_session %q isn't there%s", name, advice.DidYouMean(near)))
 	if e.Do = p.ssoHint(); near != "" {
-		e.Do = []advice.Action{advice.Run(advice.Words("aws", "configure", "set", "sso_session", near, "--profile", p.Name))}
+		set := advice.Words("aws", "configure", "set", "sso_session", near, "--profile", p.Name)
+		e.Do = []advice.Action{advice.Run(set)}
 	}
 	return e
 }
@@ -399,8 +406,9 @@ func (s *Set) Endpoint(profile, service string) (string, error) {
 	settings := s.services[name]
 	if len(settings) == 0 {
 		near := advice.Nearest(name, slices.Sorted(maps.Keys(s.services)))
-		return "", p.problem(fmt.Sprintf("its services section %q isn't there, or is empty%s", name, advice.DidYouMean(near)),
-			advice.Say("write [services %s] into %s, or take services out of the profile", quoted(name), s.files.Config))
+		text := fmt.Sprintf("its services section %q isn't there, or is empty%s", name, advice.DidYouMean(near))
+		return "", p.problem(text, advice.Say("write [services %s] into %s, or take services out of the profile",
+			quoted(name), s.files.Config))
 	}
 	return cmp.Or(settings[strings.ToLower(service)+".endpoint_url"], p.Get("endpoint_url")), nil
 }

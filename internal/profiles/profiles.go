@@ -128,7 +128,8 @@ func newSet(f Files, config, credentials string) *Set {
 	}
 	for _, sec := range parse(credentials) {
 		if name, ok := strings.CutPrefix(sec.name, "profile "); ok {
-			s.odd[strings.TrimSpace(name)] = fmt.Sprintf("%s has [%s], which there has to be [%s]", f.Credentials, sec.name, name)
+			s.odd[strings.TrimSpace(name)] = fmt.Sprintf("%s has [%s], which there has to be [%s]", f.Credentials,
+				sec.name, name)
 		}
 		p, ok := s.profiles[sec.name]
 		if !ok {
@@ -160,7 +161,8 @@ func (s *Set) addConfig(sec *section) {
 	case sec.name == "default":
 		words = []string{"", "default"}
 	case kind == "":
-		s.odd[sec.name] = fmt.Sprintf("%s has [%s], which there has to be [profile %s]", s.files.Config, sec.name, quoted(sec.name))
+		s.odd[sec.name] = fmt.Sprintf("%s has [%s], which there has to be [profile %s]", s.files.Config, sec.name,
+			quoted(sec.name))
 		return
 	case err != nil, len(words) > 2:
 		_, name, _ := strings.Cut(sec.name, " ")

@@ -17,7 +17,8 @@ import (
 // the helper from before. inForce is the helper that it will pass other passwords on to.
 func (in Input) configuration(st state, delegate string) (steps []Step, inForce string, err error) {
 	schemaFile := filepath.Join(filepath.Dir(in.ConfigFile), config.SchemaFile)
-	schema := st.fileStep(schemaFile, config.Schema(), "write "+schemaFile+", with which editors check the configuration")
+	schema := st.fileStep(schemaFile, config.Schema(),
+		"write "+schemaFile+", with which editors check the configuration")
 	s := Step{What: fmt.Sprintf("write a first %s, with delegate: %s", in.ConfigFile, delegate)}
 	text, err := readFile(in.ConfigFile)
 	write := st.fileStep(in.ConfigFile, config.Starter(delegate), s.What)

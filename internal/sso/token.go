@@ -75,12 +75,15 @@ func usable(path string) (token tokenFile, ends time.Time, err error) {
 	if err != nil {
 		return token, ends, err
 	}
-	if field, ok := errors.AsType[*json.UnmarshalTypeError](json.Unmarshal([]byte(text), &token)); ok && field.Field != "" {
+	if field, ok := errors.AsType[*json.UnmarshalTypeError](json.Unmarshal([]byte(text), &token)); ok &&
+		field.Field != "" {
 		return token, ends, &TokenError{fmt.Sprintf("%s in %s is not a string", field.Field, path)}
 	}
 	token, ends = read(path)
+	var exact map[string]json.RawMessage // encoding/json takes names of any case
+	_ = json.Unmarshal([]byte(text), &exact)
 	switch {
-	case token.AccessToken == "" || token.ExpiresAt == "":
+	case token.AccessToken == "" || token.ExpiresAt == "" || exact["accessToken"] == nil || exact["expiresAt"] == nil:
 		return token, ends, ErrOver
 	case ends.IsZero():
 		err = &TokenError{fmt.Sprintf("expiresAt in %s is not a time with a zone", path)}

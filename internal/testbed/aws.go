@@ -92,7 +92,8 @@ func (a *AWS) Env() []string {
 
 // ContainerEnv are the settings of a process in a container with a role.
 func (a *AWS) ContainerEnv() []string {
-	return []string{"AWS_CONTAINER_CREDENTIALS_FULL_URI=" + a.URL + "/container", "AWS_CONTAINER_AUTHORIZATION_TOKEN=" + a.ContainerToken}
+	return []string{"AWS_CONTAINER_CREDENTIALS_FULL_URI=" + a.URL + "/container",
+		"AWS_CONTAINER_AUTHORIZATION_TOKEN=" + a.ContainerToken}
 }
 
 // InstanceEnv are the settings of a process on an EC2 instance with a role.
@@ -330,7 +331,8 @@ func (a *AWS) verify(r *http.Request, body []byte) (Key, *failure) {
 		}
 		if signed.After(late) {
 			return Key{}, refused(s.service, "SignatureDoesNotMatch",
-				fmt.Sprintf("Signature not yet current: %s is still later than %s (%s + 5 min.)", date, text(late), text(now)))
+				fmt.Sprintf("Signature not yet current: %s is still later than %s (%s + 5 min.)", date, text(late),
+					text(now)))
 		}
 	}
 	key, err := a.keys.VerifyRequest(r, body, s.service, now)
@@ -347,7 +349,8 @@ func (a *AWS) verify(r *http.Request, body []byte) (Key, *failure) {
 		return Key{}, refused(s.service, err.Error(), message)
 	}
 	if a.disabled(place{accountOf(key.Owner), s.region}) {
-		return Key{}, refused(s.service, "InvalidClientTokenId", "The security token included in the request is invalid.")
+		return Key{}, refused(s.service, "InvalidClientTokenId",
+			"The security token included in the request is invalid.")
 	}
 	return key, nil
 }
@@ -357,7 +360,8 @@ func (a *AWS) verify(r *http.Request, body []byte) (Key, *failure) {
 func refused(service, code, message string) *failure {
 	other := map[string]map[string]failure{
 		"ec2": {
-			"InvalidClientTokenId":  {401, "AuthFailure", "AWS was not able to validate the provided access credentials"},
+			"InvalidClientTokenId": {401, "AuthFailure",
+				"AWS was not able to validate the provided access credentials"},
 			"SignatureDoesNotMatch": {401, "AuthFailure", message},
 			"ExpiredToken":          {400, "RequestExpired", "Request has expired."},
 		},

@@ -69,14 +69,16 @@ func (a *AWS) Simulations() []Simulation {
 func (a *AWS) iam(w io.Writer, operation string, form url.Values, caller Key) *failure {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	denied := &failure{403, "AccessDenied", "User: " + caller.Owner + " is not authorized to perform: iam:" + operation +
+	denied := &failure{403, "AccessDenied", "User: " + caller.Owner + " is not authorized to perform: iam:" +
+		operation +
 		" on resource: " + form.Get("PolicySourceArn") + form.Get("RoleName")}
 	x := xmlOut{w}
 	switch operation {
 	case "GetRole":
 		for arn := range a.roles {
 			path := strings.SplitN(arn, ":", 6)[5]
-			path, name := path[strings.Index(path, "/"):strings.LastIndex(path, "/")+1], path[strings.LastIndex(path, "/")+1:]
+			path, name := path[strings.Index(path, "/"):strings.LastIndex(path, "/")+1], path[strings.LastIndex(path,
+				"/")+1:]
 			if name != form.Get("RoleName") || accountOf(arn) != accountOf(caller.Owner) {
 				continue
 			}
@@ -97,7 +99,8 @@ func (a *AWS) iam(w io.Writer, operation string, form url.Values, caller Key) *f
 			Actions: members(form, "ActionNames"), Resources: members(form, "ResourceArns"),
 		}
 		if strings.Contains(s.Principal, ":assumed-role/") {
-			return &failure{400, "InvalidInput", "Invalid Entity Arn: " + s.Principal + " does not clearly define entity type and name."}
+			return &failure{400, "InvalidInput", "Invalid Entity Arn: " + s.Principal +
+				" does not clearly define entity type and name."}
 		}
 		p, known := a.policies[s.Principal]
 		if !known {

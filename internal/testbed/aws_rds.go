@@ -125,7 +125,10 @@ func (a *AWS) globalsAt(at place) (list []GlobalCluster) {
 			continue
 		}
 		for _, g := range s.Globals {
-			here := func(m GlobalMember) bool { return strings.Contains(m.ClusterARN, ":rds:"+at.region+":"+at.account+":") }
+			here := func(m GlobalMember) bool {
+				return strings.Contains(m.ClusterARN,
+					":rds:"+at.region+":"+at.account+":")
+			}
 			known := func(k GlobalCluster) bool { return k.Identifier == g.Identifier }
 			if slices.ContainsFunc(g.Members, here) && !slices.ContainsFunc(list, known) {
 				list = append(list, g)
@@ -155,7 +158,8 @@ var rdsOperations = map[string]struct {
 	name, absent string // the parameter, and the code for a name that nothing has
 	only         func(*Servers, string)
 }{
-	"DescribeDBInstances": {"DBInstances", "DBInstance", func(s Servers) []row { return rows(s.Instances, DBInstance.write) },
+	"DescribeDBInstances": {"DBInstances", "DBInstance",
+		func(s Servers) []row { return rows(s.Instances, DBInstance.write) },
 		"DBInstanceIdentifier", "DBInstanceNotFound", func(s *Servers, name string) {
 			s.Instances = named(s.Instances, func(i DBInstance) bool { return i.Identifier == name })
 		}},
@@ -172,11 +176,13 @@ var rdsOperations = map[string]struct {
 		"DBProxyName", "DBProxyNotFoundFault", func(s *Servers, name string) {
 			s.Proxies = named(s.Proxies, func(p DBProxy) bool { return p.Name == name })
 		}},
-	"DescribeDBProxyEndpoints": {"DBProxyEndpoints", "member", func(s Servers) []row { return rows(s.ProxyEndpoints, ProxyEndpoint.write) },
+	"DescribeDBProxyEndpoints": {"DBProxyEndpoints", "member",
+		func(s Servers) []row { return rows(s.ProxyEndpoints, ProxyEndpoint.write) },
 		"DBProxyEndpointName", "DBProxyEndpointNotFoundFault", func(s *Servers, name string) {
 			s.ProxyEndpoints = named(s.ProxyEndpoints, func(e ProxyEndpoint) bool { return e.Name == name })
 		}},
-	"DescribeGlobalClusters": {"GlobalClusters", "GlobalClusterMember", func(s Servers) []row { return rows(s.Globals, GlobalCluster.write) },
+	"DescribeGlobalClusters": {"GlobalClusters", "GlobalClusterMember",
+		func(s Servers) []row { return rows(s.Globals, GlobalCluster.write) },
 		"GlobalClusterIdentifier", "GlobalClusterNotFoundFault", func(s *Servers, name string) {
 			s.Globals = named(s.Globals, func(g GlobalCluster) bool { return g.Identifier == name })
 		}},
@@ -372,7 +378,8 @@ func (e ProxyEndpoint) write(x xmlOut, at place) {
 
 func (g GlobalCluster) write(x xmlOut, at place) {
 	x.text("GlobalClusterIdentifier", g.Identifier)
-	x.text("GlobalClusterArn", "arn:"+cmp.Or(server.Partition(at.region), "aws")+":rds::"+at.account+":global-cluster:"+g.Identifier)
+	x.text("GlobalClusterArn", "arn:"+cmp.Or(server.Partition(at.region),
+		"aws")+":rds::"+at.account+":global-cluster:"+g.Identifier)
 	x.text("GlobalClusterResourceId", g.ResourceID)
 	x.text("Engine", g.Engine)
 	x.text("EngineVersion", g.EngineVersion)

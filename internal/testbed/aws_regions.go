@@ -100,12 +100,14 @@ func (a *AWS) listRegions(w http.ResponseWriter, r *http.Request, body []byte) {
 		jsonError(w, *f)
 		return
 	}
-	status := map[string]string{"opt-in-not-required": "ENABLED_BY_DEFAULT", "opted-in": "ENABLED", "not-opted-in": "DISABLED"}
+	status := map[string]string{"opt-in-not-required": "ENABLED_BY_DEFAULT", "opted-in": "ENABLED",
+		"not-opted-in": "DISABLED"}
 	type member struct{ RegionName, RegionOptStatus string }
 	regions := []member{}
 	for _, r := range list {
 		m := member{r.Name, status[r.OptIn]}
-		if len(input.RegionOptStatusContains) == 0 || slices.Contains(input.RegionOptStatusContains, m.RegionOptStatus) {
+		if len(input.RegionOptStatusContains) == 0 || slices.Contains(input.RegionOptStatusContains,
+			m.RegionOptStatus) {
 			regions = append(regions, m)
 		}
 	}

@@ -87,7 +87,8 @@ type oidcInput struct {
 }
 
 // serveOIDC answers one of the OIDC service's operations, which nobody signs.
-func (a *AWS) serveOIDC(w http.ResponseWriter, r *http.Request, body []byte, operation string, answer func(oidcInput) (map[string]any, *failure)) {
+func (a *AWS) serveOIDC(w http.ResponseWriter, r *http.Request, body []byte, operation string,
+	answer func(oidcInput) (map[string]any, *failure)) {
 	f := a.begin(r, operation, place{})
 	var input oidcInput
 	if f == nil && json.Unmarshal(body, &input) != nil {

@@ -59,22 +59,26 @@ func (a *AWS) sts(w io.Writer, operation string, form url.Values, caller Key) *f
 func (a *AWS) mayAssume(form url.Values, caller Key) *failure {
 	role := form.Get("RoleArn")
 	if a.denied[role] {
-		return &failure{403, "AccessDenied", fmt.Sprintf("User: %s is not authorized to perform: sts:AssumeRole on resource: %s", caller.Owner, role)}
+		return &failure{403, "AccessDenied",
+			fmt.Sprintf("User: %s is not authorized to perform: sts:AssumeRole on resource: %s", caller.Owner, role)}
 	}
 	if form.Has("SerialNumber") {
 		code := form.Get("TokenCode")
 		if code != a.MFACode || a.MFAOnce && a.usedCodes[code] {
-			return &failure{403, "AccessDenied", "MultiFactorAuthentication failed with invalid MFA one time pass code. "}
+			return &failure{403, "AccessDenied",
+				"MultiFactorAuthentication failed with invalid MFA one time pass code. "}
 		}
 		a.usedCodes[code] = true
 	}
 	seconds, _ := strconv.Atoi(form.Get("DurationSeconds")) // none is 0: no more than allowed
 	asked := time.Duration(seconds) * time.Second
 	if a.MaxSession > 0 && asked > a.MaxSession {
-		return &failure{400, "ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."}
+		return &failure{400, "ValidationError",
+			"The requested DurationSeconds exceeds the MaxSessionDuration set for this role."}
 	}
 	if asked > time.Hour && strings.Contains(caller.Owner, ":assumed-role/") {
-		return &failure{400, "ValidationError", "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining"}
+		return &failure{400, "ValidationError",
+			"The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining"}
 	}
 	return nil
 }

@@ -55,11 +55,14 @@ func (f Fleet) Servers(account, region string) (Servers, bool) {
 	for i := range clusters {
 		name := fmt.Sprintf("cl%04d", i)
 		s.Clusters = append(s.Clusters, DBCluster{
-			Identifier: name, ResourceID: "cluster-" + id + name, Engine: "aurora-mysql", EngineVersion: "8.0.mysql_aurora.3.08.2",
-			Host: host(name, "cluster-"), ReaderHost: host(name, "cluster-ro-"), IAM: true, MasterUsername: "admin", Tags: tags,
+			Identifier: name, ResourceID: "cluster-" + id +
+				name, Engine: "aurora-mysql", EngineVersion: "8.0.mysql_aurora.3.08.2",
+			Host: host(name, "cluster-"), ReaderHost: host(name,
+				"cluster-ro-"), IAM: true, MasterUsername: "admin", Tags: tags,
 		})
 		s.Instances = append(s.Instances, DBInstance{
-			Identifier: name + "-1", Cluster: name, ResourceID: "db-" + id + name, Engine: "aurora-mysql", EngineVersion: "8.0.mysql_aurora.3.08.2",
+			Identifier: name + "-1", Cluster: name, ResourceID: "db-" + id +
+				name, Engine: "aurora-mysql", EngineVersion: "8.0.mysql_aurora.3.08.2",
 			Host: host(name+"-1", ""), IAM: true, MasterUsername: "admin", Tags: tags,
 		})
 	}

@@ -27,10 +27,14 @@ func Env(home string) []string {
 	}
 	if runtime.GOOS == "windows" {
 		env = append(env, "USERPROFILE="+home, "AppData="+filepath.Join(home, "AppData", "Roaming"),
-			"LocalAppData="+filepath.Join(home, "AppData", "Local"), "SystemRoot="+os.Getenv("SystemRoot"), "TEMP="+os.TempDir())
+			"LocalAppData="+filepath.Join(home, "AppData",
+				"Local"), "SystemRoot="+os.Getenv("SystemRoot"), "TEMP="+os.TempDir())
 	}
 	return env
 }
+
+// Race reports whether programs are built with the race detector, which makes them slow.
+func Race() bool { return raceEnabled }
 
 // BuildHelper builds the real program into a folder and gives its path. It needs the go command
 // and has to be called in the module.

@@ -13,7 +13,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"sync"
 	"time"
 )
@@ -111,9 +110,6 @@ func (h *Hosts) Close() {
 	_ = h.tls.Close()
 	h.http.Close()
 }
-
-// Port is the proxy's.
-func (h *Hosts) Port() string { return h.URL[strings.LastIndex(h.URL, ":")+1:] }
 
 // buffered is a connection of which the beginning has been read ahead.
 type buffered struct {

@@ -113,7 +113,8 @@ func (r *RDS) SetSkew(d time.Duration) {
 
 func (r *RDS) accept() {
 	// The default method is one of MySQL's own, so that a client has to be asked to switch.
-	conf := server.NewServerWithAuth("8.0.40-testbed", mysql.DEFAULT_COLLATION_ID, mysql.AUTH_NATIVE_PASSWORD, nil, r.tls, tokenAuth{r})
+	conf := server.NewServerWithAuth("8.0.40-testbed", mysql.DEFAULT_COLLATION_ID, mysql.AUTH_NATIVE_PASSWORD, nil,
+		r.tls, tokenAuth{r})
 	for {
 		conn, err := r.listener.Accept()
 		if err != nil {
@@ -154,7 +155,8 @@ func (a accounts) GetCredential(user string) (server.Credential, bool, error) {
 	case a.r.users != nil && !a.r.users[user]:
 		plugin = mysql.AUTH_NATIVE_PASSWORD
 	case a.r.pluginOff:
-		return server.Credential{}, false, mysql.NewError(mysql.ER_PLUGIN_IS_NOT_LOADED, "Plugin 'AWSAuthenticationPlugin' is not loaded")
+		return server.Credential{}, false, mysql.NewError(mysql.ER_PLUGIN_IS_NOT_LOADED,
+			"Plugin 'AWSAuthenticationPlugin' is not loaded")
 	}
 	return server.Credential{Passwords: []string{"not used"}, AuthPluginName: plugin}, true, nil
 }
@@ -271,6 +273,7 @@ func (r *RDS) makeCertificates() error {
 	r.CAPEM = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: caDER})
 	r.roots = x509.NewCertPool()
 	r.roots.AppendCertsFromPEM(r.CAPEM)
-	r.tls = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, MinVersion: tls.VersionTLS12}
+	r.tls = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}},
+		MinVersion: tls.VersionTLS12}
 	return nil
 }

@@ -137,7 +137,8 @@ func (s Shell) Get(ctx context.Context, url string) (string, error) {
 	if err := json.Unmarshal([]byte(reply.Output), &answer); err != nil {
 		return "", fmt.Errorf("Failed to parse JSON output: %w", err) //lint:ignore ST1005 the Shell's own text
 	}
-	for name, member := range map[string]*string{"SecretType": answer.SecretType, "ServerURL": answer.ServerURL, "Secret": answer.Secret} {
+	for name, member := range map[string]*string{"SecretType": answer.SecretType, "ServerURL": answer.ServerURL,
+		"Secret": answer.Secret} {
 		if member == nil {
 			return "", fmt.Errorf("Failed to parse JSON output: Missing member: %q", name) //lint:ignore ST1005 the Shell's own text
 		}

@@ -149,7 +149,8 @@ func parseScope(s string) (scope, error) {
 // sign computes the signature of a canonical request.
 func (key Key) sign(s scope, date, canonical string) string {
 	text := strings.Join([]string{
-		"AWS4-HMAC-SHA256", date, s.date + "/" + s.region + "/" + s.service + "/aws4_request", hexSum([]byte(canonical)),
+		"AWS4-HMAC-SHA256", date, s.date + "/" + s.region + "/" + s.service +
+			"/aws4_request", hexSum([]byte(canonical)),
 	}, "\n")
 	secret := []byte("AWS4" + key.Secret)
 	for _, word := range []string{s.date, s.region, s.service, "aws4_request", text} {
