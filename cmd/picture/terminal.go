@@ -23,7 +23,9 @@ type terminal struct {
 func startTerminal(ctx context.Context, dir string, env []string) (*terminal, error) {
 	t := &terminal{ctx, filepath.Join(dir, "tmux")}
 	// Histories would be written after the folder has gone.
-	command := []string{"env", "-i", "TERM=xterm-256color", "LC_ALL=C.UTF-8", "PS1=$ ", "HISTFILE=", "MYSQL_HISTFILE=/dev/null"}
+	command := []string{
+		"env", "-i", "TERM=xterm-256color", "LC_ALL=C.UTF-8", "PS1=$ ", "HISTFILE=", "MYSQL_HISTFILE=/dev/null",
+	}
 	command = append(append(command, env...), "bash", "--norc", "--noprofile", "-i")
 	args := []string{"-f", os.DevNull, "new-session", "-d", "-x", strconv.Itoa(columns), "-y", strconv.Itoa(rows)}
 	if _, err := t.tmux(append(args, command...)...); err != nil {
