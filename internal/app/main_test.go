@@ -34,6 +34,7 @@ const (
 	orders = "orders.cluster-abcdefghijkl.eu-west-1.rds.amazonaws.com"
 	single = "single.abcdefghijkl.us-east-1.rds.amazonaws.com"
 	world  = "world.global-abcdefghijkl.global.rds.amazonaws.com"
+	shop   = "shop.abcdefghijkl.eu-west-1.rds.amazonaws.com"
 )
 
 var endpoints = []testbed.Endpoint{
@@ -41,6 +42,7 @@ var endpoints = []testbed.Endpoint{
 	{Host: orders, Port: 3307, Region: "eu-west-1"},
 	{Host: single, Port: 3306, Region: "us-east-1"},
 	{Host: world, Port: 3306, Region: "eu-central-1"},
+	{Host: shop, Port: 3306, Region: "eu-west-1"},
 }
 
 // A bed is one test's world: servers, a home, and the program beside a Shell.

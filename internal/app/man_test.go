@@ -20,8 +20,27 @@ func withoutPaths(markdown string) string {
 	return regexp.MustCompile(`\[([^]]+)\]\([^:)]*\)`).ReplaceAllString(markdown, "$1")
 }
 
-// TestManPages: man/ has what --help and docs/configuration.md say. With UPDATE_SCRIPTS set, it is
-// written there.
+// configurationPages are docs/configuration.md and the documents that have the rest of it, a level
+// lower.
+func configurationPages(t *testing.T) string {
+	t.Helper()
+	var all strings.Builder
+	for _, name := range []string{"configuration", "servers", "aws", "certificates"} {
+		text, err := os.ReadFile("../../docs/" + name + ".md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name == "configuration" {
+			all.WriteString(strings.TrimPrefix(string(text), "# Configuration\n\n"))
+			continue
+		}
+		all.WriteString("\n" + regexp.MustCompile("(?m)^#+ ").ReplaceAllString(string(text), "#$0"))
+	}
+	return all.String()
+}
+
+// TestManPages: man/ has what --help and the documents about the configuration say. With
+// UPDATE_SCRIPTS set, it is written there.
 func TestManPages(t *testing.T) {
 	t.Parallel()
 	b := startBed(t)
@@ -46,24 +65,21 @@ func TestManPages(t *testing.T) {
 		t.Fatalf("only %d commands in --help", n)
 	}
 	page.WriteString(".SH FILES\n" +
-		".TP\n\\fI~/.config/mysql\\-secret\\-store\\-rds/config.yaml\\fP\nthe configuration; see \\fBconfig.yaml\\fP(5)\n" +
+		".TP\n\\fI~/.config/mysql\\-secret\\-store\\-rds/config.yaml\\fP\nthe configuration; see \\fBmysql\\-secret\\-store\\-rds.yaml\\fP(5)\n" +
 		".TP\n\\fI~/.config/mysql\\-secret\\-store\\-rds/inventory.txt\\fP\nwhat discover found\n" +
 		".TP\n\\fI~/.cache/mysql\\-secret\\-store\\-rds\\fP\ntokens and temporary credentials\n" +
-		".SH SEE ALSO\n\\fBconfig.yaml\\fP(5), \\fBmysqlsh\\fP(1)\n")
+		".SH SEE ALSO\n\\fBmysql\\-secret\\-store\\-rds.yaml\\fP(5), \\fBmysqlsh\\fP(1)\n")
 
-	text, err := os.ReadFile("../../docs/configuration.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	configuration := "config.yaml 5 \"\" \"\" \"mysql-secret-store-rds\"\n===\n\n# NAME\n\nconfig.yaml - the configuration of mysql-secret-store-rds\n\n# DESCRIPTION\n\n" +
-		definitions(withoutPaths(strings.TrimPrefix(string(text), "# Configuration\n\n"))) + "\n# SEE ALSO\n\n**mysql-secret-store-rds**(1)\n"
+	configuration := "mysql-secret-store-rds.yaml 5 \"\" \"\" \" \"\n===\n\n# NAME\n\n" +
+		"mysql-secret-store-rds.yaml - the configuration of mysql-secret-store-rds\n\n# DESCRIPTION\n\n" +
+		definitions(withoutPaths(configurationPages(t))) + "\n# SEE ALSO\n\n**mysql-secret-store-rds**(1)\n"
 	fifth := string(md2man.Render([]byte(configuration)))
 	// A hyphen would become a typographical one, which can't be pasted.
 	fifth = regexp.MustCompile(`(?m)^[^.'\n].*`).ReplaceAllStringFunc(fifth, func(line string) string {
 		return strings.ReplaceAll(strings.ReplaceAll(line, `\-`, "-"), "-", `\-`)
 	})
 	fifth = regexp.MustCompile(`(?m)^\.TH .*`).ReplaceAllString(fifth, "$0\n.nh\n.nr HY 0\n.ad l")
-	for name, got := range map[string]string{"mysql-secret-store-rds.1": page.String(), "config.yaml.5": fifth} {
+	for name, got := range map[string]string{"mysql-secret-store-rds.1": page.String(), "mysql-secret-store-rds.yaml.5": fifth} {
 		file := filepath.Join("../../man", name)
 		if os.Getenv("UPDATE_SCRIPTS") != "" {
 			if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
@@ -85,7 +101,7 @@ func TestManPages(t *testing.T) {
 func TestManPagesFit(t *testing.T) {
 	t.Parallel()
 	groff := peer(t, "groff")
-	for _, name := range []string{"mysql-secret-store-rds.1", "config.yaml.5"} {
+	for _, name := range []string{"mysql-secret-store-rds.1", "mysql-secret-store-rds.yaml.5"} {
 		// -t as man does; no colours, no bold, no underlines.
 		cmd := exec.Command(groff, "-man", "-t", "-k", "-ww", "-Tutf8", "-rLL=80n", "-P-cbou", filepath.Join("../../man", name))
 		var stdout, stderr strings.Builder
@@ -99,8 +115,8 @@ func TestManPagesFit(t *testing.T) {
 			}
 		}
 		for _, want := range map[string][]string{
-			"mysql-secret-store-rds.1": {"cache list", "cache clear", "--all-regions"},
-			"config.yaml.5":            {"role_session_name", "MYSQL_SECRET_STORE_RDS_LOG"},
+			"mysql-secret-store-rds.1":      {"cache list", "cache clear", "--all-regions"},
+			"mysql-secret-store-rds.yaml.5": {"role_session_name", "MYSQL_SECRET_STORE_RDS_LOG"},
 		}[name] {
 			if !strings.Contains(stdout.String(), want) {
 				t.Errorf("%s lacks %s", name, want)
@@ -209,15 +225,22 @@ func foldCommand(command string, width int) string {
 	return b.String()
 }
 
-var table = regexp.MustCompile(`(?m)^\|.*\|\n\|[-|]+\|\n((?:\|.*\|\n)+)`)
+var table = regexp.MustCompile(`(?m)^\|.*\|\n\|[-| ]+\|\n((?:\|.*\|\n)+)`)
 
-// definitions makes lists of tables of two columns: a terminal is too narrow for them.
+// definitions makes lists of tables, with an example in the third column: a terminal is too narrow
+// for them.
 func definitions(markdown string) string {
 	return table.ReplaceAllStringFunc(markdown, func(text string) string {
 		var b strings.Builder
 		for _, row := range strings.Split(strings.TrimSpace(table.FindStringSubmatch(text)[1]), "\n") {
-			cells := strings.SplitN(strings.Trim(row, "|"), "|", 2)
-			b.WriteString(strings.TrimSpace(cells[0]) + "\n: " + strings.TrimSpace(cells[1]) + "\n\n")
+			cells := strings.Split(strings.Trim(row, "|"), "|")
+			for i := range cells {
+				cells[i] = strings.TrimSpace(cells[i])
+			}
+			if len(cells) == 3 {
+				cells[1] += "; example: " + cells[2]
+			}
+			b.WriteString(cells[0] + "\n: " + cells[1] + "\n\n")
 		}
 		return b.String()
 	})

@@ -288,9 +288,10 @@ func (e *explanation) printSteps(s screen) {
 		printTable(s, rows)
 		return
 	}
+	width := widthsOf(rows)[0] + gap
 	for _, row := range rows {
-		s.print(fmt.Sprintf("%-12s", row[0]), row[1])
-		s.print("              ", row[2])
+		s.print(fmt.Sprintf("%-*s", width, row[0]), row[1])
+		s.print(strings.Repeat(" ", width+gap), row[2])
 	}
 }
 
