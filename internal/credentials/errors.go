@@ -143,7 +143,10 @@ func (p *Provider) explain(ctx context.Context, err error) error {
 		noMetadata *noMetadataError
 		api        smithy.APIError
 	)
-	if ours := known(err); ours != nil {
+	switch ours := known(err); {
+	case ours == ErrTimeout && ctx.Err() != nil:
+		return ended(ctx)
+	case ours != nil:
 		return ours
 	}
 	if large, ok := errors.AsType[*disk.TooLargeError](err); ok {

@@ -27,7 +27,8 @@ type process struct {
 	limited bool      // there is an end
 }
 
-// Retrieve implements [aws.CredentialsProvider]. Its errors are a [*ProcessError] or [ErrTimeout].
+// Retrieve implements [aws.CredentialsProvider]. Its errors are a [*ProcessError],
+// [ErrTimeout] or [ErrInterrupted].
 func (p *process) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	ctx, cancel := unhidden(ctx)
 	defer cancel()
@@ -52,6 +53,8 @@ func (p *process) Retrieve(ctx context.Context) (aws.Credentials, error) {
 		return aws.Credentials{}, &ProcessError{fmt.Sprintf("its output is more than %d MB", maxProcess>>20)}
 	case ctx.Err() != nil:
 		return aws.Credentials{}, ErrTimeout
+	case err != nil && err.Error() == "signal: interrupt": // Ctrl-C, which is for all
+		return aws.Credentials{}, ErrInterrupted
 	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
 		return aws.Credentials{}, &ProcessError{problem(err)}
 	}
@@ -125,7 +128,10 @@ func readProcess(said []byte) (aws.Credentials, error) {
 				field.name, noKey(*given))}
 		}
 	}
-	c.AccountID = strings.Trim(string(answer["AccountId"]), `"`) // a number or a string
+	// A number or a string.
+	if id := strings.Trim(string(answer["AccountId"]), `"`); strings.Trim(id, "0123456789") == "" {
+		c.AccountID = id
+	}
 	if expiration != nil {
 		var err error
 		if c.Expires, err = profiles.ParseTime(*expiration); err != nil {

@@ -74,6 +74,8 @@ func TestPipeForToken(t *testing.T) {
 func TestProcessError(t *testing.T) {
 	const noJSON = "credential_process: its output is not the JSON that the AWS SDK expects"
 	for _, tc := range []struct{ name, script, want string }{
+		{"a key with a blank", `echo '{"Version":1,"AccessKeyId":"A","SecretAccessKey":"TOPSECRET x"}'`,
+			"credential_process: SecretAccessKey in its output has a blank in it, which no key has"},
 		{"half an object", `echo '{"Version":1,"SecretAccessKey":"TOPSECRET"'`, noJSON},
 		{"no object", `echo TOPSECRET`, noJSON},
 		{"a list", `echo '["TOPSECRET"]'`, noJSON},
@@ -133,5 +135,55 @@ func TestCheckProfileRunsNothing(t *testing.T) {
 	_, _ = retrieve(t.Context(), to)
 	if _, err := os.Stat(filepath.Join(home, "pid")); err != nil {
 		t.Errorf("nor was it by Retrieve, so that proves nothing: %v", err)
+	}
+}
+
+// TestAccountOfProcess: an account's number may be a number, and what is none is passed over.
+func TestAccountOfProcess(t *testing.T) {
+	for given, want := range map[string]string{`"123456789012"`: "123456789012", "123456789012": "123456789012", "null": "", `{"x":1}`: ""} {
+		processOf(t, `echo '{"Version":1.0,"AccessKeyId":"A","SecretAccessKey":"s","AccountId":`+given+`}'`)
+		c, err := retrieve(t.Context(), orders)
+		if err != nil || c.AccountID != want {
+			t.Errorf("%s: %q, %v", given, c.AccountID, err)
+		}
+	}
+}
+
+// TestInterruptedProcess: whoever types Ctrl-C has not waited too long.
+func TestInterruptedProcess(t *testing.T) {
+	processOf(t, "exec sleep 60\n")
+	parent, interrupt := context.WithCancel(t.Context())
+	ctx, cancel := WithTimeout(parent, 20*time.Second)
+	defer cancel()
+	time.AfterFunc(300*time.Millisecond, interrupt)
+	if _, err := inTime(t, 5*time.Second, ctx, orders); !errors.Is(err, ErrInterrupted) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestWhatAProcessDependsOn: its credentials are kept for as long as the AWS files, the variables and
+// the folder are the same.
+func TestWhatAProcessDependsOn(t *testing.T) {
+	home := processOf(t, "exit 1\n")
+	key := func() string { return New(Source{Profile: "default"}, Options{}).Key() }
+	before := key()
+	if before != key() {
+		t.Error("two keys for the same")
+	}
+	t.Setenv("AWS_PROFILE", "default")
+	other := key()
+	if other == before {
+		t.Error("another variable, the same key")
+	}
+	t.Chdir(home)
+	elsewhere := key()
+	if elsewhere == other {
+		t.Error("another folder, the same key")
+	}
+	if err := os.WriteFile(filepath.Join(home, ".aws", "credentials"), []byte("[b]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if key() == elsewhere {
+		t.Error("another file, the same key")
 	}
 }
