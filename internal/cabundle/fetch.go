@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -166,11 +167,14 @@ func Transport() (*http.Transport, error) {
 	if file := os.Getenv(env); file != "" {
 		text, err := disk.ReadForeign(file, maxFile)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", env, err)
+			if of, ok := errors.AsType[*fs.PathError](err); ok {
+				err = of.Err
+			}
+			return nil, fmt.Errorf("%s names %s, which can't be read: %w", env, file, err)
 		}
 		roots = x509.NewCertPool()
 		if !roots.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("%s: %s: no certificate in it", env, file)
+			return nil, fmt.Errorf("%s names %s, in which there is no certificate (PEM)", env, file)
 		}
 	}
 	return &http.Transport{

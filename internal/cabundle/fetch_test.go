@@ -431,7 +431,8 @@ func TestTransportTrusts(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
-		empty: "AWS_CA_BUNDLE: " + empty + ": no certificate in it", filepath.Join(dir, "gone"): "AWS_CA_BUNDLE: open ", dir: "AWS_CA_BUNDLE: read ",
+		empty:                      "AWS_CA_BUNDLE names " + empty + ", in which there is no certificate (PEM)",
+		filepath.Join(dir, "gone"): "AWS_CA_BUNDLE names " + filepath.Join(dir, "gone") + ", which can't be read", dir: "AWS_CA_BUNDLE names " + dir + ", which can't be read",
 	} {
 		t.Setenv("AWS_CA_BUNDLE", path)
 		if _, _, err := Fetch(t.Context(), nil, telAviv); err == nil || !strings.HasPrefix(err.Error(), want) {

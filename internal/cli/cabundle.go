@@ -20,8 +20,8 @@ import (
 )
 
 const caBundleHelp = `Writes Amazon's public certificate authorities for RDS and RDS Proxy to a file, unless they are there already, and
-prints its path: for ssl-ca. They are part of this program. There are none for the regions that came after 2022,
-GovCloud and China among them.
+prints its path: for ssl-ca. They are part of this program. There are none for GovCloud, China
+and the regions that came after 2022.
 
 With --fetch it gets Amazon's bundle of such a region over HTTPS, shows the authorities in it, and keeps it beside the
 other file. From then on connect, doctor and ca-bundle use it for the servers of that region. Nothing gets it unless you
@@ -29,7 +29,7 @@ ask for it. It comes from
   https://truststore.pki.rds.amazonaws.com/REGION/REGION-bundle.pem
 or from the same path at truststore.pki.us-gov-west-1.rds.amazonaws.com for GovCloud, at
 rds-truststore.s3.cn-north-1.amazonaws.com.cn for China. For a file that you got yourself, and for authorities of
-your own, "ssl_ca: /path/to/bundle.pem" in the configuration names it.
+your own, "accounts: {ID: {ssl_ca: /path/to/bundle.pem}}" in the configuration names it: the id is in the host's name.
 
 With a Server URL it is the file for that server: the one that "ssl_ca:" names for it, else the one that was fetched for
 its region, else that of this program.`
@@ -41,7 +41,8 @@ func (c *console) caBundleCommand() *cobra.Command {
 		Use:   "ca-bundle [user@host:port] [--path|--print] | --fetch REGION",
 		Short: "Amazon's certificate authorities for RDS, as a file for ssl-ca",
 		Long:  caBundleHelp,
-		Example: `  mysqlsh dba@host --ssl-mode=VERIFY_IDENTITY --ssl-ca="$(mysql-secret-store-rds ca-bundle)"
+		Example: `  mysqlsh dba@host:3306 --mysql --auth-method=mysql_clear_password --ssl-mode=VERIFY_IDENTITY \
+    --ssl-ca="$(mysql-secret-store-rds ca-bundle dba@host:3306)"
   mysql-secret-store-rds ca-bundle --fetch il-central-1`,
 		ValidArgsFunction: completeServers,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -14,6 +14,7 @@ import (
 	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/resolve"
 	"mysql-secret-store-rds/internal/server"
+	"mysql-secret-store-rds/internal/stamp"
 )
 
 // exampleRegion is one that the embedded authorities are not for.
@@ -29,7 +30,7 @@ func (c *console) fetchBundle(ctx context.Context, region string) error {
 	address := cabundle.Address(partition, region)
 	if address == "" {
 		return advice.Problemf("no address is known of a bundle for %s (%s)", region, partition).
-			With(advice.Say("get it from AWS, and name the file in the configuration: ssl_ca: /path/to/bundle.pem"))
+			With(ownBundle())
 	}
 	text, list, err := cabundle.Fetch(ctx, nil, region)
 	if err != nil {
@@ -37,8 +38,7 @@ func (c *console) fetchBundle(ctx context.Context, region string) error {
 		if file, err := cabundle.Kept(region); err == nil {
 			p = p.With(advice.Say("the bundle that was fetched before is unchanged: %s", file))
 		}
-		return p.With(advice.Say("you can get it in another way, and name the file in the configuration: " +
-			"ssl_ca: /path/to/bundle.pem"))
+		return p.With(ownBundle())
 	}
 	fmt.Fprintf(c.stdout, "%s has %s:\n", address, authorityCount(list))
 	for _, one := range list {
@@ -53,6 +53,16 @@ func (c *console) fetchBundle(ctx context.Context, region string) error {
 	fmt.Fprintf(c.stdout, "\nKept in %s\n", file)
 	fmt.Fprintf(c.stdout, "connect, doctor and ca-bundle use it for the servers in %s from now on.\n", region)
 	return nil
+}
+
+// ownBundle is what to do with a bundle that was got in another way.
+func ownBundle() advice.Action {
+	file, err := stamp.ConfigPath()
+	if err != nil {
+		file = "the configuration"
+	}
+	return advice.Put("get it in another way, and write into "+file+", for the id in the host's name",
+		"accounts: {ID: {ssl_ca: /path/to/bundle.pem}}")
 }
 
 func authorityCount(list []*x509.Certificate) string {

@@ -268,7 +268,7 @@ func (e *explanation) answer() (answer, note string) {
 		answer = fmt.Sprintf("whatever the helper %s says (%s), because: %s", e.helper(), e.Delegate, e.Reason)
 	case e.Answer == "saved":
 		return "the password that you saved for exactly this server and user, kept by " + e.others(),
-			"without it, or with credential: iam in the configuration, it would be an IAM token"
+			"it comes before an IAM token; credential: iam in the configuration passes it over"
 	case e.Answer == "token":
 		t := e.Target
 		answer = fmt.Sprintf("an IAM token for %s at %s:%d (%s %q, account id %s), signed with %s",

@@ -72,7 +72,7 @@ func chosenProfiles(set *profiles.Set, args []string, all bool, command ...strin
 	switch {
 	case all && len(args) > 0:
 		return nil, advice.Problemf("either profiles or --all, not both")
-	case all && len(set.Names()) == 0:
+	case len(set.Names()) == 0:
 		f := profiles.Default()
 		return nil, advice.Problemf("the AWS configuration has no profiles (%s, %s)", f.Config, f.Credentials).
 			With(advice.AWS2("configure", "sso"))
@@ -85,13 +85,15 @@ func chosenProfiles(set *profiles.Set, args []string, all bool, command ...strin
 	if len(unmatched) == 0 {
 		return names, nil
 	}
-	do := advice.AWS2("configure", "list-profiles")
-	near := set.Nearest(unmatched[0])
-	if near != "" {
-		do = advice.Ours(append(command, near)...)
+	missing := set.Missing(unmatched[0])
+	p := missing.Worded("")
+	switch {
+	case missing.There != "":
+		return nil, p
+	case missing.Nearest != "":
+		return nil, p.With(advice.Ours(append(command, missing.Nearest)...))
 	}
-	return nil, advice.Problemf("the AWS configuration has no profile %q%s", unmatched[0], advice.DidYouMean(near)).
-		With(do)
+	return nil, p.With(advice.AWS2("configure", "list-profiles"))
 }
 
 // filesOf is an AWS configuration that has been read, for [credentials.Options].

@@ -103,8 +103,15 @@ func useProfile(cmd *cobra.Command, name string) error {
 		return err
 	}
 	if _, ok := set.Profile(name); !ok {
-		return advice.Problemf("the AWS configuration has no profile %q%s", name, advice.DidYouMean(set.Nearest(name))).
-			With(advice.AWS2("configure", "list-profiles"))
+		missing := set.Missing(name)
+		p := missing.Worded("")
+		switch {
+		case missing.There != "":
+			return p
+		case missing.Nearest != "":
+			return p.With(advice.Put("name it", "--profile "+advice.Word(missing.Nearest)))
+		}
+		return p.With(advice.AWS2("configure", "list-profiles"))
 	}
 	return os.Setenv(stamp.EnvProfile, name)
 }

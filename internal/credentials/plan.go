@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/credentials/logincreds"
 
+	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/disk"
 	"mysql-secret-store-rds/internal/profiles"
 	"mysql-secret-store-rds/internal/sso"
@@ -51,7 +52,8 @@ func newPlan(s Source, files *profiles.Set, unread error) (plan, error) {
 		p.Origin, p.Profile = ofEnvironmentKeys, ""
 		chain = profiles.Chain{Base: environmentKeys()}
 		if err = nil; chain.Base.Secret == "" {
-			err = &SettingsError{Problem: "AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY isn't"}
+			err = &SettingsError{Problem: "AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY isn't",
+				Do: []advice.Action{advice.Run("unset AWS_ACCESS_KEY_ID")}}
 		}
 	case s.Profile == "" && webIdentity != "" && len(chain.Roles) == 0:
 		// Each of its settings stands in the environment or in the profile.

@@ -394,7 +394,7 @@ func (v *visit) findServer(ctx context.Context) (why string, do []string) {
 	v.server = v.Known
 	switch {
 	case v.config == nil:
-		return "there are no credentials to ask RDS with", []string{about.Name + " discover"}
+		return "there are no credentials to ask RDS with", nil // nor can discover
 	case v.silent:
 		return "AWS doesn't answer", nil
 	}

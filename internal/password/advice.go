@@ -69,12 +69,18 @@ func (e *SignError) missingProfile(missing *profiles.MissingError) advice.Proble
 	if e.Resolution.Learned {
 		return p.With(advice.Run(about.Name + " discover")) // it was there then
 	}
+	if missing.There != "" {
+		return p
+	}
 	if correct, ok := e.correct(missing); ok {
 		return p.With(correct)
 	}
 	list := advice.AWS2("configure", "list-profiles")
 	if by := e.Resolution.ProfileBy; by == "" || strings.HasPrefix(by, "--profile") {
-		return p.With(advice.Say("name one that it has with %s", strings.Fields(chosen)[0]), list)
+		return p.With(advice.Say("set %s to a profile that exists", strings.Fields(chosen)[0]), list)
+	}
+	if strings.HasPrefix(e.Resolution.ProfileBy, "accounts: ") {
+		return p.With(e.Config.SetAccount(e.Resolution.Endpoint.HostID, "aws_profile", "PROFILE"), list)
 	}
 	return p.With(advice.Say("set aws_profile in %s to one that it has", e.Config.File),
 		advice.AWS2("configure", "list-profiles"))

@@ -110,8 +110,8 @@ func (s *Set) Chain(name string) (Chain, error) {
 			chain.Base = Base{Kind: CredentialSource, Profile: p.Name, Source: p.Get("credential_source")}
 			return chain, chain.Base.checkSource()
 		case !p.Has("source_profile"):
-			return chain, p.problem("it has role_arn, and neither source_profile nor credential_source, whose " +
-				"credentials assume the role")
+			return chain, p.problem("it has role_arn, and no source_profile or credential_source: with whose " +
+				"credentials is the role assumed?")
 		}
 		from, ok := s.Profile(source)
 		if !ok {

@@ -367,7 +367,7 @@ region = x
 		{"there", "its source_profile goes in a circle: there, back, there"},
 		{"of-none", `the AWS profile "none", with whose credentials role q is assumed, has none`},
 		{"both", "it has both source_profile and credential_source"},
-		{"neither", "it has role_arn, and neither source_profile nor credential_source, whose credentials assume the role"},
+		{"neither", "it has role_arn, and no source_profile or credential_source: with whose credentials is the role assumed?"},
 		{"source-only", "it has source_profile, and no role_arn: a source gives credentials only to assume a role with"},
 		{"odd-source", `credential_source = environment isn't one of Environment, EcsContainer, Ec2InstanceMetadata; did you mean "Environment"?`},
 		{"no-account", "it lacks sso_account_id, sso_role_name"},
