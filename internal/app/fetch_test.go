@@ -339,7 +339,7 @@ func TestFetchThatFails(t *testing.T) {
 			}, "", "302 Found, and a redirection is not followed"},
 			{"another server", evil.env(b, "AWS_CA_BUNDLE"), good, "", "it can't be verified who answers: x509: certificate is valid for evil.example, not " + commercialHost},
 			{"nobody's authority", untrusted, good, "", "it can't be verified who answers: x509: certificate signed by unknown authority"},
-			{"no file", none, good, "", "AWS_CA_BUNDLE: open /nonexistent/ca.pem: no such file or directory"},
+			{"no file", none, good, "", "AWS_CA_BUNDLE names /nonexistent/ca.pem, which can't be read: no such file or directory"},
 			{"no proxy", alone, good, "", "connection refused"},
 			{"another kind of proxy", secret, good, "", "proxy"},
 			{"no region", env, good, "../ca-west-1", `"../ca-west-1" is no AWS region`},

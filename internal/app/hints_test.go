@@ -77,7 +77,7 @@ func TestHintsCanBePasted(t *testing.T) {
 			count++
 			if where, paste, ok := strings.Cut(hint[1], ":  "); strings.HasPrefix(where, "with AWS CLI") {
 				pasteCommand(t, sh, env, paste)
-			} else if ok {
+			} else if ok && where != "write there instead" { // into an AWS file
 				pasteYAML(t, where, paste)
 			} else if regexp.MustCompile(`^(mysql|aws|export|unset|sudo|ls|mv)`).MatchString(hint[1]) {
 				pasteCommand(t, sh, env, hint[1])

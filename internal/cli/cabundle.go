@@ -41,8 +41,10 @@ func (c *console) caBundleCommand() *cobra.Command {
 		Use:   "ca-bundle [user@host:port] [--path|--print] | --fetch REGION",
 		Short: "Amazon's certificate authorities for RDS, as a file for ssl-ca",
 		Long:  caBundleHelp,
-		Example: `  mysqlsh dba@host:3306 --mysql --auth-method=mysql_clear_password --ssl-mode=VERIFY_IDENTITY \
-    --ssl-ca="$(mysql-secret-store-rds ca-bundle dba@host:3306)"
+		Example: `  CA=$(mysql-secret-store-rds ca-bundle dba@host:3306)
+  mysqlsh dba@host:3306 --mysql --ssl-ca="$CA" \
+    --ssl-mode=VERIFY_IDENTITY \
+    --auth-method=mysql_clear_password
   mysql-secret-store-rds ca-bundle --fetch il-central-1`,
 		ValidArgsFunction: completeServers,
 		RunE: func(cmd *cobra.Command, args []string) error {

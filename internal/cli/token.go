@@ -30,8 +30,10 @@ The server is a Server URL, or what stands for one: the name of an instance or c
 
 It is a password: keep it out of argument lists, which others can read; pass it in the environment or on stdin.
 Exit codes: 0 success, 1 failure, also for a server that has no tokens.`,
-		Example: `  export MYSQL_PWD=$(mysql-secret-store-rds token dba@host:3306)
-  mariadb --no-defaults --ssl-ca="$(mysql-secret-store-rds ca-bundle dba@host:3306)" \
+		Example: `  URL=dba@host:3306
+  export MYSQL_PWD=$(mysql-secret-store-rds token $URL)
+  CA=$(mysql-secret-store-rds ca-bundle $URL)
+  mariadb --no-defaults --ssl-ca="$CA" \
     --ssl-verify-server-cert -h host -u dba`,
 		Args:              oneArgument,
 		ValidArgsFunction: completeServers,

@@ -110,9 +110,12 @@ type Set struct {
 	// Of the [DEFAULT] sections, which hold for every section of their file.
 	configDefaults, credentialsDefaults map[string]string
 
-	nearest sync.Map          // names that may have been meant, by those that were written
-	odd     map[string]string // what is there in place of a profile, by the name that it seems to have
+	nearest sync.Map             // names that may have been meant, by those that were written
+	odd     map[string]misplaced // what is there in place of a profile, by the name that it seems to have
 }
+
+// misplaced is a section that was meant to be a profile: one of the other file, or without quotes.
+type misplaced struct{ file, heading, instead string }
 
 // Profile is one profile, as both files together have it.
 type Profile struct {
@@ -160,7 +163,7 @@ func Load(f Files) (*Set, error) {
 func newSet(f Files, config, credentials string) *Set {
 	s := &Set{
 		files: f, profiles: map[string]Profile{}, sessions: map[string]map[string]string{},
-		services: map[string]map[string]string{}, odd: map[string]string{},
+		services: map[string]map[string]string{}, odd: map[string]misplaced{},
 	}
 	sections, defaults := parse(config)
 	s.configDefaults = defaults
@@ -170,8 +173,7 @@ func newSet(f Files, config, credentials string) *Set {
 	sections, s.credentialsDefaults = parse(credentials)
 	for _, sec := range sections {
 		if name, ok := strings.CutPrefix(sec.name, "profile "); ok {
-			s.odd[strings.TrimSpace(name)] = fmt.Sprintf("%s has [%s], which there has to be [%s]", f.Credentials,
-				sec.name, name)
+			s.odd[strings.TrimSpace(name)] = misplaced{f.Credentials, sec.name, name}
 		}
 		p, ok := s.profiles[sec.name]
 		if !ok {
@@ -207,14 +209,13 @@ func (s *Set) addConfig(sec *section) {
 	case sec.name == "default":
 		words = []string{"", "default"}
 	case kind == "":
-		s.odd[sec.name] = fmt.Sprintf("%s has [%s], which there has to be [profile %s]", s.files.Config, sec.name,
-			quoted(sec.name))
+		s.odd[sec.name] = misplaced{s.files.Config, sec.name, "profile " + quoted(sec.name)}
 		return
 	case err != nil, len(words) > 2:
 		_, name, _ := strings.Cut(sec.name, " ")
 		name = strings.TrimSpace(name)
-		s.odd[strings.Trim(name, `'"`)] = fmt.Sprintf("%s has [%s], which is read only with quotes: [%s %s]", s.files.Config, sec.name, kind,
-			quoted(strings.Trim(name, `'"`)))
+		bare := strings.Trim(name, `'"`)
+		s.odd[bare] = misplaced{s.files.Config, sec.name, kind + " " + quoted(bare)}
 		return
 	case len(words) < 2:
 		return
@@ -305,8 +306,10 @@ func Read(file string) (string, error) {
 
 // missing returns the error of a profile that isn't there.
 func (s *Set) missing(name, usedBy string) *MissingError {
-	e := &MissingError{Profile: name, UsedBy: usedBy, Absent: s.absent, There: s.odd[name]}
-	if e.There == "" {
+	e := &MissingError{Profile: name, UsedBy: usedBy, Absent: s.absent}
+	if there, ok := s.odd[name]; ok {
+		e.There, e.Instead = fmt.Sprintf("%s has [%s]", there.file, there.heading), "["+there.instead+"]"
+	} else {
 		e.Nearest = s.Nearest(name)
 	}
 	return e
@@ -414,7 +417,8 @@ type MissingError struct {
 	Profile string
 	UsedBy  string // the profile whose source_profile it is, or ""
 	Nearest string // the one that may have been meant, or ""
-	There   string // what is there in its place: "config has [x], which …"; or ""
+	There   string // what is there in its place: "~/.aws/config has [x]"; or ""
+	Instead string // the heading that it should have then
 	Absent  string // which file isn't there, as [Set.Absent] has it
 }
 
@@ -429,16 +433,21 @@ func (e *MissingError) Error() string {
 // Advice implements [advice.Adviser].
 func (e *MissingError) Advice() advice.Problem {
 	p := e.Worded("")
+	if e.There != "" {
+		return p
+	}
 	if correct, ok := e.Correct(); ok {
 		return p.With(correct)
 	}
 	return p.With(advice.AWS2("configure", "list-profiles"))
 }
 
-// Worded is the problem, with who has chosen the profile, and with nothing to do yet.
+// Worded is the problem, with who has chosen the profile, and with nothing to do yet but to mend what
+// is there in its place.
 func (e *MissingError) Worded(chosen string) advice.Problem {
 	if e.There != "" {
-		return advice.Problemf("%s%s; %s", e.Error(), chosen, e.There)
+		return advice.Problemf("%s%s; %s", e.Error(), chosen, e.There).
+			With(advice.Put("write there instead", e.Instead))
 	}
 	return advice.Problemf("%s%s%s", e.Error(), chosen, advice.DidYouMean(e.Nearest))
 }

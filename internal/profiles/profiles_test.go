@@ -360,9 +360,9 @@ region = x
 		{"web", "web"}, {"none", "none"}, {"process", "process"},
 		{"orphan", `the AWS configuration has no profile "gone", which is the source_profile of "orphan"`},
 		{"gone", `the AWS configuration has no profile "gone"`},
-		{"grandchild", `the AWS configuration has no profile "grandchild"; CONFIG has [grandchild], which there has to be [profile grandchild]`},
-		{"My Corp", `the AWS configuration has no profile "My Corp"; CONFIG has [profile My Corp], which is read only with quotes: [profile 'My Corp']`},
-		{"oops", `the AWS configuration has no profile "oops"; CREDENTIALS has [profile oops], which there has to be [oops]`},
+		{"grandchild", `the AWS configuration has no profile "grandchild"; CONFIG has [grandchild], write there instead:  [profile grandchild]`},
+		{"My Corp", `the AWS configuration has no profile "My Corp"; CONFIG has [profile My Corp], write there instead:  [profile 'My Corp']`},
+		{"oops", `the AWS configuration has no profile "oops"; CREDENTIALS has [profile oops], write there instead:  [oops]`},
 		{"self-without", "it is its own source_profile, and has no access keys"},
 		{"there", "its source_profile goes in a circle: there, back, there"},
 		{"of-none", `the AWS profile "none", with whose credentials role q is assumed, has none`},
@@ -384,7 +384,8 @@ region = x
 			got += " + " + r.ARN
 		}
 		if missing, ok := errors.AsType[*MissingError](err); ok && missing.There != "" {
-			err = missing.Worded("")
+			p := missing.Worded("")
+			err = errors.New(p.Text + ", " + p.Do[0].String())
 		}
 		if err != nil {
 			got = strings.NewReplacer(s.files.Config, "CONFIG", s.files.Credentials, "CREDENTIALS").Replace(err.Error())
