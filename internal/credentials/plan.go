@@ -172,7 +172,7 @@ func (p plan) key() string {
 	}
 	if p.Base.Kind == profiles.Process { // what it reads isn't known; the AWS files and variables are likely
 		dir, _ := os.Getwd() // without one it can't be relative
-		sum.Add(stamp.Identity(), dir, disk.Home())
+		sum.Add(stamp.Identity(), dir, disk.Home(), fmt.Sprint(stamp.Files(program(p.Base.Command))))
 	}
 	sum.Add(p.ssoFile(), p.loginFile()) // of this home
 	return sum.String()

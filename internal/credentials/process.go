@@ -77,6 +77,16 @@ func command(ctx context.Context, line string) (*exec.Cmd, error) {
 	return exec.CommandContext(ctx, words[0], words[1:]...), nil
 }
 
+// program returns the file of a line's program, or "" when there is none.
+func program(line string) string {
+	words, err := profiles.SplitCommand(line, runtime.GOOS == "windows")
+	if err != nil || len(words) == 0 {
+		return ""
+	}
+	path, _ := exec.LookPath(words[0]) // "" when it isn't found
+	return path
+}
+
 // problem words a failure without what the program said: that may be half a credential.
 func problem(err error) string {
 	if failed, ok := errors.AsType[*exec.Error](err); ok {

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -366,5 +368,70 @@ func TestManyProfiles(t *testing.T) {
 	}
 	if n := w.Calls("AssumeRole"); n != 2 {
 		t.Errorf("%d AssumeRole calls, want one for each profile", n)
+	}
+}
+
+// TestGoneIsGone: credentials that are kept are not used once what they came from is gone.
+func TestGoneIsGone(t *testing.T) {
+	const process = "#!/bin/sh\n" + `echo '{"Version":1,"AccessKeyId":"AKIATESTBED","SecretAccessKey":"top/secret+key","SessionToken":"x",` +
+		`"Expiration":"2099-01-01T00:00:00Z"}'` + "\n"
+	for _, tc := range []struct {
+		profile string
+		gone    string // a file of the home, or text of the AWS configuration
+	}{
+		{"one", "aws_secret_access_key = top/secret+key"},
+		{"one", "[profile one]"},
+		{"two", "source_profile = base"},
+		{"sso", ".aws/sso/cache"},
+		{"sso", "[sso-session corp]"},
+		{"sso-role", ".aws/sso/cache"},
+		{"legacy", ".aws/sso/cache"},
+		{"web", "web-token"},
+		{"web-role", "web-token"},
+		{"console", ".aws/login/cache"},
+		{"console", "login_session"},
+		{"program", "program"},
+		{"program", "credential_process"},
+	} {
+		t.Run(tc.profile+" without "+tc.gone, func(t *testing.T) {
+			if tc.profile == "program" && runtime.GOOS == "windows" {
+				t.Skip("no scripts")
+			}
+			more := "[profile console]\nlogin_session = " + consoleUser + "\n[profile program]\ncredential_process = HOME/program\n"
+			w := newWorld(t, truthConfig+more, truthCredentials)
+			for _, session := range []string{"corp", "https://testbed.awsapps.com/start"} {
+				file, content := w.SSOLogin(w.home, session, time.Hour)
+				w.login(t, file, content)
+			}
+			file, content := w.ConsoleLogin(w.home, consoleUser, time.Hour)
+			w.login(t, file, content)
+			w.write(t, "program", process)
+			if err := os.Chmod(filepath.Join(w.home, "program"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			of := Source{Profile: tc.profile, Region: "eu-west-1", User: "dba"}
+			if _, err := w.provider(of).Retrieve(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if _, kept := w.provider(of).Kept(); !kept {
+				t.Fatal("nothing was kept, so that this proves nothing")
+			}
+			if path := filepath.Join(w.home, tc.gone); os.RemoveAll(path) != nil {
+				t.Fatalf("%s can't be removed", path)
+			}
+			for _, name := range []string{"config", "credentials"} {
+				file := filepath.Join(w.home, ".aws", name)
+				text, err := os.ReadFile(file)
+				if err := errors.Join(err, os.WriteFile(file, []byte(strings.ReplaceAll(string(text), tc.gone, "# "+tc.gone)), 0o600)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, kept := w.provider(of).Kept(); kept {
+				t.Error("what was kept would be used")
+			}
+			if c, err := w.provider(of).Retrieve(t.Context()); err == nil {
+				t.Errorf("credentials %s, of nothing", c.AccessKeyID)
+			}
+		})
 	}
 }
