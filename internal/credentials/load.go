@@ -32,6 +32,8 @@ import (
 const (
 	// containerAnswer is how long a container's credentials endpoint may take for one answer.
 	containerAnswer = 5 * time.Second
+	// processLife is how long a credential_process may take where no limit is set; the SDK's own.
+	processLife = time.Minute
 	// endProcess is how long before the end a credential_process is ended.
 	endProcess = 300 * time.Millisecond
 	// roleLife is what a role's credentials are asked for: the SDK's own 15 minutes are no longer
@@ -238,7 +240,10 @@ func (p *Provider) base(ctx context.Context) (aws.CredentialsProvider, error) {
 		}}, nil
 	case b.Kind == profiles.Process:
 		end, limited := ctx.Deadline()
-		return &process{command: b.Command, end: end.Add(-endProcess), limited: limited}, nil
+		if !limited { // what discover's clients wait for
+			end = time.Now().Add(processLife)
+		}
+		return &process{command: b.Command, end: end.Add(-endProcess)}, nil
 	case p.plan.Machine != nil:
 		return p.machine(p.plan.Machine)
 	}

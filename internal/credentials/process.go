@@ -24,7 +24,6 @@ import (
 type process struct {
 	command string
 	end     time.Time // when it is ended
-	limited bool      // there is an end
 }
 
 // Retrieve implements [aws.CredentialsProvider]. Its errors are a [*ProcessError],
@@ -32,10 +31,8 @@ type process struct {
 func (p *process) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	ctx, cancel := unhidden(ctx)
 	defer cancel()
-	if p.limited {
-		ctx, cancel = context.WithDeadline(ctx, p.end)
-		defer cancel()
-	}
+	ctx, cancel = context.WithDeadline(ctx, p.end)
+	defer cancel()
 	cmd, err := command(ctx, p.command)
 	if err != nil {
 		return aws.Credentials{}, err
