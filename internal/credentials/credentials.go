@@ -362,9 +362,9 @@ func (p *Provider) keep(c aws.Credentials, locked bool) {
 		defer unlock()
 	}
 	err := p.Store.PutCredentials(cache.Credentials{
-		Key: p.key, Profile: p.Profile(), Who: p.plan.role(), AccessKeyID: c.AccessKeyID, Secret: secret.New(c.SecretAccessKey),
-		SessionToken: secret.New(c.SessionToken), ObtainedAt: time.Now(), Expires: c.Expires, Source: c.Source, AccountID: c.AccountID,
-		SignIns: stamp.Files(p.SignIns()...),
+		Key: p.key, Profile: p.Profile(), Who: p.plan.role(), AccountID: c.AccountID, Source: c.Source,
+		AccessKeyID: c.AccessKeyID, Secret: secret.New(c.SecretAccessKey), SessionToken: secret.New(c.SessionToken),
+		ObtainedAt: time.Now(), Expires: c.Expires, SignIns: stamp.Files(p.SignIns()...),
 	})
 	if err != nil {
 		p.Log.Warn("credentials not kept", "reason", err)

@@ -85,7 +85,8 @@ func (e *APIError) Error() string {
 // Refused reports whether AWS doesn't take the credentials, as opposed to what they may do.
 func (e *APIError) Refused() bool {
 	switch e.Code {
-	case "InvalidClientTokenId", "UnrecognizedClientException", "ExpiredToken", "ExpiredTokenException", "SignatureDoesNotMatch", "AuthFailure":
+	case "InvalidClientTokenId", "UnrecognizedClientException", "ExpiredToken", "ExpiredTokenException",
+		"SignatureDoesNotMatch", "AuthFailure":
 		return true
 	}
 	return false
@@ -102,8 +103,8 @@ func (e *AuthoritiesError) Error() string { return e.Problem }
 // Advice implements [advice.Adviser].
 func (e *AuthoritiesError) Advice() advice.Problem {
 	return advice.Problemf("%s", e.Problem).With(
-		advice.Say("a proxy that inspects TLS has an authority of its own: export AWS_CA_BUNDLE=FILE, or write ca_bundle = FILE " +
-			"into the profile, with its certificates (PEM)"))
+		advice.Say("a proxy that inspects TLS has an authority of its own: export AWS_CA_BUNDLE=FILE, or write " +
+			"ca_bundle = FILE into the profile, with its certificates (PEM)"))
 }
 
 // NetworkError is AWS out of reach.
@@ -153,7 +154,7 @@ func (p *Provider) explain(ctx context.Context, err error) error {
 		return fmt.Errorf("AWS: %w", large)
 	}
 	switch {
-	case ssoOver(err):
+	case sso.Over(err):
 		return ErrSSOLogin
 	case strings.Contains(err.Error(), "please reauthenticate"):
 		return ErrConsoleLogin
@@ -207,8 +208,8 @@ func (p *Provider) unknownAuthority(err error, unknown x509.UnknownAuthorityErro
 // wrapped.
 func known(err error) error {
 	for _, sentinel := range []error{
-		ErrNoCredentials, ErrSSOLogin, ErrConsoleLogin, ErrInstanceRole, ErrNoTerminal, ErrNoCode, ErrAskedElsewhere, ErrTimeout, ErrInterrupted,
-		sso.ErrDenied, sso.ErrCodeExpired, errRedirects,
+		ErrNoCredentials, ErrSSOLogin, ErrConsoleLogin, ErrInstanceRole, ErrNoTerminal, ErrNoCode, ErrAskedElsewhere,
+		ErrTimeout, ErrInterrupted, sso.ErrDenied, sso.ErrCodeExpired, errRedirects,
 	} {
 		if errors.Is(err, sentinel) {
 			return sentinel
@@ -216,8 +217,8 @@ func known(err error) error {
 	}
 	for ; err != nil; err = errors.Unwrap(err) {
 		switch err.(type) {
-		case *profiles.MissingError, *profiles.FileError, *ExpiredError, *SessionKeysError, *ProcessError, *ContainerError, *ClockError, *NetworkError, *APIError, *SettingsError,
-			*AuthoritiesError, *sso.TokenError, *SecurityKeyError, *wantsCode, *lineError:
+		case *profiles.MissingError, *profiles.FileError, *ExpiredError, *SessionKeysError, *ProcessError,
+			*ContainerError, *ClockError, *NetworkError, *APIError, *SettingsError, *AuthoritiesError, *sso.TokenError, *SecurityKeyError, *wantsCode, *lineError:
 			return err
 		}
 	}
@@ -227,22 +228,6 @@ func known(err error) error {
 func tooManyCalls(code string) bool {
 	_, ok := retry.DefaultThrottleErrorCodes[code]
 	return ok || code == "SlowDownException" // of SSO
-}
-
-// ssoOver reports whether AWS refused the token of an SSO session, or to refresh it.
-func ssoOver(err error) bool {
-	var api smithy.APIError
-	var op *smithy.OperationError
-	if !errors.As(err, &api) || !errors.As(err, &op) {
-		return false
-	}
-	switch api.ErrorCode() {
-	case "UnauthorizedException":
-		return op.ServiceID == "SSO"
-	case "InvalidGrantException", "ExpiredTokenException", "InvalidClientException", "UnauthorizedClientException":
-		return op.ServiceID == "SSO OIDC"
-	}
-	return false
 }
 
 // containerProblem words a failure of the container endpoint without its answer.

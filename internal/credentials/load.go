@@ -187,7 +187,7 @@ func (e *finalError) Error() string        { return e.err.Error() }
 func (e *finalError) Unwrap() error        { return e.err }
 func (e *finalError) RetryableError() bool { return false }
 
-// assumed gives a role's credentials, and names the role where that fails.
+// assumed is what returns a role's credentials, and names the role where that fails.
 type assumed struct {
 	aws.CredentialsProvider
 	role string
@@ -298,8 +298,9 @@ func (p *Provider) machine(m *machine) (aws.CredentialsProvider, error) {
 		return endpointcreds.New(address, func(o *endpointcreds.Options) {
 			o.AuthorizationToken, o.APIOptions = token, cfg.APIOptions
 			// The endpoint is on this machine: a few quick tries tell whether it is there.
-			o.HTTPClient = limited{awshttp.NewBuildableClient().WithTimeout(containerAnswer).
-				WithTransportOptions(func(t *http.Transport) { t.Proxy = nil })} // no proxy has it, nor may have the token
+			// No proxy has it, nor may have the token.
+			direct := func(t *http.Transport) { t.Proxy = nil }
+			o.HTTPClient = limited{awshttp.NewBuildableClient().WithTimeout(containerAnswer).WithTransportOptions(direct)}
 			o.Retryer = retry.NewStandard(func(s *retry.StandardOptions) { s.MaxBackoff = 100 * time.Millisecond })
 		}), nil
 	case source == sourceContainer:

@@ -25,7 +25,6 @@ type metadata struct {
 
 	once   sync.Once
 	client *imds.Client
-	none   error // what the first question ended with: STS's client would ask it three times
 }
 
 // noMetadataError marks that the search for credentials ended at the metadata service, its last
@@ -34,9 +33,6 @@ type noMetadataError struct{ err error }
 
 func (e *noMetadataError) Error() string { return e.err.Error() }
 func (e *noMetadataError) Unwrap() error { return e.err }
-
-// RetryableError tells the SDK's clients that asking again is no use.
-func (e *noMetadataError) RetryableError() bool { return false }
 
 // GetMetadata implements ec2rolecreds.GetMetadataAPIClient.
 func (m *metadata) GetMetadata(
@@ -64,15 +60,11 @@ func (m *metadata) GetMetadata(
 			o.Retryer = retry.AddWithMaxBackoffDelay(retry.NewStandard(), time.Second)
 		})...)
 	}
-	if m.none != nil {
-		return nil, m.none
-	}
 	ctx, cancel := context.WithTimeout(ctx, firstAnswer)
 	out, err := m.client.GetMetadata(ctx, in, options...)
 	if err != nil {
 		cancel()
-		m.none = &noMetadataError{err}
-		return nil, m.none
+		return nil, &noMetadataError{err}
 	}
 	// The body is still to be read under ctx.
 	time.AfterFunc(firstAnswer, cancel)

@@ -124,8 +124,8 @@ func newMachine(own profiles.Profile) *machine {
 	return &machine{
 		FullURI: os.Getenv(fullURI), RelativeURI: os.Getenv(relativeURI),
 		Token: os.Getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN"), TokenFile: os.Getenv(tokenFile),
-		Off:          isTrue(os.Getenv("AWS_EC2_METADATA_DISABLED")),
-		V1Off:        isTrue(env("AWS_EC2_METADATA_V1_DISABLED", "ec2_metadata_v1_disabled")),
+		Off:          profiles.IsTrue(os.Getenv("AWS_EC2_METADATA_DISABLED")),
+		V1Off:        profiles.IsTrue(env("AWS_EC2_METADATA_V1_DISABLED", "ec2_metadata_v1_disabled")),
 		Endpoint:     env("AWS_EC2_METADATA_SERVICE_ENDPOINT", "ec2_metadata_service_endpoint"),
 		EndpointMode: env("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "ec2_metadata_service_endpoint_mode"),
 	}

@@ -47,9 +47,10 @@ type reach struct {
 func newReach(files *profiles.Set, own profiles.Profile, region string) reach {
 	env := func(name, setting string) string { return cmp.Or(os.Getenv(name), own.Get(setting)) }
 	r := reach{
-		Region: own.Get("region"), Endpoints: map[string]string{}, LoginDir: profiles.ExpandHome(os.Getenv("AWS_LOGIN_CACHE_DIRECTORY")),
-		FIPS:        isTrue(env("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint")),
-		DualStack:   isTrue(env("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint")),
+		Region: own.Get("region"), Endpoints: map[string]string{},
+		LoginDir:    profiles.ExpandHome(os.Getenv("AWS_LOGIN_CACHE_DIRECTORY")),
+		FIPS:        profiles.IsTrue(env("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint")),
+		DualStack:   profiles.IsTrue(env("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint")),
 		region:      cmp.Or(first("AWS_REGION", "AWS_DEFAULT_REGION"), own.Get("region"), region),
 		authorities: env("AWS_CA_BUNDLE", "ca_bundle"), fromProfile: !set("AWS_CA_BUNDLE"),
 		appID:     env("AWS_SDK_UA_APP_ID", "sdk_ua_app_id"),

@@ -89,28 +89,34 @@ type loginFile struct {
 	DPOPKey     string
 }
 
+// read reads the session's file.
+func (c *consoleLogin) read() (file loginFile, err error) {
+	text, err := profiles.Read(c.file)
+	if err == nil && json.Unmarshal([]byte(text), &file) != nil {
+		err = ErrConsoleLogin
+	}
+	return file, err
+}
+
 // fresh reports whether the file has credentials that need no refreshing.
 func (c *consoleLogin) fresh() bool {
-	text, err := disk.ReadForeign(c.file, maxProcess)
-	var file loginFile
-	return err == nil && json.Unmarshal(text, &file) == nil && time.Now().Before(file.AccessToken.ExpiresAt)
+	file, err := c.read()
+	return err == nil && file.good()
 }
+
+func (f loginFile) good() bool { return time.Now().Before(f.AccessToken.ExpiresAt) }
 
 // usable keeps from the SDK what it can't bear: a pipe, for which it would wait, and a key that is
 // none, at which it panics.
 func (c *consoleLogin) usable() error {
-	text, err := profiles.Read(c.file)
+	file, err := c.read()
 	if err != nil {
 		return err
-	}
-	var file loginFile
-	if json.Unmarshal([]byte(text), &file) != nil {
-		return ErrConsoleLogin
 	}
 	if block, _ := pem.Decode([]byte(file.DPOPKey)); block == nil {
 		return ErrConsoleLogin
 	}
-	if c.fresh() {
+	if file.good() {
 		return nil
 	}
 	// AWS takes a refresh token once: where the new one can't be kept, none is spent.

@@ -3,7 +3,6 @@ package credentials
 import (
 	"fmt"
 	"os"
-	"strings"
 )
 
 func set(names ...string) bool { return first(names...) != "" }
@@ -17,8 +16,6 @@ func first(names ...string) string {
 	}
 	return ""
 }
-
-func isTrue(text string) bool { return strings.EqualFold(text, "true") }
 
 // Unnamed reports whether nobody chose a profile: neither the target nor the environment.
 func (s Source) Unnamed() bool { return s.Profile == "" && !set("AWS_PROFILE", "AWS_DEFAULT_PROFILE") }

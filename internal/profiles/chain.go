@@ -142,8 +142,8 @@ func (p Profile) assumes() bool { return p.Has("role_arn") && !p.Has("web_identi
 
 func (p Profile) role() (Role, error) {
 	role := Role{
-		Profile: p.Name, ARN: p.Get("role_arn"), ExternalID: p.Get("external_id"), SessionName: p.Get("role_session_name"),
-		MFASerial: p.Get("mfa_serial"),
+		Profile: p.Name, ARN: p.Get("role_arn"), ExternalID: p.Get("external_id"),
+		SessionName: p.Get("role_session_name"), MFASerial: p.Get("mfa_serial"),
 	}
 	// What is no number is passed over.
 	seconds, err := strconv.Atoi(strings.ReplaceAll(strings.TrimSpace(p.Get("duration_seconds")), "_", ""))
@@ -223,7 +223,8 @@ func (s *Set) base(p Profile) (Base, error) {
 		}
 		return b, err
 	case p.Has("source_profile") && !p.Has("role_arn"):
-		return b, p.problem("it has source_profile, and no role_arn: a source gives credentials only to assume a role with")
+		return b, p.problem("it has source_profile, and no role_arn: " +
+			"a source gives credentials only to assume a role with")
 	}
 	return b, nil
 }
@@ -395,7 +396,7 @@ func newSession(name string, settings map[string]string) SSOSession {
 // AWS_ENDPOINT_URL_…: SSO_OIDC. The error is a services section that isn't there.
 func (s *Set) Endpoint(profile, service string) (string, error) {
 	p, _ := s.Profile(profile)
-	if isTrue(cmp.Or(os.Getenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"), p.Get("ignore_configured_endpoint_urls"))) {
+	if IsTrue(cmp.Or(os.Getenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"), p.Get("ignore_configured_endpoint_urls"))) {
 		return "", nil
 	}
 	if url := cmp.Or(os.Getenv("AWS_ENDPOINT_URL_"+service), os.Getenv("AWS_ENDPOINT_URL")); url != "" {
@@ -415,4 +416,5 @@ func (s *Set) Endpoint(profile, service string) (string, error) {
 	return cmp.Or(settings[strings.ToLower(service)+".endpoint_url"], p.Get("endpoint_url")), nil
 }
 
-func isTrue(text string) bool { return strings.EqualFold(text, "true") }
+// IsTrue reports whether a setting, or its variable, is a yes (botocore/utils.py: ensure_boolean).
+func IsTrue(text string) bool { return strings.EqualFold(text, "true") }

@@ -47,11 +47,20 @@ const maxBytes = 1 << 20
 // can be read.
 func read(path string) (token tokenFile, ends time.Time) {
 	text, err := disk.ReadForeign(path, maxBytes)
-	if err != nil || json.Unmarshal(text, &token) != nil {
+	if err != nil {
 		return tokenFile{}, time.Time{}
 	}
-	ends, _ = profiles.ParseTime(token.ExpiresAt)
+	token, ends, _ = decode(text)
 	return token, ends
+}
+
+// decode is read for the text of a file. The error is encoding/json's.
+func decode(text []byte) (token tokenFile, ends time.Time, err error) {
+	if err := json.Unmarshal(text, &token); err != nil {
+		return tokenFile{}, time.Time{}, err
+	}
+	ends, _ = profiles.ParseTime(token.ExpiresAt)
+	return token, ends, nil
 }
 
 // Until returns when the token in a file ends; the zero time when there is none.

@@ -111,7 +111,8 @@ func login(
 	expires = time.Now().Add(time.Duration(token.ExpiresIn) * time.Second).UTC()
 	// What a person has allowed is kept also when they lose patience now.
 	return expires, write(context.WithoutCancel(ctx), File(s), tokenFile{
-		StartURL: s.StartURL, Region: s.Region, AccessToken: aws.ToString(token.AccessToken), ExpiresAt: expires.Format(time.RFC3339),
+		StartURL: s.StartURL, Region: s.Region,
+		AccessToken: aws.ToString(token.AccessToken), ExpiresAt: expires.Format(time.RFC3339),
 		ClientID: aws.ToString(registered.ClientId), ClientSecret: aws.ToString(registered.ClientSecret),
 		RegistrationExpiresAt: time.Unix(registered.ClientSecretExpiresAt, 0).UTC().Format(time.RFC3339),
 		RefreshToken:          aws.ToString(token.RefreshToken),

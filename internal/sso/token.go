@@ -105,11 +105,10 @@ func usable(path string) (token tokenFile, ends time.Time, err error) {
 	if err != nil {
 		return token, ends, err
 	}
-	if field, ok := errors.AsType[*json.UnmarshalTypeError](json.Unmarshal([]byte(text), &token)); ok &&
-		field.Field != "" {
+	token, ends, err = decode([]byte(text))
+	if field, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && field.Field != "" {
 		return token, ends, &TokenError{fmt.Sprintf("%s in %s is not a string", field.Field, path)}
 	}
-	token, ends = read(path)
 	var exact map[string]json.RawMessage // encoding/json takes names of any case
 	_ = json.Unmarshal([]byte(text), &exact)
 	switch {
@@ -129,7 +128,7 @@ func refresh(
 		ClientId: &token.ClientID, ClientSecret: &token.ClientSecret, RefreshToken: &token.RefreshToken,
 		GrantType: aws.String(refreshGrant),
 	})
-	if over(err) {
+	if Over(err) {
 		return "", ErrOver
 	}
 	if err != nil {
@@ -144,15 +143,18 @@ func refresh(
 	return token.AccessToken, nil
 }
 
-// over reports whether AWS says no to a refresh for good.
-func over(err error) bool {
+// Over reports whether AWS refused a session's token, or to refresh it, for good.
+func Over(err error) bool {
 	var api smithy.APIError
-	if !errors.As(err, &api) {
+	var op *smithy.OperationError
+	if !errors.As(err, &api) || !errors.As(err, &op) {
 		return false
 	}
 	switch api.ErrorCode() {
+	case "UnauthorizedException":
+		return op.ServiceID == "SSO"
 	case "InvalidGrantException", "ExpiredTokenException", "InvalidClientException", "UnauthorizedClientException":
-		return true
+		return op.ServiceID == "SSO OIDC"
 	}
 	return false
 }
