@@ -75,7 +75,8 @@ func (c *console) caBundleCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&path, "path", false, "write the file and print its path, as happens by default")
 	cmd.Flags().BoolVar(&printed, "print", false, "print the certificates instead")
-	cmd.Flags().StringVar(&region, "fetch", "", "get Amazon's bundle of a `region` from the network, show it, and keep it")
+	cmd.Flags().StringVar(&region, "fetch", "",
+		"get Amazon's bundle of a `region` from the network, show it, and keep it")
 	return cmd
 }
 

@@ -136,7 +136,8 @@ func (c chooser) known(ctx context.Context, u server.URL, whole bool) (s invento
 	case len(servers) == 0:
 		return s, false, noServers()
 	}
-	p := advice.Problemf("none of %s is called %s, and no host name begins so", advice.Count(len(servers), "server"), u.Host)
+	p := advice.Problemf("none of %s is called %s, and no host name begins so",
+		advice.Count(len(servers), "server"), u.Host)
 	return s, false, p.With(advice.Ours("list-servers", u.Host), advice.Ours("discover"))
 }
 

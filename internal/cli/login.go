@@ -178,7 +178,8 @@ func (l *logins) run(ctx context.Context, names []string) error {
 		return advice.Problemf("interrupted")
 	}
 	if l.tally.good+l.tally.failed > 1 {
-		l.say("%s: %d good, %d failed", advice.Count(l.tally.good+l.tally.failed, "profile"), l.tally.good, l.tally.failed)
+		all := advice.Count(l.tally.good+l.tally.failed, "profile")
+		l.say("%s: %d good, %d failed", all, l.tally.good, l.tally.failed)
 	}
 	if l.tally.failed > 0 || slices.ContainsFunc(l.sessions, func(s *sessionLogin) bool { return s.err != nil }) {
 		return errSaid

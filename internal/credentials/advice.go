@@ -93,7 +93,8 @@ func (e *Error) ofSignIn() (p advice.Problem, ok bool) {
 			return p, false
 		}
 		p = advice.Problemf("%v (AWS profile %q)", key, e.Whose.Profile).
-			With(advice.Say("write mfa_serial of a device that does into the profile: an authenticator app or a hardware token"),
+			With(advice.Say("write mfa_serial of a device that does into the profile: "+
+				"an authenticator app or a hardware token"),
 				advice.Run("aws iam list-mfa-devices"))
 	}
 	return p, true
@@ -147,7 +148,8 @@ func (e *Error) ofAPI(api *APIError) advice.Problem {
 	text := api.Error()
 	switch {
 	case api.WrongCode:
-		return advice.Problemf("AWS refused the MFA code; each one works once, and for half a minute: wait for the next one").
+		return advice.Problemf("AWS refused the MFA code; each one works once, and for half a minute: " +
+			"wait for the next one").
 			With(advice.Run(about.Name + " login " + advice.Word(e.Whose.Profile)))
 	case api.Throttled:
 		return advice.Problemf("AWS has too many calls just now (%s, %s); wait a moment, and try again", text,

@@ -184,7 +184,8 @@ func (a AWS) checkInventory() Finding {
 			newest = account.Seen
 		}
 	}
-	text := fmt.Sprintf("%s in %s, believed", advice.Count(len(a.Servers), "server"), advice.Count(len(numbers), "account"))
+	text := fmt.Sprintf("%s in %s, believed", advice.Count(len(a.Servers), "server"),
+		advice.Count(len(numbers), "account"))
 	if newest.IsZero() {
 		return Finding{name, OK, text, nil}
 	}
