@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -176,17 +177,25 @@ func (w *clients) startMySQL(t *testing.T) {
 	}
 	cmd := w.command(context.Background(), t, w.hosts, append(strings.Fields(common),
 		"--bind-address="+w.mysqld, "--port=3306", "--socket="+w.dir+"/s", "--pid-file="+w.dir+"/data/pid", "--mysqlx=OFF",
-		"--secure-file-priv=NULL", "--skip-log-bin", "--plugin-dir="+plugins, "--plugin-load=token_auth.so")...)
+		"--secure-file-priv=NULL", "--skip-log-bin", "--performance-schema=OFF",
+		"--plugin-dir="+plugins, "--plugin-load=token_auth.so")...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
+	started, ended := make(chan error, 1), make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // the signal is sent when the thread ends that started the server
+		started <- cmd.Start()
+		ended <- cmd.Wait()
+	}()
+	if err := <-started; err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
-		<-ended
+		how := <-ended
+		if said, _ := os.ReadFile(log.Name()); t.Failed() {
+			t.Logf("mysqld: %v\n%s", how, said)
+		}
 		_ = log.Close()
 	})
 	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(50 * time.Millisecond) {
