@@ -24,6 +24,7 @@ type Credential string
 // The values of the field credential. The zero value is "left out".
 const (
 	IAM      Credential = "iam"      // a token that we sign
+	Secret   Credential = "secret"   // a password that AWS Secrets Manager keeps
 	Delegate Credential = "delegate" // a static password, kept by the other helper
 	None     Credential = "none"     // nowhere: the Shell asks
 )
@@ -44,6 +45,7 @@ type Fields struct {
 	ExternalID      string
 	RoleSessionName string
 	Credential      Credential
+	Secret          string // an ARN or a name, of credential: secret
 
 	// For the commands that open a connection; no token depends on them.
 	SSH    string   // the server of an SSH tunnel, as mysqlsh --ssh has it; NoSSH: none, whatever others say
@@ -75,7 +77,7 @@ type Entry struct {
 }
 
 // Config is a configuration that passed every check. Its zero value is that of no file, but
-// for Cache, Delegate and Timeout: see [Parse].
+// for Cache, Delegate, Timeout and Learn: see [Parse].
 type Config struct {
 	File     string           // where it is, or would be
 	Present  bool             // false when there is no file
@@ -84,6 +86,7 @@ type Config struct {
 	Delegate string // "default", "none", a helper's name or an absolute path
 	Cache    bool
 	Timeout  time.Duration // for everything that one get does by itself
+	Learn    time.Duration // of that, for asking AWS about a server that nobody knows; 0: it isn't asked
 
 	servers  map[hostPort]Entry
 	rules    []rule
@@ -116,8 +119,11 @@ func (e *Error) Error() string {
 // DefaultTimeout is how long a get may take: MySQL Shell itself would wait for ever.
 const DefaultTimeout = 20 * time.Second
 
+// DefaultLearn is how long AWS is asked whose a server is that nobody knows.
+const DefaultLearn = 5 * time.Second
+
 // Parse checks the content of a file, nil when there is none, and returns the configuration; the
-// error is an [*Error]. No content means: default delegate, cache on, [DefaultTimeout].
+// error is an [*Error]. No content means: default delegate, cache on, [DefaultTimeout], [DefaultLearn].
 func Parse(file string, content []byte) (*Config, error) {
 	return within(maxParse, file, func() (*Config, error) { return parse(file, content) })
 }

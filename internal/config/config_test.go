@@ -92,7 +92,7 @@ func TestParseExample(t *testing.T) {
 		},
 		Accounts: map[string]Entry{"abcdefghijkl": {Fields{Profile: "prod-dba"}, Where{file, 14, "accounts: abcdefghijkl"}}},
 		Defaults: Entry{Fields{Profile: "corp"}, Where{file, 15, "defaults"}},
-		Delegate: "default", Timeout: DefaultTimeout,
+		Delegate: "default", Timeout: DefaultTimeout, Learn: DefaultLearn,
 		Cache: true,
 	}
 	if diff := cmp.Diff(want, mustParse(t, example), inside); diff != "" {
@@ -164,14 +164,15 @@ servers:
     role_session_name: me@example.com
     credential: iam
 accounts:
-  ABC: {region: eu-west-1, credential: none, role_arn: 'arn:aws:iam::123456789012:role/r', user: u, external_id: e, role_session_name: rs, aws_profile: p}
+  ABC: {region: eu-west-1, credential: secret, secret: 'rds!db-1', role_arn: 'arn:aws:iam::123456789012:role/r', user: u, external_id: e, role_session_name: rs, aws_profile: p}
   '123': numeric
 delegate: none
 cache: false
 timeout: 1m30s
+learn: 2s
 `)
 	want := &Config{
-		File: file, Present: true, Delegate: "none", Cache: false, Timeout: 90 * time.Second,
+		File: file, Present: true, Delegate: "none", Cache: false, Timeout: 90 * time.Second, Learn: 2 * time.Second,
 		servers: map[hostPort]Entry{{"h", 0}: {
 			Fields{
 				Profile: "p q", Region: "eusc-de-east-1", User: "App_User", Credential: IAM,
@@ -184,7 +185,7 @@ timeout: 1m30s
 			"abc": {
 				Fields{
 					Profile: "p", Region: "eu-west-1", User: "u", RoleARN: "arn:aws:iam::123456789012:role/r",
-					ExternalID: "e", RoleSessionName: "rs", Credential: None,
+					ExternalID: "e", RoleSessionName: "rs", Credential: Secret, Secret: "rds!db-1",
 				},
 				Where{file, 13, "accounts: ABC"},
 			},
@@ -201,7 +202,7 @@ func TestParseJSON(t *testing.T) {
 	c := mustParse(t, "{\n\t\"servers\": {\n\t\t\"127.0.0.1:13306\":\t{ \"aws_profile\" : \"caf\\u00e9\\/x\",\n\t\t\t\"credential\":\"iam\" }\n\t},\n"+
 		"\t\"rules\": [ {\"user\": \"\\\\w+\", \"credential\": \"none\"} ],\n\t\"cache\": false\n}\n")
 	want := &Config{
-		File: file, Present: true, Delegate: "default", Timeout: DefaultTimeout, Accounts: map[string]Entry{},
+		File: file, Present: true, Delegate: "default", Timeout: DefaultTimeout, Learn: DefaultLearn, Accounts: map[string]Entry{},
 		servers: map[hostPort]Entry{{"127.0.0.1", 13306}: {
 			Fields{Profile: "café/x", Credential: IAM}, Where{file, 3, "servers: 127.0.0.1:13306"},
 		}},
@@ -228,7 +229,7 @@ func TestParseNothing(t *testing.T) {
 			continue
 		}
 		c.Defaults.Where = Where{}
-		want := &Config{File: file, Present: true, Accounts: map[string]Entry{}, Delegate: "default", Cache: true, Timeout: DefaultTimeout, servers: map[hostPort]Entry{}}
+		want := &Config{File: file, Present: true, Accounts: map[string]Entry{}, Delegate: "default", Cache: true, Timeout: DefaultTimeout, Learn: DefaultLearn, servers: map[hostPort]Entry{}}
 		if diff := cmp.Diff(want, c, inside); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", text, diff)
 		}
@@ -293,9 +294,9 @@ func TestParseErrors(t *testing.T) {
 	t.Parallel()
 	const (
 		topAllowed   = "allowed: servers, rules, accounts, defaults, delegate, cache"
-		entryAllowed = "allowed: aws_profile, region, endpoint, user, role_arn, external_id, role_session_name, credential"
-		wideAllowed  = "allowed: aws_profile, region, user, role_arn, external_id, role_session_name, credential"
-		ruleAllowed  = "allowed: host, aws_profile, region, endpoint, user, role_arn, external_id, role_session_name, credential"
+		entryAllowed = "allowed: aws_profile, region, endpoint, user, role_arn, external_id, role_session_name, credential, secret"
+		wideAllowed  = "allowed: aws_profile, region, user, role_arn, external_id, role_session_name, credential, secret"
+		ruleAllowed  = "allowed: host, aws_profile, region, endpoint, user, role_arn, external_id, role_session_name, credential, secret"
 	)
 	field := func(f string) string { return "servers:\n  h:\n    " + f + "\n" }
 	rule := func(f string) string { return "rules:\n  - host: '(?P<a>.*)'\n    " + f + "\n" }
@@ -407,8 +408,14 @@ func TestParseErrors(t *testing.T) {
 		{"session name: space", field("role_session_name: a b"), 3, []string{`servers: h: role_session_name: "a b"; allowed: 2 to 64 letters, digits and _+=,.@-`}},
 		{"session name: short", field("role_session_name: a"), 3, []string{"allowed: 2 to 64 letters"}},
 		{"session name: long", field("role_session_name: " + strings.Repeat("a", 65)), 3, []string{"allowed: 2 to 64 letters"}},
-		{"credential", field("credential: password"), 3, []string{`servers: h: credential: "password"; allowed: iam, delegate, none`}},
-		{"credential in capitals", field("credential: IAM"), 3, []string{"allowed: iam, delegate, none"}},
+		{"credential", field("credential: password"), 3, []string{`servers: h: credential: "password"; allowed: iam, secret, delegate, none`}},
+		{"credential in capitals", field("credential: IAM"), 3, []string{"allowed: iam, secret, delegate, none"}},
+
+		{"secret", field("secret: a b"), 3, []string{`servers: h: secret: "a b" is no secret of AWS Secrets Manager; allowed: its ARN, or its name`}},
+		{"secret: another ARN", field("secret: arn:aws:iam::123456789012:role/r"), 3, []string{"is no secret of AWS Secrets Manager"}},
+		{"secret for a token", field("credential: iam\n    secret: a"), 4, []string{"servers: h: secret goes with credential: secret, and not with credential: iam"}},
+		{"learn", "learn: soon\n", 1, []string{"learn should be a time from 1s to 10m, such as 30s, or off"}},
+		{"learn: on", "learn: true\n", 1, []string{"learn should be a time"}},
 
 		{"delegate: relative path", "delegate: ./mysql-secret-store-x\n", 1, []string{`delegate: "./mysql-secret-store-x"; allowed: default, none, a helper's name such as login-path, or an absolute path`}},
 		{"delegate: path below", "delegate: bin/x\n", 1, []string{`delegate: "bin/x"; allowed: default, none, a helper's name`}},
@@ -714,7 +721,7 @@ func TestRuleExpandsEveryField(t *testing.T) {
 		line             int
 		part             string
 	}{
-		{"credential", "n-eu-west-1-other", "u", 10, `rule 1: credential: "other"; allowed: iam, delegate, none`},
+		{"credential", "n-eu-west-1-other", "u", 10, `rule 1: credential: "other"; allowed: iam, secret, delegate, none`},
 		{"region and endpoint", "n-xx-iam", "u", 6, `rule 1: endpoint: "n.abc.xx.rds.amazonaws.com" is no RDS or Aurora endpoint`},
 		{"port", "n-eu-west-1-iam:0", "u", 6, "the port is not in 1..65535"},
 		{"session name", "n-eu-west-1-iam", "a b", 9, `rule 1: role_session_name: "s-a b"; allowed: 2 to 64 letters`},
@@ -763,7 +770,7 @@ func TestNoFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Config{File: file, Accounts: map[string]Entry{}, Delegate: "default", Cache: true, Timeout: DefaultTimeout, servers: map[hostPort]Entry{}}
+	want := &Config{File: file, Accounts: map[string]Entry{}, Delegate: "default", Cache: true, Timeout: DefaultTimeout, Learn: DefaultLearn, servers: map[hostPort]Entry{}}
 	if diff := cmp.Diff(want, c, inside); diff != "" {
 		t.Errorf("no file (-want +got):\n%s", diff)
 	}

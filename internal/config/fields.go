@@ -36,8 +36,13 @@ var fields = []field{
 		func(text string) bool { return sessionName().MatchString(text) },
 		"; allowed: 2 to 64 letters, digits and _+=,.@-"},
 	{"credential", func(f *Fields) *string { return (*string)(&f.Credential) },
-		func(text string) bool { return slices.Contains([]Credential{IAM, Delegate, None}, Credential(text)) },
-		"; allowed: iam, delegate, none"},
+		func(text string) bool {
+			return slices.Contains([]Credential{IAM, Secret, Delegate, None}, Credential(text))
+		},
+		"; allowed: iam, secret, delegate, none"},
+	{"secret", func(f *Fields) *string { return &f.Secret },
+		func(text string) bool { _, ok := server.ParseSecret(text); return ok },
+		" is no secret of AWS Secrets Manager; allowed: its ARN, or its name"},
 	{"ssh", func(f *Fields) *string { return &f.SSH },
 		func(text string) bool { return !strings.HasPrefix(text, "-") && !strings.ContainsAny(text, " \t") },
 		"; allowed: the SSH server, such as me@bastion.example.com:22, or none"},
@@ -135,7 +140,8 @@ func (f rawField) expand(groups map[string]string) (texts []string, err error) {
 	return texts, nil
 }
 
-// buildFields checks an entry's values. With groups (a rule's match) they are expanded first.
+// buildFields checks an entry's values. With groups (a rule's match) they are expanded first. A secret
+// says by itself that the password is one.
 func buildFields(file, name string, raw map[string]rawField, groups map[string]string) (f Fields, err error) {
 	for _, key := range slices.Sorted(maps.Keys(raw)) {
 		texts, err := raw[key].expand(groups)
@@ -145,6 +151,14 @@ func buildFields(file, name string, raw map[string]rawField, groups map[string]s
 		if err != nil {
 			return Fields{}, &Error{File: file, Line: raw[key].line, Msg: name + ": " + key + ": " + err.Error()}
 		}
+	}
+	switch {
+	case f.Secret == "" || f.Credential == Secret:
+	case f.Credential == "":
+		f.Credential = Secret
+	default:
+		return Fields{}, &Error{File: file, Line: raw["secret"].line, Msg: fmt.Sprintf(
+			"%s: secret goes with credential: secret, and not with credential: %s", name, f.Credential)}
 	}
 	return f, nil
 }

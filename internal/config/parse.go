@@ -22,7 +22,7 @@ import (
 )
 
 var (
-	topKeys   = []string{"servers", "rules", "accounts", "defaults", "delegate", "cache", "timeout"}
+	topKeys   = []string{"servers", "rules", "accounts", "defaults", "delegate", "cache", "timeout", "learn"}
 	entryKeys = keysOf(fields)
 	// In a rule "user" is a pattern, like "host"; an account and the defaults hold for many
 	// servers, so they have no endpoint.
@@ -61,7 +61,7 @@ func catch(err *error) {
 func parse(file string, data []byte) (_ *Config, err error) {
 	defer catch(&err)
 	c := &Config{File: file, Present: data != nil, Accounts: map[string]Entry{}, Delegate: "default", Cache: true,
-		Timeout: DefaultTimeout, servers: map[hostPort]Entry{}}
+		Timeout: DefaultTimeout, Learn: DefaultLearn, servers: map[hostPort]Entry{}}
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	if len(bytes.TrimSpace(data)) == 0 {
 		return c, nil
@@ -258,7 +258,9 @@ func (r *reader) config(root ast.Node, c *Config) {
 		case "cache":
 			c.Cache = r.boolean(p)
 		case "timeout":
-			c.Timeout = r.duration(p)
+			c.Timeout = r.duration(p, "")
+		case "learn":
+			c.Learn = r.learn(p)
 		}
 	}
 }
@@ -485,8 +487,24 @@ func (r *reader) list(p pair, what string) []string {
 	return list
 }
 
-// duration reads a time: 30s, 1m30s, or a whole number of seconds.
-func (r *reader) duration(p pair) time.Duration {
+// learn reads a time, or that nobody is asked.
+func (r *reader) learn(p pair) time.Duration {
+	switch v := r.plain(p.value).(type) {
+	case *ast.StringNode:
+		if v.Value == "off" {
+			return 0
+		}
+	case *ast.BoolNode: // which "off" is to YAML 1.1, and to editors that know no other
+		if !v.Value {
+			return 0
+		}
+	}
+	return r.duration(p, ", or off")
+}
+
+// duration reads a time: 30s, 1m30s, or a whole number of seconds. The error adds what else is
+// allowed.
+func (r *reader) duration(p pair, or string) time.Duration {
 	text := ""
 	switch v := r.plain(p.value).(type) {
 	case *ast.StringNode:
@@ -496,7 +514,7 @@ func (r *reader) duration(p pair) time.Duration {
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d < time.Second || d > 10*time.Minute {
-		panic(r.errorf(p.line, "%s should be a time from 1s to 10m, such as 30s", p.key))
+		panic(r.errorf(p.line, "%s should be a time from 1s to 10m, such as 30s%s", p.key, or))
 	}
 	return d
 }

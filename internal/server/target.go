@@ -1,4 +1,3 @@
-// Package target holds what a token is made for.
 package server
 
 // Target is all that a token depends on. Two equal targets have interchangeable tokens.
