@@ -21,21 +21,23 @@ var layers = []string{
 	"advice disk secret server term testbed/fakehelper",
 	"cabundle cabundle/generate config delegate inventory profiles protocol stamp cache",
 	"sso credentials resolve",
-	"connect discover password setup doctor",
+	"connect discover managed password setup doctor",
 	"early shell cli",
 	"app",
 }
 
 // beside says why a package imports one of its own layer.
 var beside = map[string]string{
-	"cache stamp":     "a kept token has the stamp of all that it depends on",
-	"stamp inventory": "part of that is the inventory",
-	"stamp profiles":  "and so are the AWS files",
-	"credentials sso": "one process refreshes a session's token",
-	"doctor discover": "it asks RDS about one server",
-	"doctor password": "it signs a token to try",
-	"doctor setup":    "setup knows what stands beside each Shell",
-	"shell early":     "which has read the request already",
+	"cache stamp":      "a kept token has the stamp of all that it depends on",
+	"stamp inventory":  "part of that is the inventory",
+	"stamp profiles":   "and so are the AWS files",
+	"credentials sso":  "one process refreshes a session's token",
+	"doctor discover":  "it asks RDS about one server",
+	"doctor managed":   "it reads a secret",
+	"doctor password":  "it signs a token to try",
+	"password managed": "a password may be one that AWS keeps",
+	"doctor setup":     "setup knows what stands beside each Shell",
+	"shell early":      "which has read the request already",
 }
 
 // TestDependencies holds the direction of imports; see docs/architecture.md.
@@ -76,8 +78,8 @@ func TestDependencies(t *testing.T) {
 	// Who may use what, outside of the testbed.
 	const aws = "they are the doors to AWS"
 	owners := []struct{ prefix, owners, why string }{
-		{"github.com/aws/", "credentials password discover sso doctor", aws},
-		{"github.com/aws/aws-sdk-go-v2/aws", "credentials password discover sso doctor cli", aws + "; cli hands configurations from one to the other"},
+		{"github.com/aws/", "credentials password managed discover sso doctor", aws},
+		{"github.com/aws/aws-sdk-go-v2/aws", "credentials password managed discover sso doctor cli", aws + "; cli hands configurations from one to the other"},
 		{"github.com/go-sql-driver/", "doctor", "it alone logs in"},
 		{"github.com/goccy/go-yaml", "config", "it alone reads the configuration"},
 		{"github.com/gofrs/flock", "disk", "it alone locks"},

@@ -59,7 +59,7 @@ func setUpScript(e *testscript.Env) error {
 		"CACHE="+filepath.Join(b.home, ".cache", "mysql-secret-store-rds"),
 		"INVENTORY="+filepath.Join(b.home, ".config", "mysql-secret-store-rds", "inventory.txt"),
 		"CONFIG="+filepath.Join(b.home, ".config", "mysql-secret-store-rds", "config.yaml"),
-		"ORDERS="+orders, "SINGLE="+single, "WORLD="+world)
+		"ORDERS="+orders, "SINGLE="+single, "WORLD="+world, "MANAGED="+managedARN)
 	return nil
 }
 
@@ -95,7 +95,9 @@ func setUpScript(e *testscript.Env) error {
 //
 // These change its servers:
 //
-//	users NAME...            the RDS server's only users, instead of any
+//	users NAME...            the RDS server's only users with tokens, instead of any
+//	password USER PLUGIN PASSWORD
+//	                         a user of the RDS server with a password
 //	fail OPERATION N STATUS CODE [MESSAGE]
 //	                         AWS fails N times
 //	aws SETTING [VALUE...]   see cmdAWS; "aws assumed" prints the AssumeRole calls
@@ -122,9 +124,10 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 	"authority":      cmdAuthority,
 	"subst":          cmdSubst,
 
-	"users": cmdUsers,
-	"fail":  cmdFail,
-	"aws":   cmdAWS,
+	"users":    cmdUsers,
+	"password": cmdPassword,
+	"fail":     cmdFail,
+	"aws":      cmdAWS,
 
 	"calls":   cmdCalls,
 	"refused": cmdRefused,
@@ -368,6 +371,10 @@ func cmdUsers(ts *testscript.TestScript, _ bool, args []string) {
 	bedOf(ts).rds.SetUsers(args...)
 }
 
+func cmdPassword(ts *testscript.TestScript, _ bool, args []string) {
+	bedOf(ts).rds.SetPassword(args[0], args[1], args[2])
+}
+
 func cmdFail(ts *testscript.TestScript, _ bool, args []string) {
 	n, status := number(ts, args[1]), number(ts, args[2])
 	bedOf(ts).aws.Fail(args[0], n, status, args[3], strings.Join(args[4:], " "))
@@ -394,6 +401,12 @@ func cmdAWS(ts *testscript.TestScript, _ bool, args []string) {
 			servers.Instances[0].IAM, servers.Clusters[0].IAM = false, false
 		}
 		a.SetServers(args[0], args[1], servers)
+	case "secret": // ARN JSON, ARN USER PASSWORD, or ARN binary|deleted|no-key
+		a.SetSecret(secretOf(args[0], args[1:]))
+	case "rotate": // ARN USER PASSWORD
+		a.BeginRotation(args[0], credential(args[1], args[2]))
+	case "rotated": // ARN
+		a.EndRotation(args[0])
 	case "regions": // ACCOUNT REGION...
 		setRegions(a, args[0], args[1:])
 	case "allow": // ARN: to connect
@@ -427,6 +440,31 @@ func cmdAWS(ts *testscript.TestScript, _ bool, args []string) {
 	default:
 		ts.Fatalf("aws %s?", setting)
 	}
+}
+
+// managedARN is where the password of orders' master user is in account 123456789012; see
+// someServers.
+const managedARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders"
+
+// credential is a secret as RDS writes it.
+func credential(user, password string) string {
+	text, _ := json.Marshal(map[string]string{"username": user, "password": password}) // texts can't fail
+	return string(text)
+}
+
+func secretOf(arn string, value []string) testbed.Secret {
+	s := testbed.Secret{ARN: arn, Stages: map[string]string{"AWSCURRENT": value[0]}}
+	switch {
+	case len(value) == 2:
+		s.Stages["AWSCURRENT"] = credential(value[0], value[1])
+	case value[0] == "binary":
+		s.Binary = true
+	case value[0] == "deleted":
+		s.Deleted = true
+	case value[0] == "no-key":
+		s.KMSDenied = true
+	}
+	return s
 }
 
 func setRegions(a *testbed.AWS, account string, names []string) {

@@ -97,7 +97,7 @@ func (c *console) serverBundle(ctx context.Context, typed string, printed bool) 
 	if err != nil {
 		return err
 	}
-	if res.Outcome != resolve.ToToken && res.Client.SSLCA == "" {
+	if !res.Ours() && res.Client.SSLCA == "" {
 		return advice.Problemf("this server is none of Amazon's: %s", res.Reason).
 			With(advice.Ours("explain", u.String()))
 	}

@@ -164,7 +164,7 @@ func (c chooser) isHost(u server.URL) bool {
 		return true
 	}
 	res, err := resolve.URL(context.Background(), u, c.cfg, nil, noAlias) // by a rule with an endpoint
-	return err == nil && res.Outcome == resolve.ToToken
+	return err == nil && res.Ours()
 }
 
 // noAlias is a DNS that knows no aliases.

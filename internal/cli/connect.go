@@ -125,21 +125,21 @@ func (c *console) connect(ctx context.Context, words, extra []string, f connectF
 		if f.profile != "" && isShell {
 			env = append(env, stamp.EnvProfile+"="+f.profile)
 		}
-		c.printCommand(env, args, isShell, u, f.profile)
+		c.printCommand(env, args, isShell, s.IAM, u, f.profile)
 		return nil
 	}
-	if s.IAM {
+	if s.IAM || s.Password {
 		if err := c.logInFirst(ctx, u, res, cfg); err != nil {
 			return err
 		}
 	}
 	address := strings.TrimPrefix(server.URL{Host: s.Host, Port: s.Port}.String(), "@")
 	fmt.Fprintf(c.stderr, "Connecting as %s to %s%s\n", term.Visible(s.User), term.Visible(address), ch.userIs())
-	return c.become(ctx, env, args, isShell, u)
+	return c.become(ctx, env, args, isShell, u, cfg)
 }
 
-// logInFirst asks whether to log in to the SSO session that a token for u needs, if that is known
-// to be over: better now than when MySQL Shell asks for the token. Whatever else is wrong the Shell
+// logInFirst asks whether to log in to the SSO session that the password for u needs, if that is known
+// to be over: better now than when MySQL Shell asks for it. Whatever else is wrong the Shell
 // tells.
 func (c *console) logInFirst(ctx context.Context, u server.URL, res resolve.Resolution, cfg *config.Config) error {
 	store, err := openStore(cfg)
@@ -151,24 +151,26 @@ func (c *console) logInFirst(ctx context.Context, u server.URL, res resolve.Reso
 		return nil
 	}
 	t.Close()
-	_, err = c.token(ctx, "connect", u.String(), u)
+	_, err = c.answer(ctx, "connect", u.String(), u)
 	if errors.Is(err, credentials.ErrSSOLogin) || errors.Is(err, sso.ErrDenied) || errors.Is(err, sso.ErrCodeExpired) {
 		return err
 	}
 	return ctx.Err()
 }
 
-// become counts the connection and becomes the client. A token for u that is not MySQL Shell's to
-// ask for goes into the environment.
-func (c *console) become(ctx context.Context, more, args []string, isShell bool, u server.URL) error {
+// become counts the connection and becomes the client. A password for u that is not MySQL Shell's
+// to ask for goes into the environment.
+func (c *console) become(
+	ctx context.Context, more, args []string, isShell bool, u server.URL, cfg *config.Config,
+) error {
 	env := append(os.Environ(), more...)
 	if !isShell {
-		e, err := c.token(ctx, "connect", u.String(), u)
+		p, err := c.password(ctx, "connect", u.String(), u, cfg)
 		if err != nil {
 			return err
 		}
 		env = slices.DeleteFunc(env, func(v string) bool { return strings.HasPrefix(v, "MYSQL_PWD=") })
-		env = append(env, "MYSQL_PWD="+e.Token.Reveal())
+		env = append(env, "MYSQL_PWD="+p.value.Reveal())
 	}
 	if path, err := connect.UsesPath(); err == nil {
 		if err := connect.Count(ctx, path, useKey(u.Host, u.Port), u.User, time.Now()); err != nil {
@@ -192,18 +194,23 @@ func (c *console) connection(
 	entry, _ := cfg.Server(u.Host, u.PortOrDefault())
 	_, ours := server.ParseEndpoint(u.Host)
 	s.Classic = ours || entry.Endpoint.Port != 0
-	if res.Outcome != resolve.ToToken {
+	if !res.Ours() {
 		return s, nil
 	}
 	t := res.Target
 	withPort := u
 	withPort.Port = cmp.Or(u.Port, t.Port)
-	s.IAM = !password.TakesNoTokens(res) && !c.isSaved(ctx, res, cfg, withPort.String())
-	if s.IAM && t.User != u.User {
+	given := !password.TakesNoTokens(res) && !c.isSaved(ctx, res, cfg, withPort.String())
+	s.IAM, s.Password = given && res.Outcome == resolve.ToToken, given && res.Outcome == resolve.ToSecret
+	if given && t.User != u.User {
 		other := u
 		other.User = t.User
-		return s, advice.Problemf("tokens for this server are made for %s (%s), and a login as %s with one would be refused",
-			t.User, res.UserBy, u.User).With(advice.Ours("connect", other.String()))
+		what := "tokens for this server are made for"
+		if s.Password {
+			what = "the secret for this server is read for"
+		}
+		return s, advice.Problemf("%s %s (%s), and a login as %s with one would be refused", what, t.User, res.UserBy,
+			u.User).With(advice.Ours("connect", other.String()))
 	}
 	s.Port = withPort.Port
 	if s.TLS, s.Same = true, server.NormalHost(u.Host) == t.Host; s.Same {
@@ -271,7 +278,7 @@ func (c *console) shellEnv(ctx context.Context, shell string, token bool) []stri
 	return nil
 }
 
-func (c *console) printCommand(env, args []string, isShell bool, u server.URL, profile string) {
+func (c *console) printCommand(env, args []string, isShell, token bool, u server.URL, profile string) {
 	line := ""
 	for _, v := range env { // quoted as a whole it would be no assignment
 		name, value, _ := strings.Cut(v, "=")
@@ -279,11 +286,15 @@ func (c *console) printCommand(env, args []string, isShell bool, u server.URL, p
 	}
 	line += advice.Words(args...)
 	if !isShell {
-		token := []string{self(), "token", u.String()}
-		if profile != "" {
-			token = append(token, "--profile", profile)
+		command := "password"
+		if token {
+			command = "token"
 		}
-		line = fmt.Sprintf(`MYSQL_PWD="$(%s)" %s`, advice.Words(token...), line)
+		ask := []string{self(), command, u.String()}
+		if profile != "" {
+			ask = append(ask, "--profile", profile)
+		}
+		line = fmt.Sprintf(`MYSQL_PWD="$(%s)" %s`, advice.Words(ask...), line)
 	}
 	fmt.Fprintln(c.stdout, line)
 }

@@ -71,12 +71,13 @@ type explanation struct {
 		Present bool   `json:"present"`
 	} `json:"configuration"`
 	Steps    []resolve.Step `json:"steps"`
-	Answer   string         `json:"answer,omitempty"` // "token", "saved", "delegate" or "none"
-	Reason   string         `json:"reason,omitempty"` // why not "token"
+	Answer   string         `json:"answer,omitempty"` // "token", "secret", "saved", "delegate" or "none"
+	Reason   string         `json:"reason,omitempty"` // why neither "token" nor "secret"
 	Target   *server.Target `json:"target,omitempty"`
 	Kind     string         `json:"endpoint_kind,omitempty"`
 	Name     string         `json:"endpoint_name,omitempty"`
 	ID       string         `json:"account_id_in_host,omitempty"`
+	Secret   string         `json:"secret,omitempty"` // the ARN or name, of "secret"
 	Signer   string         `json:"signer,omitempty"`
 	Keys     string         `json:"credentials,omitempty"`
 	Kept     *keptKeys      `json:"credentials_kept,omitempty"`
@@ -146,8 +147,11 @@ func (c *console) explain(ctx context.Context, typed string, online bool, e *exp
 		if noHelper != nil && cfg.Delegate != "none" && len(shells) == 0 {
 			e.Hint = "When MySQL Shell calls, the folder of its own binary is searched first."
 		}
-	case resolve.ToToken:
-		e.Answer, e.Target = "token", &res.Target
+	case resolve.ToToken, resolve.ToSecret:
+		e.Answer, e.Target, e.Secret = "token", &res.Target, res.Secret.ID
+		if e.Secret != "" {
+			e.Answer = "secret"
+		}
 		e.Kind, e.Name, e.ID = res.Endpoint.Kind.String(), res.Endpoint.Name, res.Endpoint.HostID
 		if e.Saved = e.Delegate != "" && !res.OnlyIAM && hasSaved(ctx, d, ch.id); e.Saved {
 			e.Answer = "saved"
@@ -157,7 +161,9 @@ func (c *console) explain(ctx context.Context, typed string, online bool, e *exp
 			e.Answer = "none"
 			return err
 		}
-		e.Cache, e.Token = cacheState(ch.id, file, cfg, res)
+		if e.Cache = "nothing of a secret is kept: each get asks AWS"; e.Secret == "" {
+			e.Cache, e.Token = cacheState(ch.id, file, cfg, res)
+		}
 		err = e.signer(ctx, c, cfg, res, online)
 	}
 	return err
@@ -242,7 +248,7 @@ func (e *explanation) print(w io.Writer) {
 	if note != "" {
 		s.print("        ", "("+note+")")
 	}
-	if e.Answer != "token" {
+	if e.Answer != "token" && e.Answer != "secret" {
 		return
 	}
 	for _, line := range [][2]string{
@@ -268,13 +274,25 @@ func (e *explanation) answer() (answer, note string) {
 		answer = fmt.Sprintf("whatever the helper %s says (%s), because: %s", e.helper(), e.Delegate, e.Reason)
 	case e.Answer == "saved":
 		return "the password that you saved for exactly this server and user, kept by " + e.others(),
-			"it comes before an IAM token; credential: iam in the configuration passes it over"
+			"it comes before " + e.instead()
 	case e.Answer == "token":
 		t := e.Target
 		answer = fmt.Sprintf("an IAM token for %s at %s:%d (%s %q, account id %s), signed with %s",
 			t.User, t.Host, t.Port, e.Kind, e.Name, e.ID, e.Signer)
+	case e.Answer == "secret":
+		t := e.Target
+		answer = fmt.Sprintf("the password of %s at %s:%d (%s %q) that AWS Secrets Manager keeps in %s, read with %s",
+			t.User, t.Host, t.Port, e.Kind, e.Name, e.Secret, e.Signer)
 	}
 	return answer, ""
+}
+
+// instead says what a saved password comes before.
+func (e *explanation) instead() string {
+	if e.Secret != "" {
+		return "the one that AWS Secrets Manager keeps"
+	}
+	return "an IAM token; credential: iam in the configuration passes it over"
 }
 
 // printSteps prints the steps as a table or, where there is no room for one, who decided a step

@@ -47,7 +47,7 @@ func (c *console) root() *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(
 		c.setupCommand(), c.discoverCommand(), c.listServersCommand(), c.connectCommand(), c.explainCommand(),
-		c.doctorCommand(), c.tokenCommand(), c.loginCommand(), c.logoutCommand(), c.cacheCommand(),
+		c.doctorCommand(), c.tokenCommand(), c.passwordCommand(), c.loginCommand(), c.logoutCommand(), c.cacheCommand(),
 		c.caBundleCommand(), c.completionCommand(),
 	)
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)

@@ -131,7 +131,7 @@ func inForce(ctx context.Context, urls []string) (list []string) {
 		}
 		res, err := resolve.URL(ctx, u, cfg, known, noAlias) // that takes no network
 		_, rds := server.ParseEndpoint(u.Host)
-		if (err != nil && rds || res.Outcome == resolve.ToToken) && !res.OnlyIAM {
+		if (err != nil && rds || res.Ours()) && !res.OnlyIAM {
 			list = append(list, url)
 		}
 	}

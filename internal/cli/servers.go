@@ -30,8 +30,9 @@ func (c *console) listServersCommand() *cobra.Command {
 has. Each word of the filter has to match: a part of the host, name, cluster, engine and version, kind, account,
 region, profile, status or a tag (key=value), or a pattern (prod-*) of the whole of one.
 
-On a terminal it shows name, kind, engine, profile, region and IAM authentication, as wide as the terminal is;
-everything with --wide, and where it doesn't go to a terminal.`,
+On a terminal it shows name, kind, engine, profile, region and what opens each, as wide as the terminal is;
+everything with --wide, and where it doesn't go to a terminal. What opens a server is a token, a secret (the password
+of its master user, which AWS Secrets Manager keeps), or else a password of your own.`,
 		Example: `  mysql-secret-store-rds list-servers
   mysql-secret-store-rds list-servers prod eu-west-1
   mysql-secret-store-rds list-servers --json team=orders`,
@@ -116,12 +117,15 @@ func configured(l config.Listed, cfg *config.Config, learned *inventory.User) in
 	s.Kind, s.Name, s.HostID = ep.Kind, ep.Name, ep.HostID
 	s.Region, s.Profile = cmp.Or(res.Target.Region, ep.Region), res.Target.Profile
 	s.Host, s.Port = l.Host, cmp.Or(l.Port, s.Port)
+	if l.Entry.Secret != "" {
+		s.Secret = res.Secret.ID
+	}
 	if ep.Host == l.Host {
 		return s
 	}
 	s.Endpoint, s.Name = ep.Host, l.Host
 	switch {
-	case err == nil && res.Outcome != resolve.ToToken:
+	case err == nil && !res.Ours():
 		s.Kind, s.Endpoint = server.Elsewhere, ""
 	case config.IsLoopback(l.Host):
 		s.Kind, s.Port = server.Tunnel, l.Port
@@ -148,7 +152,7 @@ func noServers() advice.Problem {
 }
 
 func (c *console) printServers(servers []inventory.Server) {
-	rows := [][]string{{"HOST", "PORT", "KIND", "ENGINE", "STATUS", "IAM", "ACCOUNT", "REGION", "PROFILE", "SEEN"}}
+	rows := [][]string{{"HOST", "PORT", "KIND", "ENGINE", "STATUS", "OPENS", "ACCOUNT", "REGION", "PROFILE", "SEEN"}}
 	for _, s := range servers {
 		port, seen := "", ""
 		if s.Port != 0 {
@@ -157,7 +161,7 @@ func (c *console) printServers(servers []inventory.Server) {
 		if !s.Unseen {
 			seen = ago(time.Since(s.Seen))
 		}
-		rows = append(rows, cells(s.Host, port, s.Kind.String(), engineOf(s), s.Status, iamOf(s), s.Account, s.Region,
+		rows = append(rows, cells(s.Host, port, s.Kind.String(), engineOf(s), s.Status, opens(s), s.Account, s.Region,
 			s.Profile, seen))
 	}
 	printTable(c.stdout, rows)
@@ -166,24 +170,29 @@ func (c *console) printServers(servers []inventory.Server) {
 // engineOf is a server's engine with its version, as far as they are known.
 func engineOf(s inventory.Server) string { return strings.TrimSpace(s.Engine + " " + s.EngineVersion) }
 
-// iamOf returns a server's IAM authentication: on, off, or "" where that isn't known.
-func iamOf(s inventory.Server) string {
-	switch {
-	case s.IAM:
-		return "on"
-	case s.Partial():
-		return ""
+// opens returns what opens a server: a token, a secret of AWS Secrets Manager (its master user's, as
+// a rule), or else a password; "" where that isn't known.
+func opens(s inventory.Server) string {
+	var with []string
+	if s.IAM {
+		with = append(with, "token")
 	}
-	return "off"
+	if s.MasterSecretARN != "" || s.Secret != "" {
+		with = append(with, "secret")
+	}
+	if len(with) == 0 && !s.Partial() {
+		with = append(with, "password")
+	}
+	return strings.Join(with, ", ")
 }
 
 // fitServers is a table of what one looks for, in lines of at most width columns: the hosts'
 // domains go first, then the engines' versions, then the middle of what is widest.
 func fitServers(servers []inventory.Server, width int) string {
 	const host, engine, profile = 0, 2, 3
-	rows := [][]string{{"NAME", "KIND", "ENGINE", "PROFILE", "REGION", "IAM"}}
+	rows := [][]string{{"NAME", "KIND", "ENGINE", "PROFILE", "REGION", "OPENS"}}
 	for _, s := range servers {
-		rows = append(rows, cells(s.Host, kindOf(s), engineOf(s), s.Profile, s.Region, iamOf(s)))
+		rows = append(rows, cells(s.Host, kindOf(s), engineOf(s), s.Profile, s.Region, opens(s)))
 	}
 	shorten := func(column int, shorter func(inventory.Server) string) {
 		if !fits(rows, width) {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -83,9 +84,46 @@ func (c *console) token(ctx context.Context, command, id string, u server.URL) (
 	if u.Kind != server.TCP {
 		return cache.Entry{}, advice.Problemf("a %s has no tokens", u.Kind).With(advice.Ours(command, exampleServer))
 	}
+	a, err := c.answer(ctx, command, id, u)
+	const others = "; token prints tokens only"
+	p := advice.Problem{}
+	switch {
+	case err != nil:
+		return cache.Entry{}, err
+	case a.Saved != nil:
+		p = advice.Problemf("a password is saved for this server and user, and is used instead of a token" + others)
+	case a.Outcome == resolve.ToSecret:
+		p = advice.Problemf("the password for this server and user is kept by AWS Secrets Manager" + others)
+	case a.Outcome == resolve.ToDelegate:
+		p = advice.Problemf("this server has no tokens: its password is the other helper's (%s)", a.Reason)
+	case a.Outcome == resolve.ToNobody:
+		return cache.Entry{}, advice.Problemf("this server has no tokens: %s says credential: none", a.Reason).
+			With(advice.Ours("explain", id))
+	default:
+		return a.Token, nil
+	}
+	return cache.Entry{}, p.With(advice.Ours("password", id), advice.Ours("explain", id))
+}
+
+// answer asks the engine for the password of a Server URL, as get does.
+func (c *console) answer(ctx context.Context, command, id string, u server.URL) (password.Answer, error) {
+	engine, log, err := c.engine(command, id)
+	if err != nil {
+		return password.Answer{}, err
+	}
+	// The ID is the Server URL that MySQL Shell would send, so that both share the token.
+	a, err := engine.Get(ctx, password.Request{ID: id, URL: u})
+	if err != nil {
+		log.Error("failed", "error", advice.Of(password.ForLog(err)).OneLine())
+	}
+	return a, err
+}
+
+// engine returns the engine that get has, for a command about a Server URL, and the log for that.
+func (c *console) engine(command, id string) (*password.Engine, *slog.Logger, error) {
 	file, err := stamp.ReadConfig()
 	if err != nil {
-		return cache.Entry{}, err
+		return nil, nil, err
 	}
 	log := c.log.With("command", command, "url", id)
 	store, err := cache.Open()
@@ -96,22 +134,5 @@ func (c *console) token(ctx context.Context, command, id string, u server.URL) (
 	if cfg, err := config.Parse(file.Path, file.Data); err == nil { // else the engine says what is wrong
 		options.Saved = c.askSaved(cfg, id)
 	}
-	engine := password.New(file, options)
-	// The ID is the Server URL that MySQL Shell would send, so that both share the token.
-	a, err := engine.Get(ctx, password.Request{ID: id, URL: u})
-	var p advice.Problem
-	switch {
-	case err != nil:
-		log.Error("failed", "error", advice.Of(password.ForLog(err)).OneLine())
-		return cache.Entry{}, err
-	case a.Saved != nil:
-		p = advice.Problemf("a password is saved for this server and user, and is used instead of a token")
-	case a.Outcome == resolve.ToDelegate:
-		p = advice.Problemf("this server has no tokens: its password is the other helper's (%s)", a.Reason)
-	case a.Outcome == resolve.ToNobody:
-		p = advice.Problemf("this server has no tokens: %s says credential: none", a.Reason)
-	default:
-		return a.Token, nil
-	}
-	return cache.Entry{}, p.With(advice.Ours("explain", id))
+	return password.New(file, options), log, nil
 }

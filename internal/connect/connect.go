@@ -79,6 +79,8 @@ type Server struct {
 	TLS bool
 	// IAM means that its password is a token, which is sent in clear.
 	IAM bool
+	// Password means that its password is one that we give, and no token: nothing is sent in clear.
+	Password bool
 	// Classic is a server of RDS, which speaks no X protocol: MySQL Shell would try that first, at
 	// the same port, and the server would log a failed connection.
 	Classic bool
@@ -104,14 +106,14 @@ var (
 )
 
 // Command returns the arguments, the program's path first. No argument is a secret: MySQL Shell
-// asks its credential helper for the token, the other clients read it from the environment variable
+// asks its credential helper for the password, the other clients read it from the environment variable
 // MYSQL_PWD. What the client can't do, or not safely, is an error. Options: MySQL Shell 8.0 guide,
 // "mysqlsh - The MySQL Shell"; MariaDB's and MySQL's client manuals.
 func (c Client) Command(s Server) ([]string, error) {
 	shell := c.Kind == Shell
 	switch {
 	case shell:
-	case !s.IAM:
+	case !s.IAM && !s.Password:
 		return nil, ErrNoTokens
 	case s.SSH != "":
 		return nil, ErrSSH
@@ -130,7 +132,7 @@ func (c Client) Command(s Server) ([]string, error) {
 	add(s.Port != 0, "--port="+strconv.Itoa(s.Port))
 	add(shell && (s.IAM || s.Classic), "--mysql")
 	add(shell && s.IAM, "--auth-method=mysql_clear_password")
-	add(c.Kind == MySQL, "--enable-cleartext-plugin")
+	add(c.Kind == MySQL && s.IAM, "--enable-cleartext-plugin")
 	add(tls && c.Kind != MariaDB, "--ssl-mode="+s.verify())
 	add(tls, "--ssl-ca="+s.CA)
 	add(c.Kind == MariaDB, "--ssl-verify-server-cert")

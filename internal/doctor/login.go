@@ -46,7 +46,7 @@ func (v *visit) login(ctx context.Context, tok *secret.Text) (a attempt) {
 	cfg := mysql.NewConfig()
 	cfg.User, cfg.Passwd, cfg.Net, cfg.Addr = v.URL.User, "no-token", "tcp", v.address()
 	if tok != nil {
-		cfg.Passwd, cfg.AllowCleartextPasswords = tok.Reveal(), true
+		cfg.Passwd, cfg.AllowCleartextPasswords = tok.Reveal(), !v.ofSecret()
 	}
 	cfg.TLS = &tls.Config{
 		RootCAs: v.CA, ServerName: v.t.Host, MinVersion: tls.VersionTLS12,
@@ -92,25 +92,26 @@ func (v *visit) checkConnection(ctx context.Context, found bool) {
 			v.warn(name, "not checked: "+why)
 		}
 	}
+	given := v.given()
 	switch {
 	case v.Tunnel != "":
 		v.warn("tcp", fmt.Sprintf("can't tell: MySQL Shell connects through a tunnel (ssh: %s)", v.Tunnel),
 			about.Name+" connect "+advice.Word(v.URL.String()))
-		skip("the server is behind a tunnel", "tls", "token")
+		skip("the server is behind a tunnel", "tls", given)
 		return
 	case !found:
-		skip("there is no address to connect to", "tcp", "tls", "token")
+		skip("there is no address to connect to", "tcp", "tls", given)
 		return
 	}
 	tok, unsigned := v.sign(ctx) // first: MySQL doesn't wait long for a connection's first words
 	switch {
 	case !v.checkTCP(ctx):
-		skip("there is no connection", "tls", "token")
+		skip("there is no connection", "tls", given)
 		return
 	case !v.CAKnown:
 		_ = v.conn.Close() // nothing was sent
 		v.warnOfNoAuthority()
-		skip("a token is not sent to a server whose certificate can't be checked", "token")
+		skip(fmt.Sprintf("a %s is not sent to a server whose certificate can't be checked", given), given)
 		return
 	}
 	v.Waiting("a login at " + v.address())
@@ -118,7 +119,11 @@ func (v *visit) checkConnection(ctx context.Context, found bool) {
 	v.accepted = a.in && tok != nil
 	switch {
 	case !v.checkTLS(a):
-		skip("there is no TLS to send it over", "token")
+		skip("there is no TLS to send it over", given)
+	case v.ofSecret() && tok == nil:
+		skip("it was not read", given)
+	case v.ofSecret():
+		v.checkPassword(a)
 	case v.config == nil:
 		skip("there are no valid credentials to sign it with", "token")
 	case tok == nil:
@@ -158,10 +163,11 @@ func (v *visit) bundleAddress() string {
 // fetchBundle is the command that gets them.
 func (v *visit) fetchBundle() string { return about.Name + " ca-bundle --fetch " + v.t.Region }
 
-// sign makes the token; it is nil with an error, or without credentials.
+// sign makes the token, or gives the password that was read; it is nil with an error, or without
+// credentials.
 func (v *visit) sign(ctx context.Context) (*secret.Text, error) {
-	if v.config == nil {
-		return nil, nil
+	if v.config == nil || v.ofSecret() {
+		return v.password, nil
 	}
 	ctx, cancel := credentials.WithTimeout(ctx, v.Patience)
 	defer cancel()

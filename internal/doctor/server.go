@@ -25,6 +25,7 @@ import (
 	"mysql-secret-store-rds/internal/inventory"
 	"mysql-secret-store-rds/internal/password"
 	"mysql-secret-store-rds/internal/resolve"
+	"mysql-secret-store-rds/internal/secret"
 	"mysql-secret-store-rds/internal/server"
 )
 
@@ -80,6 +81,8 @@ type visit struct {
 	absent bool // RDS has no such server
 	silent bool // AWS has not answered once, and is asked no more
 
+	password *secret.Text // of the secret, once it was read
+
 	conn net.Conn // that was made and not used yet, or nil
 
 	causes []string // why a token would be refused
@@ -114,16 +117,20 @@ func CheckServer(ctx context.Context, s Server, report func(Finding)) {
 	if v.Lookup == nil {
 		v.Lookup = Lookup
 	}
-	if s.Resolution.Outcome != resolve.ToToken {
+	if !s.Resolution.Ours() {
 		v.warn("target", fmt.Sprintf("no token is made for %s: %s", s.URL, s.Resolution.Reason))
 		return
 	}
 	if s.Saved {
-		v.ok("saved",
-			fmt.Sprintf("a password is saved for %s, and is used instead of a token: there is nothing to check", s.URL))
+		v.ok("saved", fmt.Sprintf("a password is saved for %s, and is used instead of a %s: there is nothing to check",
+			s.URL, v.given()))
 		return
 	}
 	text := fmt.Sprintf("a token for %s at %s:%d in %s", v.t.User, v.t.Host, v.t.Port, v.t.Region)
+	if v.ofSecret() {
+		text = fmt.Sprintf("the password of %s at %s:%d, which AWS Secrets Manager keeps in %s", v.t.User, v.t.Host,
+			v.t.Port, v.Resolution.Secret.ID)
+	}
 	if v.t.User == v.URL.User {
 		v.ok("target", text)
 	} else { // whatever else is right
@@ -147,6 +154,7 @@ func (v *visit) check(ctx context.Context) {
 		func() { v.checkCredentials(ctx) },
 		func() { v.checkServer(ctx) },
 		func() { v.checkPermission(ctx) },
+		func() { v.checkSecret(ctx) },
 		v.checkIAM,
 		func() { v.checkConnection(ctx, found) },
 	} {
@@ -378,6 +386,9 @@ func (v *visit) checkServer(ctx context.Context) {
 		text += fmt.Sprintf("; seen %s (%s)", s.Seen.Local().Format("2006-01-02 15:04"), why)
 	}
 	wrong, do := v.compare(s)
+	if v.ofSecret() { // which is for any port and region
+		wrong = nil
+	}
 	switch {
 	case len(wrong) > 0:
 		v.cause(name, strings.Join(wrong, "; "), do...)
@@ -443,6 +454,8 @@ func (v *visit) compare(s inventory.Server) (wrong, do []string) {
 func (v *visit) checkPermission(ctx context.Context) {
 	const name = "permission"
 	switch {
+	case v.ofSecret():
+		return
 	case v.config == nil:
 		v.warn(name, "not checked: there are no valid credentials")
 		return
@@ -526,6 +539,9 @@ func (v *visit) knowsIAM() bool { return v.server != nil && !v.server.Partial() 
 // checkIAM checks whether the server takes tokens at all.
 func (v *visit) checkIAM() {
 	const name = "iam"
+	if v.ofSecret() {
+		return
+	}
 	if !v.knowsIAM() {
 		v.warn(name, "can't tell whether IAM authentication is enabled: nothing is known about the server")
 		return

@@ -187,6 +187,19 @@ func (inv *Inventory) Account(hostID, region string) (Account, bool, error) {
 	return a, err == nil, err
 }
 
+// Numbered returns the record of an account, by its number, in a region, or else in the first of
+// those that it has; false when there is none. It reads all accounts. An error is an
+// [*UntrustedError].
+func (inv *Inventory) Numbered(number, region string) (a Account, ok bool, err error) {
+	all, err := inv.Accounts()
+	for _, each := range all {
+		if each.Number == number && (!ok || each.Region == region) {
+			a, ok = each, true
+		}
+	}
+	return a, ok, err
+}
+
 func (inv *Inventory) server(host string, data []byte) (Server, error) {
 	var s Server
 	if err := s.UnmarshalJSON(data); err != nil {

@@ -39,6 +39,14 @@ func (u *User) Account(id, region string) (Account, bool, error) {
 	return u.inv.Account(id, region)
 }
 
+// Numbered is [Inventory.Numbered].
+func (u *User) Numbered(number, region string) (Account, bool, error) {
+	if err := u.open(); err != nil || u.inv == nil {
+		return Account{}, false, err
+	}
+	return u.inv.Numbered(number, region)
+}
+
 // All is [Inventory.All]; without an inventory it is an [ErrAbsent].
 func (u *User) All() ([]Account, []Server, error) {
 	if err := u.open(); err != nil {

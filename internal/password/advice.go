@@ -1,6 +1,7 @@
 package password
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/credentials"
+	"mysql-secret-store-rds/internal/managed"
 	"mysql-secret-store-rds/internal/profiles"
 	"mysql-secret-store-rds/internal/resolve"
 )
@@ -48,6 +50,9 @@ func (e *SignError) Advice() advice.Problem {
 	}
 	if errors.Is(e.Err, credentials.ErrNoCredentials) {
 		return e.noCredentials()
+	}
+	if m, ok := errors.AsType[*managed.Error](e.Err); ok {
+		return e.ofSecret(m)
 	}
 	p := advice.Of(e.Err)
 	if e.Said != "" {
@@ -98,6 +103,22 @@ func (e *SignError) correct(missing *profiles.MissingError) (a advice.Action, ok
 		return e.Config.SetAccount(e.Resolution.Endpoint.HostID, "aws_profile", missing.Nearest), true
 	}
 	return advice.Put("set in "+by, "aws_profile: "+config.Quote(missing.Nearest)), true
+}
+
+// ofSecret adds what to do about a secret that is of no use.
+func (e *SignError) ofSecret(m *managed.Error) advice.Problem {
+	p := m.Advice()
+	s, t := e.Resolution.Secret, e.Resolution.Target
+	switch {
+	case m.Kind == managed.OtherUser:
+		return p.With(advice.Say("connect as that user, or set secret to that of %s (%s chose this one)", t.User, s.By))
+	case m.Kind != managed.Absent:
+		return p
+	case s.Managed: // it was there then
+		return p.With(advice.Ours("discover"))
+	}
+	p.Text = fmt.Sprintf("there is no secret %s in %s (%s)", s.ID, cmp.Or(s.Region, t.Region), m.Whose.Words)
+	return p.With(advice.Say("set secret to one that is there (%s chose this one)", s.By))
 }
 
 func (e *SignError) noCredentials() advice.Problem {

@@ -92,7 +92,7 @@ func (j *job) signLocked(ctx context.Context) (Answer, error) {
 			return j.answer(hit, "cached token"), nil
 		}
 	}
-	a, err := j.savedOrSigned(ctx)
+	a, err := j.savedOr(ctx, j.sign)
 	switch {
 	case err != nil || a.Saved != nil:
 	case unlock != nil:
@@ -122,9 +122,11 @@ func (j *job) enough(ctx context.Context) func() bool {
 // cleanUp is how long a signature that isn't wanted any more may take to end.
 const cleanUp = 300 * time.Millisecond
 
-// savedOrSigned returns the password that a person has saved for this very server and user, else a
-// new token. Both are sought at once, so that it takes no longer than the slower of the two.
-func (j *job) savedOrSigned(ctx context.Context) (Answer, error) {
+// savedOr returns the password that a person has saved for this very server and user, else what
+// obtain does. Both are sought at once, so that it takes no longer than the slower of the two.
+func (j *job) savedOr(
+	ctx context.Context, obtain func(context.Context, *question) (Answer, error),
+) (Answer, error) {
 	saved := j.askSaved(ctx)
 	if off := Off(j.res); off != nil {
 		if reply, found := saved.wait(); found {
@@ -140,7 +142,7 @@ func (j *job) savedOrSigned(ctx context.Context) (Answer, error) {
 	}
 	signed := make(chan result, 1)
 	go func() {
-		a, err := j.sign(signing, saved)
+		a, err := obtain(signing, saved)
 		signed <- result{a, err}
 	}()
 	reply, found := saved.wait()
@@ -158,18 +160,39 @@ func (j *job) savedOrSigned(ctx context.Context) (Answer, error) {
 
 // saved logs that a person's own password is handed out.
 func (j *job) saved(reply []byte) Answer {
-	// An old token would be what the next erase is about.
+	j.dropToken()
+	t := j.res.Target
+	j.Log.Info("saved password", "host", t.Host, "port", t.Port, "user", t.User)
+	return Answer{Outcome: j.res.Outcome, Saved: reply}
+}
+
+// dropToken drops an old token where it isn't one that is handed out: it would be what the next
+// erase is about.
+func (j *job) dropToken() {
 	if _, err := j.Cache.Delete(j.req.ID); err != nil {
 		j.Log.Warn("an old token stays", "reason", err)
 	}
-	t := j.res.Target
-	j.Log.Info("saved password", "host", t.Host, "port", t.Port, "user", t.User)
-	return Answer{Outcome: resolve.ToToken, Saved: reply}
 }
 
 // sign makes a new token. Nobody is asked for an MFA code or a login before it is clear that one is
 // needed, nor while an older token is good.
 func (j *job) sign(ctx context.Context, saved *question) (Answer, error) {
+	provider, failed := j.provider(saved)
+	tok, err := Sign(ctx, j.res.Target, provider)
+	if err != nil {
+		return Answer{}, failed(err)
+	}
+	made := j.now
+	made.SignIns = stamp.Files(provider.SignIns()...)
+	return j.answer(cache.Entry{
+		ServerURL: j.req.ID, Target: j.res.Target, Stamp: made, Hops: j.res.Hops,
+		Token: tok.Value, SignedAt: tok.SignedAt, Expires: tok.CredentialsExpire, Source: tok.Source,
+		Credentials: tok.Credentials, Profile: tok.Profile,
+	}, "signed"), nil
+}
+
+// provider returns the target's credentials. What fails with them, failed makes an error of.
+func (j *job) provider(saved *question) (p *credentials.Provider, failed func(error) error) {
 	said := func() string { return "" }
 	if j.Catch != nil {
 		said = j.Catch()
@@ -181,18 +204,9 @@ func (j *job) sign(ctx context.Context, saved *question) (Answer, error) {
 	if j.cfg.Cache {
 		options.Store = j.Cache
 	}
-	provider := credentials.New(Source(j.res.Target), options)
-	tok, err := Sign(ctx, j.res.Target, provider)
-	if err != nil {
-		return Answer{}, &SignError{Err: err, Resolution: j.res, Config: j.cfg, Said: said()}
+	return credentials.New(Source(j.res.Target), options), func(err error) error {
+		return &SignError{Err: err, Resolution: j.res, Config: j.cfg, Said: said()}
 	}
-	made := j.now
-	made.SignIns = stamp.Files(provider.SignIns()...)
-	return j.answer(cache.Entry{
-		ServerURL: j.req.ID, Target: j.res.Target, Stamp: made, Hops: j.res.Hops,
-		Token: tok.Value, SignedAt: tok.SignedAt, Expires: tok.CredentialsExpire, Source: tok.Source,
-		Credentials: tok.Credentials, Profile: tok.Profile,
-	}, "signed"), nil
 }
 
 // answer logs whose token it is that is handed out.

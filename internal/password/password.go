@@ -15,6 +15,7 @@ import (
 	"mysql-secret-store-rds/internal/inventory"
 	"mysql-secret-store-rds/internal/profiles"
 	"mysql-secret-store-rds/internal/resolve"
+	"mysql-secret-store-rds/internal/secret"
 	"mysql-secret-store-rds/internal/server"
 	"mysql-secret-store-rds/internal/stamp"
 )
@@ -61,6 +62,15 @@ type Answer struct {
 	Reason  string      // why it isn't a token, for a person
 	Saved   []byte      // a saved password: the reply of [Options.Saved]
 	Token   cache.Entry // when Outcome is resolve.ToToken and nothing is saved
+	Managed secret.Text // when Outcome is resolve.ToSecret and nothing is saved
+}
+
+// Password is the one that we made or read; nothing is saved then.
+func (a Answer) Password() secret.Text {
+	if a.Outcome == resolve.ToSecret {
+		return a.Managed
+	}
+	return a.Token.Token
 }
 
 // Config returns the configuration; the error is a [*config.Error].
@@ -94,7 +104,7 @@ func (e *Engine) Get(ctx context.Context, req Request) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	if res.Outcome != resolve.ToToken {
+	if !res.Ours() {
 		return Answer{Outcome: res.Outcome, Reason: res.Reason}, nil
 	}
 	j.res = res
@@ -104,11 +114,15 @@ func (e *Engine) Get(ctx context.Context, req Request) (Answer, error) {
 		}
 		return Answer{}, unread
 	}
+	if res.Outcome == resolve.ToSecret {
+		j.dropToken()
+		return j.savedOr(ctx, j.readSecret)
+	}
 	if !cfg.Cache {
 		if err := e.Cache.Clear(); err != nil {
 			e.Log.Warn("old cache entries stay", "reason", err)
 		}
-		return j.savedOrSigned(ctx)
+		return j.savedOr(ctx, j.sign)
 	}
 	if hit, ok := j.hit(); ok {
 		j.restamp(hit)

@@ -144,7 +144,7 @@ func Off(res resolve.Resolution) error {
 // TakesNoTokens reports whether discover knows that the server has IAM authentication off.
 func TakesNoTokens(res resolve.Resolution) bool {
 	s := res.Server
-	return s != nil && !s.IAM && !s.Partial() && !res.OnlyIAM
+	return res.Outcome == resolve.ToToken && s != nil && !s.IAM && !s.Partial() && !res.OnlyIAM
 }
 
 func (e *OffError) Error() string {

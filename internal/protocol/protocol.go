@@ -217,6 +217,13 @@ func IsCredential(reply []byte) bool {
 	return true
 }
 
+// Secret is the secret in a helper's answer to get that [IsCredential] takes.
+func Secret(reply []byte) secret.Text {
+	members, _ := decodeObject(reply)
+	text, _, _ := members.text("Secret")
+	return secret.New(text)
+}
+
 // GetRequest is the request for the password of a Server URL, in the words of all versions.
 func GetRequest(serverURL string) []byte { return encode(named(serverURL)) }
 

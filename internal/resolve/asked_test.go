@@ -22,6 +22,11 @@ func (known) Account(hostID, region string) (inventory.Account, bool, error) {
 	return a, hostID == "abcdefghijkl" && region == "eu-west-1", nil
 }
 
+func (known) Numbered(number, region string) (inventory.Account, bool, error) {
+	a := inventory.Account{HostID: "zyxwvutsrqpo", Region: region, Number: "333333333333", Profile: "vault"}
+	return a, number == a.Number, nil
+}
+
 // TestWhoseProfile: one order of precedence for the profile, whoever asks for one.
 func TestWhoseProfile(t *testing.T) {
 	t.Parallel()

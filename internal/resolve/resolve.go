@@ -33,15 +33,17 @@ type Outcome int
 const (
 	ToDelegate Outcome = iota // the other helper
 	ToToken                   // us: a token for Target
+	ToSecret                  // us: the password of Target.User that AWS Secrets Manager keeps
 	ToNobody                  // credential: none
 )
 
 // Resolution is what became of a Server URL.
 type Resolution struct {
 	Outcome  Outcome
-	Reason   string        // why not ToToken, for a person
-	Target   server.Target // when ToToken
-	Client   Client        // when ToToken
+	Reason   string        // why neither ToToken nor ToSecret, for a person
+	Target   server.Target // when [Resolution.Ours]; of a secret, with whose credentials it is read
+	Client   Client        // when [Resolution.Ours]
+	Secret   Secret        // when ToSecret
 	Endpoint server.Endpoint
 	Hops     []string // the CNAMEs that were followed, the first name included
 
@@ -54,6 +56,9 @@ type Resolution struct {
 	// Unread is an inventory that is there and can't be used, when nothing else chose the profile
 	// for this very server or account: which one would sign is a guess then.
 	Unread error
+	// Unknown means that nobody knows whose the endpoint is: neither the configuration nor --profile
+	// chose a profile or role, and the inventory has neither its account nor the server itself.
+	Unknown bool
 	// Server is what discover learned of the endpoint; nil when that is nothing.
 	Server *inventory.Server
 	// Login is whom to log in as, where the Server URL names nobody: the user that tokens are made
@@ -62,6 +67,9 @@ type Resolution struct {
 
 	Steps []Step // all of it, for a person
 }
+
+// Ours reports whether the password comes from us.
+func (r Resolution) Ours() bool { return r.Outcome == ToToken || r.Outcome == ToSecret }
 
 // Client is what the configuration says of connecting; no token depends on it.
 type Client struct {
@@ -84,6 +92,8 @@ type CNAME func(ctx context.Context, host string) (string, error)
 type Known interface {
 	Server(host string) (inventory.Server, bool, error)
 	Account(hostID, region string) (inventory.Account, bool, error)
+	// Numbered returns an account by its number: its record in the region, or else in another one.
+	Numbered(number, region string) (inventory.Account, bool, error)
 }
 
 // Asked are the AWS profiles that were asked for this time, beside the configuration.
@@ -221,12 +231,16 @@ func (r *resolver) run() error {
 		r.OnlyIAM = true
 		r.step("credential", text, source)
 	}
-	t, err := r.target(port, known)
+	t, err := r.target(port, known, config.Credential(text), source)
 	if err != nil {
 		return err
 	}
 	r.Outcome, r.Target, r.Client = ToToken, t, r.client()
-	r.Learned = r.ProfileBy != "" && (r.ProfileBy == known.server.source || r.ProfileBy == known.account.source)
+	if r.Secret.ID != "" {
+		r.Outcome = ToSecret
+	}
+	r.Learned = strings.HasPrefix(r.ProfileBy, "inventory: ")
+	r.Unknown = t.Profile == "" && t.RoleARN == "" && r.Unread == nil && known.number == ""
 	return nil
 }
 
@@ -271,7 +285,11 @@ func (r *resolver) login() string {
 	return cmp.Or(user, other)
 }
 
-func (r *resolver) target(port int, known learned) (t server.Target, err error) {
+// target works out what a token is signed for, and by whom; or who reads the secret, if the password
+// is one by what the configuration says of the credential.
+func (r *resolver) target(
+	port int, known learned, c config.Credential, source string,
+) (t server.Target, err error) {
 	t = server.Target{Host: r.Endpoint.Host, Port: port}
 	if t.Region, err = r.region(); err != nil {
 		return t, err
@@ -280,6 +298,14 @@ func (r *resolver) target(port int, known learned) (t server.Target, err error) 
 		t.User, r.UserBy = cmp.Or(r.url.User, r.login()), "the Server URL"
 		r.step("user", t.User, r.UserBy)
 	}
+	if err := r.findSecret(c, source, t); err != nil {
+		return t, err
+	}
+	others, err := r.foreign(known.number)
+	if err != nil {
+		return t, &Error{advice.Problemf("what discover learned can't be used: %v", err).With(advice.Ours("discover"))}
+	}
+	r.layers = slices.Insert(r.layers, 2, others...) // after --profile and the entry
 	t.Profile, r.ProfileBy = r.pick("aws_profile")
 	r.overrule(t.Profile, known)
 	t.RoleARN, _ = r.pick("role_arn")

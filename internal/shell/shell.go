@@ -73,7 +73,8 @@ type call struct {
 	engine  *password.Engine
 	ours    bool             // it is about a password of a server that may be ours
 	server  password.Request // when ours
-	tokens  bool             // the server has tokens, so that another helper's password is optional
+	tokens  bool             // the server has passwords of ours, so that another helper's is optional
+	managed bool             // that is one of AWS Secrets Manager
 }
 
 func (h *Helper) read(command string) (*call, error) {
@@ -123,8 +124,8 @@ func (c *call) get(ctx context.Context) (int, error) {
 		c.Log.Info("no credential", "reason", a.Reason)
 		return 1, protocol.ErrNotFound
 	}
-	// Here, and in package early, a token is printed for MySQL Shell; nowhere else.
-	_, err = c.Stdout.Write(append(protocol.Credential(c.req.ID, a.Token.Token), '\n'))
+	// Here, and in package early, a password is printed for MySQL Shell; nowhere else.
+	_, err = c.Stdout.Write(append(protocol.Credential(c.req.ID, a.Password()), '\n'))
 	return 0, err
 }
 
@@ -189,16 +190,21 @@ func (c *call) erase(ctx context.Context) (int, error) {
 		return 1, err
 	case res.Outcome == resolve.ToDelegate:
 		return c.pass(ctx, res.Reason)
-	case res.Outcome == resolve.ToToken && !res.OnlyIAM:
-		c.tokens = true
+	case res.Ours() && !res.OnlyIAM:
+		c.tokens, c.managed = true, res.Outcome == resolve.ToSecret
 		return c.pass(ctx, "a password that a person has saved")
 	}
 	return c.nothingToDrop(res.Outcome == resolve.ToToken && !cfg.Cache)
 }
 
 // nothingToDrop ends an erase that finds nothing. With the cache off that is no mistake of the
-// Shell's: it was given a token.
+// Shell's: it was given a token. Nor is it where the password was one that isn't kept; the server
+// has refused that, as a rotation may be under way.
 func (c *call) nothingToDrop(cacheOff bool) (int, error) {
+	if c.managed {
+		c.Log.Info("nothing to drop: the password is AWS Secrets Manager's; the next get looks for a newer one")
+		return 0, c.engine.Refused(c.server)
+	}
 	if cacheOff {
 		c.Log.Info("nothing to drop: the cache is off")
 		return 0, nil
