@@ -34,6 +34,7 @@ type DBInstance struct {
 	IAM                           bool
 	MasterUsername                string
 	MasterSecretARN               string
+	MasterSecretStatus            string // creating, rotating, impaired; "": active
 	Tags                          map[string]string
 }
 
@@ -46,6 +47,7 @@ type DBCluster struct {
 	IAM                           bool
 	MasterUsername                string
 	MasterSecretARN               string
+	MasterSecretStatus            string // creating, rotating, impaired; "": active
 	Tags                          map[string]string
 }
 
@@ -151,7 +153,7 @@ func rows[T any](servers []T, write func(T, xmlOut, place)) []row {
 }
 
 // The operations of RDS, the names of their elements, and the parameter that asks for one by its
-// name (RDS API reference).
+// name, which "isn't case-sensitive" for instances, clusters and global clusters (RDS API reference).
 var rdsOperations = map[string]struct {
 	list, item   string
 	rows         func(Servers) []row
@@ -161,11 +163,11 @@ var rdsOperations = map[string]struct {
 	"DescribeDBInstances": {"DBInstances", "DBInstance",
 		func(s Servers) []row { return rows(s.Instances, DBInstance.write) },
 		"DBInstanceIdentifier", "DBInstanceNotFound", func(s *Servers, name string) {
-			s.Instances = named(s.Instances, func(i DBInstance) bool { return i.Identifier == name })
+			s.Instances = named(s.Instances, func(i DBInstance) bool { return strings.EqualFold(i.Identifier, name) })
 		}},
 	"DescribeDBClusters": {"DBClusters", "DBCluster", clusterRows,
 		"DBClusterIdentifier", "DBClusterNotFoundFault", func(s *Servers, name string) {
-			s.Clusters = named(s.Clusters, func(c DBCluster) bool { return c.Identifier == name })
+			s.Clusters = named(s.Clusters, func(c DBCluster) bool { return strings.EqualFold(c.Identifier, name) })
 		}},
 	"DescribeDBClusterEndpoints": {"DBClusterEndpoints", "DBClusterEndpointList", clusterEndpointRows,
 		"DBClusterEndpointIdentifier", "DBClusterEndpointNotFoundFault", func(s *Servers, name string) {
@@ -184,7 +186,7 @@ var rdsOperations = map[string]struct {
 	"DescribeGlobalClusters": {"GlobalClusters", "GlobalClusterMember",
 		func(s Servers) []row { return rows(s.Globals, GlobalCluster.write) },
 		"GlobalClusterIdentifier", "GlobalClusterNotFoundFault", func(s *Servers, name string) {
-			s.Globals = named(s.Globals, func(g GlobalCluster) bool { return g.Identifier == name })
+			s.Globals = named(s.Globals, func(g GlobalCluster) bool { return strings.EqualFold(g.Identifier, name) })
 		}},
 }
 
@@ -251,11 +253,11 @@ func (at place) arn(given, rest string) string {
 	return cmp.Or(given, "arn:"+partition+":rds:"+at.region+":"+at.account+":"+rest)
 }
 
-func (x xmlOut) secret(arn string) {
+func (x xmlOut) secret(arn, status string) {
 	if arn != "" {
 		x.open("MasterUserSecret")
 		x.text("SecretArn", arn)
-		x.text("SecretStatus", "active")
+		x.text("SecretStatus", cmp.Or(status, "active"))
 		x.close("MasterUserSecret")
 	}
 }
@@ -287,7 +289,7 @@ func (d DBInstance) write(x xmlOut, at place) {
 	}
 	x.flag("IAMDatabaseAuthenticationEnabled", d.IAM)
 	x.text("MasterUsername", d.MasterUsername)
-	x.secret(d.MasterSecretARN)
+	x.secret(d.MasterSecretARN, d.MasterSecretStatus)
 	x.tags(d.Tags)
 }
 
@@ -317,7 +319,7 @@ func (c DBCluster) write(x xmlOut, at place) {
 	x.number("Port", cmp.Or(c.Port, 3306))
 	x.flag("IAMDatabaseAuthenticationEnabled", c.IAM)
 	x.text("MasterUsername", c.MasterUsername)
-	x.secret(c.MasterSecretARN)
+	x.secret(c.MasterSecretARN, c.MasterSecretStatus)
 	x.tags(c.Tags)
 }
 

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,7 +61,7 @@ var one = Servers{
 	},
 	Clusters: []DBCluster{{
 		Identifier: "orders", ResourceID: "cluster-O", Engine: "aurora-mysql", EngineVersion: "8.0", Host: host("orders.cluster-abcdefghijkl"),
-		ReaderHost: host("orders.cluster-ro-abcdefghijkl"), IAM: true, MasterUsername: "root", MasterSecretARN: "arn:s2", Tags: map[string]string{"env": "prod"},
+		ReaderHost: host("orders.cluster-ro-abcdefghijkl"), IAM: true, MasterUsername: "root", MasterSecretARN: "arn:s2", MasterSecretStatus: "rotating", Tags: map[string]string{"env": "prod"},
 	}},
 	ClusterEndpoints: []ClusterEndpoint{{Identifier: "reports", Cluster: "orders", Host: host("reports.cluster-custom-abcdefghijkl"), Type: "READER"}},
 	Proxies: []DBProxy{{
@@ -101,7 +102,7 @@ func TestRDSDescribes(t *testing.T) {
 			add(s(d.Endpoint.Address), *d.Endpoint.Port)
 		}
 		if d.MasterUserSecret != nil {
-			add(s(d.MasterUserSecret.SecretArn))
+			add(s(d.MasterUserSecret.SecretArn), s(d.MasterUserSecret.SecretStatus))
 		}
 		for _, tag := range d.TagList {
 			add(s(tag.Key), s(tag.Value))
@@ -111,7 +112,7 @@ func TestRDSDescribes(t *testing.T) {
 	must(err)
 	for _, c := range clusters.DBClusters {
 		add(s(c.DBClusterIdentifier), s(c.DBClusterArn), s(c.DbClusterResourceId), s(c.Engine), s(c.EngineVersion), s(c.Status), s(c.Endpoint), s(c.ReaderEndpoint),
-			*c.Port, *c.IAMDatabaseAuthenticationEnabled, s(c.MasterUsername), s(c.MasterUserSecret.SecretArn), s(c.TagList[0].Value), c.CustomEndpoints)
+			*c.Port, *c.IAMDatabaseAuthenticationEnabled, s(c.MasterUsername), s(c.MasterUserSecret.SecretArn), s(c.MasterUserSecret.SecretStatus), s(c.TagList[0].Value), c.CustomEndpoints)
 	}
 	ends, err := client.DescribeDBClusterEndpoints(ctx, &rds.DescribeDBClusterEndpointsInput{})
 	must(err)
@@ -139,12 +140,12 @@ func TestRDSDescribes(t *testing.T) {
 	want := []string{
 		"single arn:aws:rds:eu-west-1:123456789012:db:single db-S  mysql 8.4.6 available true admin\n",
 		"single.abcdefghijkl.eu-west-1.rds.amazonaws.com 3307\n",
-		"arn:secret\n", "a 1\n", "b <2>\n",
+		"arn:secret active\n", "a 1\n", "b <2>\n",
 		"orders-1 arn:aws:rds:eu-west-1:123456789012:db:orders-1 db-O orders aurora-mysql  modifying false \n",
 		"orders-1.abcdefghijkl.eu-west-1.rds.amazonaws.com 3306\n",
 		"new arn:aws:rds:eu-west-1:123456789012:db:new   postgres  creating false \n",
 		"orders arn:aws:rds:eu-west-1:123456789012:cluster:orders cluster-O aurora-mysql 8.0 available orders.cluster-abcdefghijkl.eu-west-1.rds.amazonaws.com " +
-			"orders.cluster-ro-abcdefghijkl.eu-west-1.rds.amazonaws.com 3306 true root arn:s2 prod [reports.cluster-custom-abcdefghijkl.eu-west-1.rds.amazonaws.com]\n",
+			"orders.cluster-ro-abcdefghijkl.eu-west-1.rds.amazonaws.com 3306 true root arn:s2 rotating prod [reports.cluster-custom-abcdefghijkl.eu-west-1.rds.amazonaws.com]\n",
 		" orders orders.cluster-abcdefghijkl.eu-west-1.rds.amazonaws.com WRITER  available\n",
 		" orders orders.cluster-ro-abcdefghijkl.eu-west-1.rds.amazonaws.com READER  available\n",
 		"reports orders reports.cluster-custom-abcdefghijkl.eu-west-1.rds.amazonaws.com CUSTOM READER available\n",
@@ -328,6 +329,11 @@ func TestRDSByName(t *testing.T) {
 	} {
 		if n, err := ask[absent](&name); err != nil || n != 1 {
 			t.Errorf("%s: %d, %v", name, n, err)
+		}
+		upper := strings.ToUpper(name)
+		anyCase := slices.Contains([]string{"DBInstanceNotFound", "DBClusterNotFoundFault", "GlobalClusterNotFoundFault"}, absent)
+		if n, err := ask[absent](&upper); (err == nil && n == 1) != anyCase {
+			t.Errorf("%s: %d, %v", upper, n, err)
 		}
 		_, err := ask[absent](aws.String("nobody"))
 		if got, want := apiError(err), "404 "+absent+": nobody not found"; got != want {
