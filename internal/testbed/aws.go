@@ -13,10 +13,10 @@ import (
 )
 
 // AWS is an AWS-like server on one URL, for all that the program asks of AWS: STS, SSO's portal and
-// its OIDC service, the container endpoint, the EC2 metadata service, RDS, IAM, and the regions of
-// EC2 and Account. The SDK finds it through its endpoint settings, which Env gives. Operations are
-// named as in CloudTrail, such as AssumeRole, GetRoleCredentials, CreateToken, DescribeDBInstances;
-// those that aren't there are Container, IMDSToken, IMDSRoles, IMDSCredentials.
+// its OIDC service, the container endpoint, the EC2 metadata service, RDS, IAM, Secrets Manager, and
+// the regions of EC2 and Account. The SDK finds it through its endpoint settings, which Env gives.
+// Operations are named as in CloudTrail, such as AssumeRole, GetRoleCredentials, CreateToken,
+// DescribeDBInstances; those that aren't there are Container, IMDSToken, IMDSRoles, IMDSCredentials.
 type AWS struct {
 	URL  string
 	keys *Keys
@@ -38,6 +38,7 @@ type AWS struct {
 	simulations []Simulation
 	oidc        oidc
 	signIns     map[string]string // refresh tokens of console logins, and whose they are
+	secrets     map[string]Secret // by ARN
 
 	// What it gives out; set before the first call.
 	Life           time.Duration // of temporary keys
@@ -74,7 +75,8 @@ func StartAWS(keys *Keys) *AWS {
 		keys: keys, calls: map[callsOf]int{}, fails: map[string][]failure{}, delays: map[string]time.Duration{},
 		denied: map[string]bool{}, usedCodes: map[string]bool{}, servers: map[place]Servers{}, regions: map[string][]Region{},
 		policies: map[string]policy{}, roles: map[string]bool{}, oidc: newOIDC(), signIns: map[string]string{},
-		Life: time.Hour, TokenLength: 800, ContainerToken: "Bearer testbed", SSOToken: "sso-bearer", WebToken: "web-identity",
+		secrets: map[string]Secret{},
+		Life:    time.Hour, TokenLength: 800, ContainerToken: "Bearer testbed", SSOToken: "sso-bearer", WebToken: "web-identity",
 		MFACode: "123456", PageSize: 100, SSOLife: time.Hour, DeviceLife: 10 * time.Minute, DeviceInterval: time.Second,
 	}
 	a.http = httptest.NewServer(http.HandlerFunc(a.serve))
@@ -158,7 +160,11 @@ func (a *AWS) Break(f Fault) {
 
 // Throttle makes each everyNth call of an operation fail for coming too soon; 1 is all of them.
 func (a *AWS) Throttle(operation string, everyNth int) {
-	a.Break(Fault{Operation: operation, Every: everyNth, Status: 400, Code: "Throttling", Message: "Rate exceeded"})
+	code := "Throttling"
+	if operation == "GetSecretValue" || operation == "DescribeSecret" {
+		code = "ThrottlingException"
+	}
+	a.Break(Fault{Operation: operation, Every: everyNth, Status: 400, Code: code, Message: "Rate exceeded"})
 }
 
 // Mend ends all faults.
@@ -248,6 +254,8 @@ func (a *AWS) serve(w http.ResponseWriter, r *http.Request) {
 		a.signIn(w, r, body)
 	case path == "/listRegions":
 		a.listRegions(w, r, body)
+	case path == "/" && strings.HasPrefix(r.Header.Get("X-Amz-Target"), secretsTarget):
+		a.secretsManager(w, r, body)
 	case path == "/":
 		a.query(w, r, body)
 	default:
@@ -369,6 +377,11 @@ func refused(service, code, message string) *failure {
 			"InvalidClientTokenId":  {403, "UnrecognizedClientException", message},
 			"SignatureDoesNotMatch": {403, "InvalidSignatureException", message},
 			"ExpiredToken":          {403, "ExpiredTokenException", message},
+		},
+		"secretsmanager": {
+			"InvalidClientTokenId":  {400, "UnrecognizedClientException", message},
+			"SignatureDoesNotMatch": {400, "InvalidSignatureException", message},
+			"ExpiredToken":          {400, "ExpiredTokenException", message},
 		},
 	}
 	if f, ok := other[service][code]; ok {

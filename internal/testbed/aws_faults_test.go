@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sso"
 	"github.com/aws/aws-sdk-go-v2/service/ssooidc"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -40,6 +41,10 @@ func call(ctx context.Context, c aws.Config, operation string) (err error) {
 		_, err = ec2.NewFromConfig(c).DescribeRegions(ctx, nil)
 	case "ListRegions":
 		_, err = accountapi.NewFromConfig(c).ListRegions(ctx, nil)
+	case "GetSecretValue":
+		_, err = secretsmanager.NewFromConfig(c).GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: x})
+	case "DescribeSecret":
+		_, err = secretsmanager.NewFromConfig(c).DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: x})
 	case "GetRoleCredentials":
 		_, err = sso.NewFromConfig(c).GetRoleCredentials(ctx, &sso.GetRoleCredentialsInput{AccessToken: x, AccountId: x, RoleName: x})
 	case "CreateToken":
@@ -50,7 +55,9 @@ func call(ctx context.Context, c aws.Config, operation string) (err error) {
 	return err
 }
 
-var signedOperations = []string{"GetCallerIdentity", "AssumeRole", "DescribeDBInstances", "GetRole", "DescribeRegions", "ListRegions"}
+var signedOperations = []string{
+	"GetCallerIdentity", "AssumeRole", "DescribeDBInstances", "GetRole", "DescribeRegions", "ListRegions", "GetSecretValue", "DescribeSecret",
+}
 
 // A failure comes in the form of the service that is called, whichever it is.
 func TestFailuresAsTheSDKReadsThem(t *testing.T) {
@@ -100,6 +107,11 @@ func TestCallersThatAreRefused(t *testing.T) {
 			"unknown": "403 UnrecognizedClientException: The security token included in the request is invalid.",
 			"wrong":   "403 InvalidSignatureException: The request signature we calculated does not match the signature you provided.",
 			"expired": "403 ExpiredTokenException: The security token included in the request is expired",
+		},
+		"GetSecretValue": {
+			"unknown": "400 UnrecognizedClientException: The security token included in the request is invalid.",
+			"wrong":   "400 InvalidSignatureException: The request signature we calculated does not match the signature you provided.",
+			"expired": "400 ExpiredTokenException: The security token included in the request is expired",
 		},
 	} {
 		for name, key := range map[string]Key{"unknown": unknown, "wrong": wrong, "expired": expired} {
