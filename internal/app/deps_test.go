@@ -21,7 +21,7 @@ var layers = []string{
 	"advice disk secret server term testbed/fakehelper",
 	"cabundle cabundle/generate config delegate inventory profiles protocol stamp cache",
 	"sso credentials resolve",
-	"connect discover password setup doctor",
+	"connect discover learn password setup doctor",
 	"early shell cli",
 	"app",
 }
@@ -35,6 +35,7 @@ var beside = map[string]string{
 	"doctor discover": "it asks RDS about one server",
 	"doctor password": "it signs a token to try",
 	"doctor setup":    "setup knows what stands beside each Shell",
+	"learn discover":  "it asks RDS about a server, and keeps what it learns, as discover does",
 	"shell early":     "which has read the request already",
 }
 
@@ -77,7 +78,8 @@ func TestDependencies(t *testing.T) {
 	const aws = "they are the doors to AWS"
 	owners := []struct{ prefix, owners, why string }{
 		{"github.com/aws/", "credentials password discover sso doctor", aws},
-		{"github.com/aws/aws-sdk-go-v2/aws", "credentials password discover sso doctor cli", aws + "; cli hands configurations from one to the other"},
+		{"github.com/aws/aws-sdk-go-v2/aws", "credentials password discover learn sso doctor cli",
+			aws + "; cli and learn hand configurations from one to the other"},
 		{"github.com/go-sql-driver/", "doctor", "it alone logs in"},
 		{"github.com/goccy/go-yaml", "config", "it alone reads the configuration"},
 		{"github.com/gofrs/flock", "disk", "it alone locks"},
