@@ -226,7 +226,7 @@ type awsAccess struct {
 	store cache.Store
 	ask   *credentials.Dialogue
 
-	client credentials.Client
+	client *credentials.Client
 
 	providers sync.Map // *credentials.Provider by profile
 }
@@ -238,11 +238,10 @@ func newAccess(set *profiles.Set, store cache.Store, ask *credentials.Dialogue, 
 
 func (a *awsAccess) config(ctx context.Context, profile, region string) (aws.Config, error) {
 	p := credentials.New(credentials.Source{Profile: profile, Region: region, User: userName()}, credentials.Options{
-		Store: a.store, Files: filesOf(a.set), Code: a.ask.Code, Login: a.ask.Login, HTTP: a.client.HTTP,
+		Store: a.store, Files: filesOf(a.set), Code: a.ask.Code, Login: a.ask.Login, Client: a.client,
 	})
 	a.providers.Store(profile, p)
 	cfg, err := p.Config(ctx)
-	a.client.Share(&cfg)
 	cfg.Region = cmp.Or(region, cfg.Region)
 	return cfg, err
 }

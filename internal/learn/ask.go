@@ -39,7 +39,7 @@ type asking struct {
 	Question
 	Options
 	identity string // of the AWS files and the environment, on which all answers depend
-	client   credentials.Client
+	client   *credentials.Client
 	known    []inventory.Account
 	groups   []*group
 	letGo    func() // of the lock
@@ -264,7 +264,6 @@ func isExpired(err error) bool {
 // keys has cfg use a profile's credentials as they are now: asked for here, and once, they end with
 // ctx.
 func (a *asking) keys(ctx context.Context, p *credentials.Provider, cfg *aws.Config) (aws.Credentials, error) {
-	a.client.Share(cfg)
 	keys, err := p.Retrieve(ctx)
 	cfg.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return keys, err })
 	return keys, err

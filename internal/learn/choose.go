@@ -160,7 +160,7 @@ func (a *asking) order(g *group) {
 // provider returns a profile's credentials, for which a person does what is needed.
 func (a *asking) provider(t *target, needs need) *credentials.Provider {
 	o := credentials.Options{
-		Store: a.Store, Files: a.files, HTTP: a.client.HTTP, Timeout: a.Limit, Log: a.Log,
+		Store: a.Store, Files: a.files, Client: a.client, Timeout: a.Limit, Log: a.Log,
 	}
 	if needs != nothing {
 		o.Code, o.Login = a.Code, a.Login
