@@ -39,6 +39,7 @@ type asking struct {
 	Question
 	Options
 	identity string // of the AWS files and the environment, on which all answers depend
+	state    string // stands for all that the profiles' answers depend on
 	client   *credentials.Client
 	known    []inventory.Account
 	groups   []*group

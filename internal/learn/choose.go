@@ -6,10 +6,12 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"mysql-secret-store-rds/internal/credentials"
 	"mysql-secret-store-rds/internal/discover"
 	"mysql-secret-store-rds/internal/server"
+	"mysql-secret-store-rds/internal/stamp"
 )
 
 // target is a profile that may be asked.
@@ -19,9 +21,12 @@ type target struct {
 	at      int    // in the answers
 	account string // its number; "" while that isn't known
 	needs   need
-	tried   [code + 1]bool  // by what it needed then
-	sight   *discover.Sight // what it has seen
-	listed  bool            // some of the account's servers were asked for, whichever they are
+	// signer stands for what its credentials depend on: whoever changes the AWS files, or logs in as
+	// somebody else, may be let in.
+	signer string
+	tried  [code + 1]bool  // by what it needed then
+	sight  *discover.Sight // what it has seen
+	listed bool            // some of the account's servers were asked for, whichever they are
 	// provider is of the credentials that have seen it.
 	provider *credentials.Provider
 }
@@ -73,6 +78,7 @@ func (a *asking) choose() {
 	for _, g := range a.groups {
 		a.order(g)
 	}
+	a.state = a.stateNow()
 	preferred := func(g *group) bool {
 		return slices.ContainsFunc(g.targets, func(t *target) bool { return t.profile == a.Prefer })
 	}
@@ -80,6 +86,17 @@ func (a *asking) choose() {
 		first := a.groups[i]
 		a.groups = slices.Insert(slices.Delete(a.groups, i, i+1), 0, first)
 	}
+}
+
+// stateNow stands for what the answer depends on: a login or a code makes another one.
+func (a *asking) stateNow() string {
+	sum := stamp.NewSum()
+	for _, g := range a.groups {
+		for _, t := range g.targets {
+			sum.Add(t.profile, t.signer, strconv.Itoa(int(t.needs)))
+		}
+	}
+	return sum.String()
 }
 
 // prepare finds out what can be known of a profile without asking anybody. It returns why the profile
@@ -92,6 +109,7 @@ func (a *asking) prepare(t *target) (why string) {
 		return "it is of the partition " + partition
 	}
 	p := a.provider(t, nothing)
+	t.signer = fmt.Sprint(a.identity, stamp.Files(p.SignIns()...))
 	kept, have := p.Kept()
 	t.account = cmp.Or(number, kept.AccountID, a.accountByInventory(t.profile), a.accountByConfiguration(t.profile))
 	a.answers[t.at].Account = t.account

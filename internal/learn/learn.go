@@ -72,10 +72,10 @@ func Ask(ctx context.Context, q Question, o Options) (Report, error) {
 	if known, err = a.readInventory(); err != nil || known.Found {
 		return known, err
 	}
+	a.choose()
 	if note := a.nobody(); note != "" {
 		return Report{line: note}, nil
 	}
-	a.choose()
 	return a.run(ctx, inTime), nil
 }
 

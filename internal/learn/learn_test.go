@@ -240,6 +240,7 @@ func TestAmongMany(t *testing.T) {
 	if !r.Found || r.Account.Number != account(n-1) || r.Account.Profile != "p299" || r.Server.Host != host {
 		t.Errorf("got %+v", r)
 	}
+	t.Logf("%d accounts: %v", n, took)
 	if calls := describes(w); calls > n+1 {
 		t.Errorf("%d accounts were asked in %d calls", n+1, calls)
 	}
@@ -394,7 +395,8 @@ func TestNotesEnd(t *testing.T) {
 	if r := w.ask(t, host); describes(w) != calls || r.Line() != "asked 1 profile; refused: a (rds:DescribeDBInstances is not allowed)" {
 		t.Errorf("a moment later: %d calls, %s", describes(w)-calls, r.Line())
 	}
-	a := newAsking(Question{Endpoint: endpoint(t, host)}, w.options)
+	a := newAsking(Question{Endpoint: endpoint(t, host), Region: west}, w.load(t))
+	a.choose()
 	refused, nobody := a.refusedKey(&target{profile: "a", region: west}), a.nobodyKey(false)
 	for _, tc := range []struct {
 		name            string
@@ -408,7 +410,7 @@ func TestNotesEnd(t *testing.T) {
 	} {
 		for key, n := range map[string]cache.Note{refused: tc.refused, nobody: tc.nobody} {
 			if n.Key, n.Text = key, "no"; n.Stamp == "" {
-				n.Stamp = a.identity
+				n.Stamp = map[string]string{refused: a.groups[0].targets[0].signer, nobody: a.state}[key]
 			}
 			if err := w.options.Store.PutNote(n); err != nil {
 				t.Fatal(err)
@@ -555,51 +557,6 @@ func TestGlobalAlone(t *testing.T) {
 	}
 }
 
-// A profile that takes long holds up nobody; the one that has the server ends the others.
-func TestSlow(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.has(one, id, "orders")
-	for i := range 2 * parallel { // more than there are slots
-		w.profile(fmt.Sprintf("slow%d", i), "credential_process = sleep 60")
-	}
-	w.user("a", one)
-	began := time.Now()
-	r := w.ask(t, host)
-	if took := time.Since(began); !r.Found || r.Account.Profile != "a" || took > 10*time.Second {
-		t.Errorf("%v: %+v", took, r)
-	}
-	if a := r.Answers[0]; a.Said != NoNeed || a.Why != "a had it first" {
-		t.Errorf("a slow one: %+v", a)
-	}
-}
-
-// Everything ends in time, and who didn't answer is named.
-func TestLimit(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.profile("slow", "credential_process = sleep 60")
-	w.user("a", two)
-	w.options.Limit = 1500 * time.Millisecond
-	began := time.Now()
-	r := w.ask(t, host)
-	if took := time.Since(began); took > 4*time.Second {
-		t.Errorf("took %v", took)
-	}
-	wantSaid(t, r, "slow: couldn't be asked", "a: doesn't have it")
-	if want := "asked 1 profile; not asked: slow (no answer within 1.5s)"; r.Line() != want {
-		t.Errorf("got %s, want %s", r.Line(), want)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(300*time.Millisecond, cancel)
-	w.options.Limit, w.options.Anew = 30*time.Second, true
-	began = time.Now()
-	r, err := w.try(t, ctx, host)
-	if took := time.Since(began); err != nil || took > 4*time.Second || !strings.Contains(r.Line(), "slow (interrupted)") {
-		t.Errorf("after %v: %s, %v", took, r.Line(), err)
-	}
-}
-
 // Without a person, a login that is over and an MFA code are reasons.
 func TestWithoutAPerson(t *testing.T) {
 	t.Parallel()
@@ -674,6 +631,28 @@ func TestWithAPerson(t *testing.T) {
 		if diff := cmp.Diff(tc.want, got); diff != "" {
 			t.Errorf("%s: -want +got:\n%s", tc.name, diff)
 		}
+	}
+}
+
+// A login counts at once, whatever was said a moment ago.
+func TestAfterALogin(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.sso(t, "corp", one, "after", time.Now().Add(-time.Hour))
+	w.has(one, id, "orders")
+	for range 2 {
+		if r := w.ask(t, host); r.Found || r.Line() != "no AWS profile could be asked; not asked: corp (SSO session after is over)" {
+			t.Errorf("before: %+v: %s", r, r.Line())
+		}
+	}
+	logIn(t, "after", w.SSOToken, time.Now().Add(time.Hour))
+	w.Fail("GetRoleCredentials", 1, 403, "ForbiddenException", "No access")
+	if r := w.ask(t, host); r.Line() != "asked 1 profile; refused: corp (sso:GetRoleCredentials is not allowed)" {
+		t.Error(r.Line())
+	}
+	logIn(t, "after", w.SSOToken, time.Now().Add(2*time.Hour)) // as somebody else
+	if r := w.ask(t, "x."+id+".eu-west-1.rds.amazonaws.com"); !r.Found {
+		t.Errorf("afterwards: %s", r.Line())
 	}
 }
 
@@ -754,6 +733,21 @@ func TestInventories(t *testing.T) {
 	}
 	if text, err := os.ReadFile(w.options.Path); err != nil || string(text) != string(damaged) {
 		t.Errorf("it was changed: %q, %v", text, err)
+	}
+}
+
+// A line stays short, however many profiles and reasons there are.
+func TestLine(t *testing.T) {
+	t.Parallel()
+	var r Report
+	for i := range 9 {
+		r.Answers = append(r.Answers, Answer{Profile: fmt.Sprintf("a%d", i), Said: Refused, reason: "no"},
+			Answer{Profile: fmt.Sprintf("b%d", i), Said: NotAsked, reason: fmt.Sprint("reason ", i)}, Answer{Profile: "c", Said: NoNeed})
+	}
+	const want = "asked 9 profiles; refused: a0, a1, a2, a3, a4 and 4 more (no); " +
+		"not asked: b0 (reason 0), b1 (reason 1), b2 (reason 2), b3 (reason 3), 5 more for other reasons"
+	if got := r.Line(); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 

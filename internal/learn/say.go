@@ -34,7 +34,9 @@ func (a *asking) failed(ctx context.Context, t *target, p *credentials.Provider,
 	err = p.Explain(ctx, err)
 	why, reason := advice.Of(err).Text, a.reason(t, err)
 	if credentials.Refused(err) {
-		a.noteRefused(t, reason)
+		if !isExpired(err) { // there may be new ones at any moment
+			a.note(cache.Note{Key: a.refusedKey(t), At: time.Now(), Stamp: t.signer, Text: reason})
+		}
 		a.answer(t, Refused, why, reason)
 		return
 	}
@@ -147,11 +149,6 @@ func (a *asking) refusedKey(t *target) string {
 	return strings.Join([]string{"learn refused", t.profile, t.region, discover.Operation(a.Endpoint.Kind)}, "\x00")
 }
 
-// noteRefused notes that a profile was refused, so that the next question doesn't wait for it.
-func (a *asking) noteRefused(t *target, reason string) {
-	a.note(cache.Note{Key: a.refusedKey(t), At: time.Now(), Stamp: a.identity, Text: reason})
-}
-
 func (a *asking) note(n cache.Note) {
 	if a.Store.Dir() == "" {
 		return
@@ -164,7 +161,7 @@ func (a *asking) note(n cache.Note) {
 // refusedBefore reports whether a profile was refused within the hour; that is its answer then.
 func (a *asking) refusedBefore(t *target) bool {
 	n := a.Store.Note(a.refusedKey(t))
-	if a.Anew || !n.Holds(a.identity, time.Now(), refusalAge) {
+	if a.Anew || !n.Holds(t.signer, time.Now(), refusalAge) {
 		return false
 	}
 	until := n.At.Add(refusalAge).Local().Format("15:04")
@@ -182,13 +179,13 @@ func (a *asking) nobodyKey(person bool) string {
 // noteNobody notes that nobody has the server, with who was asked.
 func (a *asking) noteNobody(person bool) {
 	line := Report{Answers: a.said(context.Background())}.Line()
-	a.note(cache.Note{Key: a.nobodyKey(person), At: time.Now(), Stamp: a.identity, Text: line})
+	a.note(cache.Note{Key: a.nobodyKey(person), At: time.Now(), Stamp: a.state, Text: line})
 }
 
 // nobody returns who was asked, if nobody had the server a moment ago.
 func (a *asking) nobody() string {
 	n := a.Store.Note(a.nobodyKey(a.person()))
-	if a.Anew || !n.Holds(a.identity, time.Now(), nobodyAge) {
+	if a.Anew || !n.Holds(a.state, time.Now(), nobodyAge) {
 		return ""
 	}
 	return n.Text
