@@ -21,7 +21,7 @@ var layers = []string{
 	"advice disk secret server term testbed/fakehelper",
 	"cabundle cabundle/generate config delegate inventory profiles protocol stamp cache",
 	"sso credentials resolve",
-	"connect discover managed password setup doctor",
+	"connect discover learn managed password setup doctor",
 	"early shell cli",
 	"app",
 }
@@ -33,9 +33,12 @@ var beside = map[string]string{
 	"stamp profiles":   "and so are the AWS files",
 	"credentials sso":  "one process refreshes a session's token",
 	"doctor discover":  "it asks RDS about one server",
+	"doctor learn":     "it says what came of asking",
 	"doctor managed":   "it reads a secret",
 	"doctor password":  "it signs a token to try",
 	"password managed": "a password may be one that AWS keeps",
+	"learn discover":   "it asks RDS about a server, and keeps what it learns, as discover does",
+	"password learn":   "it asks whose a server is that nobody knows",
 	"doctor setup":     "setup knows what stands beside each Shell",
 	"shell early":      "which has read the request already",
 }
@@ -79,7 +82,8 @@ func TestDependencies(t *testing.T) {
 	const aws = "they are the doors to AWS"
 	owners := []struct{ prefix, owners, why string }{
 		{"github.com/aws/", "credentials password managed discover sso doctor", aws},
-		{"github.com/aws/aws-sdk-go-v2/aws", "credentials password managed discover sso doctor cli", aws + "; cli hands configurations from one to the other"},
+		{"github.com/aws/aws-sdk-go-v2/aws", "credentials password managed discover learn sso doctor cli",
+			aws + "; cli and learn hand configurations from one to the other"},
 		{"github.com/go-sql-driver/", "doctor", "it alone logs in"},
 		{"github.com/goccy/go-yaml", "config", "it alone reads the configuration"},
 		{"github.com/gofrs/flock", "disk", "it alone locks"},

@@ -1,5 +1,5 @@
 // Package cache keeps tokens and temporary AWS credentials between calls, in private files: one for
-// each Server URL, and one for each source of credentials.
+// each Server URL, and one for each source of credentials; and notes of what AWS has said.
 package cache
 
 import (
@@ -40,7 +40,7 @@ const (
 	// ask a person something; most of the call's own time is left then, as a rule.
 	maxWait = 5 * time.Second
 
-	tokenExt, credentialsExt, checkedExt, lockExt = ".json", ".creds", ".checked", ".lock"
+	tokenExt, credentialsExt, noteExt, lockExt = ".json", ".creds", ".checked", ".lock"
 )
 
 // ErrAbsent is what the store says of something it doesn't have. A file that is there and not to be
@@ -266,7 +266,7 @@ func (s Store) files(keep func(name string) bool) (paths []string, err error) {
 func isOurs(name string) bool {
 	ext := filepath.Ext(name)
 	hash := strings.TrimSuffix(name, ext)
-	return slices.Contains([]string{tokenExt, credentialsExt, checkedExt, lockExt, ".tmp"}, ext) && len(hash) == 32 &&
+	return slices.Contains([]string{tokenExt, credentialsExt, noteExt, lockExt, ".tmp"}, ext) && len(hash) == 32 &&
 		strings.Trim(hash, "0123456789abcdef") == ""
 }
 

@@ -86,39 +86,12 @@ func (s Store) DeleteCredentials(key string) error {
 	if s.dir == "" || key == "" {
 		return nil
 	}
-	for _, ext := range []string{credentialsExt, checkedExt} {
+	for _, ext := range []string{credentialsExt, noteExt} {
 		if err := remove(s.path(key, ext)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
 	return nil
-}
-
-// checkedFile says when keys were found to be good.
-type checkedFile struct {
-	Key string    `json:"key"`
-	At  time.Time `json:"at"`
-}
-
-// Checked returns the time at which AWS last said that the keys that a key stands for are good; the
-// zero time when that isn't known.
-func (s Store) Checked(key string) time.Time {
-	var file checkedFile
-	if s.trusted() != nil || readJSON(s.path(key, checkedExt), &file) != nil || file.Key != key {
-		return time.Time{}
-	}
-	return file.At
-}
-
-// SetChecked notes that AWS said so at a time, unless another process is at work on what the key
-// stands for.
-func (s Store) SetChecked(key string, at time.Time) error {
-	unlock, err := s.TryLock(key)
-	if err != nil || unlock == nil {
-		return err
-	}
-	defer unlock()
-	return writeJSON(s.path(key, checkedExt), checkedFile{key, at})
 }
 
 // AllCredentials returns everything that is kept, fresh or not, ordered by profile. Files that are

@@ -142,24 +142,45 @@ func TestCredentialsUntrusted(t *testing.T) {
 	}
 }
 
-func TestChecked(t *testing.T) {
+func TestNotes(t *testing.T) {
 	t.Parallel()
-	s := Store{t.TempDir()}
-	if at := s.Checked("k1"); !at.IsZero() {
-		t.Errorf("checked at %v", at)
+	s, now := Store{t.TempDir()}, time.Now()
+	if n := s.Note("k1"); n != (Note{}) || n.Holds("", now, time.Hour) {
+		t.Errorf("a note without one: %+v", n)
 	}
-	now := time.Now()
-	if err := s.SetChecked("k1", now); err != nil {
+	want := Note{Key: "k1", At: now, Stamp: "s", Text: "no"}
+	if err := s.PutNote(want); err != nil {
 		t.Fatal(err)
 	}
-	if at := s.Checked("k1"); !at.Equal(now) {
-		t.Errorf("checked at %v, want %v", at, now)
+	n := s.Note("k1")
+	if !n.At.Equal(now) || n.Stamp != "s" || n.Text != "no" {
+		t.Errorf("got %+v, want %+v", n, want)
 	}
+	for _, tc := range []struct {
+		stamp string
+		at    time.Time
+		holds bool
+	}{
+		{"s", now, true}, {"s", now.Add(time.Hour - 1), true}, {"s", now.Add(time.Hour), false},
+		{"s", now.Add(-time.Second), false}, {"other", now, false}, {"", now, false},
+	} {
+		if got := n.Holds(tc.stamp, tc.at, time.Hour); got != tc.holds {
+			t.Errorf("stamp %q, %v later: holds is %v", tc.stamp, tc.at.Sub(now), got)
+		}
+	}
+	unlock, err := s.TryLock("k1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.PutNote(Note{Key: "k1", At: now, Text: "yes"}); err != nil || s.Note("k1").Text != "no" {
+		t.Errorf("a note was replaced while another process was at work on it: %v", err)
+	}
+	unlock()
 	if err := s.DeleteCredentials("k1"); err != nil {
 		t.Fatal(err)
 	}
-	if at := s.Checked("k1"); !at.IsZero() {
-		t.Errorf("still checked at %v", at)
+	if n := s.Note("k1"); n != (Note{}) {
+		t.Errorf("still there: %+v", n)
 	}
 }
 

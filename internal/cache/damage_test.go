@@ -16,7 +16,7 @@ func TestDamage(t *testing.T) {
 	put(t, s, testEntry())
 	mustPutCredentials(t, s, sample("k1", "prod"))
 	at := time.Now()
-	if err := s.SetChecked("k1", at); err != nil {
+	if err := s.PutNote(Note{Key: "k1", At: at}); err != nil {
 		t.Fatal(err)
 	}
 	for _, kept := range []struct {
@@ -25,8 +25,8 @@ func TestDamage(t *testing.T) {
 	}{
 		{s.path(ordersURL, tokenExt), func() error { _, err := s.Get(ordersURL); return err }},
 		{s.path("k1", credentialsExt), func() error { _, err := s.Credentials("k1"); return err }},
-		{s.path("k1", checkedExt), func() error {
-			if !s.Checked("k1").Equal(at) {
+		{s.path("k1", noteExt), func() error {
+			if !s.Note("k1").At.Equal(at) {
 				return ErrAbsent
 			}
 			return nil

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
-	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -18,7 +16,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/spf13/cobra"
 
 	"mysql-secret-store-rds/internal/about"
@@ -229,32 +226,22 @@ type awsAccess struct {
 	store cache.Store
 	ask   *credentials.Dialogue
 
-	client *awshttp.BuildableClient // which the SDK copies for each service's client, without its connections
-	shared aws.HTTPClient           // the same, frozen: nothing copies it
+	client *credentials.Client
 
 	providers sync.Map // *credentials.Provider by profile
 }
 
 // newAccess has an HTTP client for so many calls at once.
 func newAccess(set *profiles.Set, store cache.Store, ask *credentials.Dialogue, parallel int) *awsAccess {
-	const timeout = 3100 * time.Millisecond // as the SDK sets it (aws/defaults), unless the client is frozen
-	client := awshttp.NewBuildableClient().
-		WithDialerOptions(func(d *net.Dialer) { d.Timeout = timeout }).
-		WithTransportOptions(func(t *http.Transport) {
-			t.TLSHandshakeTimeout, t.MaxIdleConnsPerHost = timeout, parallel
-		})
-	return &awsAccess{set: set, store: store, ask: ask, client: client, shared: client.Freeze()}
+	return &awsAccess{set: set, store: store, ask: ask, client: credentials.NewClient(parallel)}
 }
 
 func (a *awsAccess) config(ctx context.Context, profile, region string) (aws.Config, error) {
 	p := credentials.New(credentials.Source{Profile: profile, Region: region, User: userName()}, credentials.Options{
-		Store: a.store, Files: filesOf(a.set), Code: a.ask.Code, Login: a.ask.Login, HTTP: a.client,
+		Store: a.store, Files: filesOf(a.set), Code: a.ask.Code, Login: a.ask.Login, Client: a.client,
 	})
 	a.providers.Store(profile, p)
 	cfg, err := p.Config(ctx)
-	if cfg.HTTPClient == a.client { // else the profile has a ca_bundle
-		cfg.HTTPClient = a.shared
-	}
 	cfg.Region = cmp.Or(region, cfg.Region)
 	return cfg, err
 }
@@ -294,10 +281,7 @@ func (a *awsAccess) describe(profile string, err error) discover.Description {
 			Run: advice.Ours("login", a.set.LoginName(session, profile)).Text,
 		}
 	}
-	_, missing := errors.AsType[*profiles.MissingError](err)
-	api, answered := errors.AsType[*credentials.APIError](err)
-	d.Refused = missing || errors.Is(err, credentials.ErrNoCredentials) ||
-		answered && !api.Throttled && (api.Refused() || api.Denied)
+	d.Refused = credentials.Refused(err)
 	return d
 }
 

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"mysql-secret-store-rds/internal/cache"
@@ -47,7 +46,7 @@ type Options struct {
 	Left  time.Duration                 // how long kept credentials must be good; 0: [cache.RenewBefore]
 	// Timeout is what the caller's contexts allow, for the words of [ErrTimeout].
 	Timeout time.Duration
-	HTTP    *awshttp.BuildableClient // shared by several providers; nil: one of its own
+	Client  *Client // shared by several providers; nil: one of its own
 }
 
 // Provider returns one source's credentials. It is an [aws.CredentialsProvider] that asks another

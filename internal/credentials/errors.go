@@ -92,6 +92,14 @@ func (e *APIError) Refused() bool {
 	return false
 }
 
+// Refused reports whether an error of this package says that AWS won't take a profile until somebody
+// changes something. No network, or a login that is over, is none of that.
+func Refused(err error) bool {
+	_, missing := errors.AsType[*profiles.MissingError](err)
+	api, answered := errors.AsType[*APIError](err)
+	return missing || errors.Is(err, ErrNoCredentials) || answered && !api.Throttled && (api.Refused() || api.Denied)
+}
+
 // SettingsError is settings that can't be used.
 type SettingsError = profiles.SettingsError
 

@@ -137,7 +137,7 @@ func (p *Provider) Config(ctx context.Context) (aws.Config, error) {
 
 // config returns the SDK's configuration for asking AWS, without credentials.
 func (p *Provider) config() (aws.Config, error) {
-	cfg, err := p.plan.AWS.config(p.HTTP)
+	cfg, err := p.plan.AWS.config(p.Client)
 	cfg.APIOptions = append(p.clock.options(), limitAnswers)
 	return cfg, err
 }

@@ -78,14 +78,11 @@ func newReach(files *profiles.Set, own profiles.Profile, region string) reach {
 var noLog logging.Nop
 
 // config returns the SDK's configuration for asking AWS, without credentials.
-func (r reach) config(client *awshttp.BuildableClient) (aws.Config, error) {
+func (r reach) config(of *Client) (aws.Config, error) {
 	if r.problem != nil {
 		return aws.Config{}, r.problem
 	}
-	if client == nil {
-		client = awshttp.NewBuildableClient()
-	}
-	client, err := r.trust(client)
+	client, err := r.client(of)
 	if err != nil {
 		return aws.Config{}, err
 	}
@@ -106,11 +103,34 @@ func (r reach) config(client *awshttp.BuildableClient) (aws.Config, error) {
 	return cfg, nil
 }
 
-// trust returns a client that knows AWS by the authorities of the settings, if they name some.
-func (r reach) trust(client *awshttp.BuildableClient) (*awshttp.BuildableClient, error) {
-	if r.authorities == "" {
+// client returns an HTTP client that knows AWS by the authorities of the settings, if they name some;
+// else the one given.
+func (r reach) client(of *Client) (aws.HTTPClient, error) {
+	switch {
+	case of == nil && r.authorities == "":
+		return awshttp.NewBuildableClient(), nil
+	case of == nil:
+		client, err := r.trust(awshttp.NewBuildableClient())
+		if err != nil {
+			return nil, err
+		}
 		return client, nil
+	case r.authorities == "":
+		return of.shared, nil
 	}
+	if known, ok := of.trusting.Load(r.authorities); ok {
+		return known.(aws.HTTPClient), nil
+	}
+	client, err := r.trust(of.build)
+	if err != nil {
+		return nil, err
+	}
+	known, _ := of.trusting.LoadOrStore(r.authorities, client.Freeze())
+	return known.(aws.HTTPClient), nil
+}
+
+// trust has a client know AWS by the authorities of the settings.
+func (r reach) trust(client *awshttp.BuildableClient) (*awshttp.BuildableClient, error) {
 	name := r.authoritiesName()
 	_, err := os.Stat(r.authorities)
 	text := ""

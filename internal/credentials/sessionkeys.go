@@ -13,6 +13,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"mysql-secret-store-rds/internal/advice"
+	"mysql-secret-store-rds/internal/cache"
 	"mysql-secret-store-rds/internal/profiles"
 )
 
@@ -49,7 +50,7 @@ func (p *Provider) checkSessionKeys(ctx context.Context, keys aws.Credentials) e
 	if !p.plan.sessionKeys() || !p.exportedUntil().IsZero() {
 		return nil
 	}
-	if past := time.Since(p.Store.Checked(p.key)); past >= 0 && past < believeKeys {
+	if p.Store.Note(p.key).Holds("", time.Now(), believeKeys) {
 		return nil
 	}
 	asking, cancel := context.WithTimeout(ctx, askKeys)
@@ -65,7 +66,7 @@ func (p *Provider) checkSessionKeys(ctx context.Context, keys aws.Credentials) e
 	}
 	if err != nil {
 		p.Log.Warn("session keys used unchecked", "reason", p.explain(ctx, err))
-	} else if err := p.Store.SetChecked(p.key, time.Now()); err != nil {
+	} else if err := p.Store.PutNote(cache.Note{Key: p.key, At: time.Now()}); err != nil {
 		p.Log.Warn("session keys will be checked again", "reason", err)
 	}
 	return nil

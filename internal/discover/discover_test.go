@@ -256,7 +256,7 @@ func TestEveryKind(t *testing.T) {
 		}),
 		common(inventory.Server{
 			Host: host("member", id, west), Port: 3306, Name: "member", Cluster: "orders", Engine: "aurora-mysql",
-			ResourceID: "db-2", IAM: true,
+			ResourceID: "db-2", IAM: true, MasterUser: "admin", MasterSecretARN: "arn:s", // the cluster's
 		}),
 		cluster(inventory.Server{Host: host("orders", "cluster-"+id, west), Kind: server.Writer, Name: "orders", Tags: tags}),
 		cluster(inventory.Server{Host: host("orders", "cluster-ro-"+id, west), Kind: server.Reader, Name: "orders", Tags: tags}),

@@ -25,6 +25,7 @@ type listing struct {
 	timeout   time.Duration // of one page
 	now       time.Time
 	only      *string // the one name to ask for; nil: all
+	sample    *int32  // how many to ask for, of those there are; nil: all
 
 	servers  map[string]inventory.Server // by host
 	hostIDs  map[string]bool
@@ -75,8 +76,15 @@ func (l *listing) keeps(s inventory.Server, named bool) bool {
 	return true
 }
 
-// join adds the endpoints that have something from a cluster or proxy.
+// join adds the endpoints that have something from a cluster or proxy, and the cluster's master user
+// to its instances: RDS names the secret with the password at the cluster alone.
 func (l *listing) join() {
+	for host, s := range l.servers {
+		if of, ok := l.clusters[s.Cluster]; ok && s.Kind == server.Instance && s.MasterSecretARN == "" {
+			s.MasterUser, s.MasterSecretARN = cmp.Or(s.MasterUser, of.MasterUser), of.MasterSecretARN
+			l.servers[host] = s
+		}
+	}
 	for _, e := range l.parts {
 		of := l.clusters[e.Cluster]
 		if e.Kind == server.ProxyEndpoint {
@@ -94,11 +102,11 @@ type pager[Page any] interface {
 	NextPage(context.Context, ...func(*rds.Options)) (*Page, error)
 }
 
-// eachPage goes through all pages. A region that doesn't answer must not hold the others up, so
-// that each page has to come in time.
-func eachPage[Page any](ctx context.Context, timeout time.Duration, pages pager[Page], do func(*Page)) error {
-	for pages.HasMorePages() {
-		inTime, cancel := context.WithTimeout(ctx, timeout)
+// eachPage goes through all pages, or the first one for a sample. A region that doesn't answer must
+// not hold the others up, so that each page has to come in time.
+func eachPage[Page any](ctx context.Context, l *listing, pages pager[Page], do func(*Page)) error {
+	for more := true; more && pages.HasMorePages(); more = l.sample == nil {
+		inTime, cancel := context.WithTimeout(ctx, l.timeout)
 		page, err := pages.NextPage(inTime)
 		cancel()
 		if err != nil {
@@ -109,10 +117,26 @@ func eachPage[Page any](ctx context.Context, timeout time.Duration, pages pager[
 	return nil
 }
 
+// minRecords is the least that RDS gives on a page, if asked to.
+const minRecords = 20
+
+// ofAccount takes the account's number from an ARN, arn:aws:rds:<region>:<account>:…, where the
+// caller hasn't told it.
+func (l *listing) ofAccount(arn *string) {
+	if l.account != "" {
+		return
+	}
+	if parts := strings.SplitN(aws.ToString(arn), ":", 6); len(parts) == 6 && server.IsAccountNumber(parts[4]) {
+		l.account = parts[4]
+	}
+}
+
 func (l *listing) readClusters(ctx context.Context, client *rds.Client) error {
-	pages := rds.NewDescribeDBClustersPaginator(client, &rds.DescribeDBClustersInput{DBClusterIdentifier: l.only})
-	return eachPage(ctx, l.timeout, pages, func(page *rds.DescribeDBClustersOutput) {
+	input := &rds.DescribeDBClustersInput{DBClusterIdentifier: l.only, MaxRecords: l.sample}
+	pages := rds.NewDescribeDBClustersPaginator(client, input)
+	return eachPage(ctx, l, pages, func(page *rds.DescribeDBClustersOutput) {
 		for _, c := range page.DBClusters {
+			l.ofAccount(c.DBClusterArn)
 			name := aws.ToString(c.DBClusterIdentifier)
 			s := inventory.Server{
 				Kind: server.Writer, Name: name, Cluster: name,
@@ -133,8 +157,9 @@ func (l *listing) readClusters(ctx context.Context, client *rds.Client) error {
 func (l *listing) readClusterEndpoints(ctx context.Context, client *rds.Client) error {
 	input := &rds.DescribeDBClusterEndpointsInput{DBClusterEndpointIdentifier: l.only}
 	pages := rds.NewDescribeDBClusterEndpointsPaginator(client, input)
-	return eachPage(ctx, l.timeout, pages, func(page *rds.DescribeDBClusterEndpointsOutput) {
+	return eachPage(ctx, l, pages, func(page *rds.DescribeDBClusterEndpointsOutput) {
 		for _, e := range page.DBClusterEndpoints {
+			l.ofAccount(e.DBClusterEndpointArn)
 			if aws.ToString(e.EndpointType) != "CUSTOM" {
 				continue // the cluster itself names its writer and reader
 			}
@@ -148,9 +173,11 @@ func (l *listing) readClusterEndpoints(ctx context.Context, client *rds.Client) 
 }
 
 func (l *listing) readInstances(ctx context.Context, client *rds.Client) error {
-	pages := rds.NewDescribeDBInstancesPaginator(client, &rds.DescribeDBInstancesInput{DBInstanceIdentifier: l.only})
-	return eachPage(ctx, l.timeout, pages, func(page *rds.DescribeDBInstancesOutput) {
+	input := &rds.DescribeDBInstancesInput{DBInstanceIdentifier: l.only, MaxRecords: l.sample}
+	pages := rds.NewDescribeDBInstancesPaginator(client, input)
+	return eachPage(ctx, l, pages, func(page *rds.DescribeDBInstancesOutput) {
 		for _, i := range page.DBInstances {
+			l.ofAccount(i.DBInstanceArn)
 			if i.Endpoint == nil {
 				continue // still being created
 			}
@@ -169,8 +196,9 @@ func (l *listing) readInstances(ctx context.Context, client *rds.Client) error {
 
 func (l *listing) readProxies(ctx context.Context, client *rds.Client) error {
 	pages := rds.NewDescribeDBProxiesPaginator(client, &rds.DescribeDBProxiesInput{DBProxyName: l.only})
-	return eachPage(ctx, l.timeout, pages, func(page *rds.DescribeDBProxiesOutput) {
+	return eachPage(ctx, l, pages, func(page *rds.DescribeDBProxiesOutput) {
 		for _, p := range page.DBProxies {
+			l.ofAccount(p.DBProxyArn)
 			arn := aws.ToString(p.DBProxyArn)
 			s := inventory.Server{
 				Kind: server.Proxy, Name: aws.ToString(p.DBProxyName),
@@ -193,8 +221,9 @@ func takesIAM(a types.UserAuthConfigInfo) bool {
 func (l *listing) readProxyEndpoints(ctx context.Context, client *rds.Client) error {
 	input := &rds.DescribeDBProxyEndpointsInput{DBProxyEndpointName: l.only}
 	pages := rds.NewDescribeDBProxyEndpointsPaginator(client, input)
-	return eachPage(ctx, l.timeout, pages, func(page *rds.DescribeDBProxyEndpointsOutput) {
+	return eachPage(ctx, l, pages, func(page *rds.DescribeDBProxyEndpointsOutput) {
 		for _, e := range page.DBProxyEndpoints {
+			l.ofAccount(e.DBProxyEndpointArn)
 			if aws.ToBool(e.IsDefault) {
 				continue // the proxy's own
 			}
@@ -211,8 +240,9 @@ func (l *listing) readProxyEndpoints(ctx context.Context, client *rds.Client) er
 func (l *listing) readGlobalClusters(ctx context.Context, client *rds.Client) error {
 	input := &rds.DescribeGlobalClustersInput{GlobalClusterIdentifier: l.only}
 	pages := rds.NewDescribeGlobalClustersPaginator(client, input)
-	return eachPage(ctx, l.timeout, pages, func(page *rds.DescribeGlobalClustersOutput) {
+	return eachPage(ctx, l, pages, func(page *rds.DescribeGlobalClustersOutput) {
 		for _, c := range page.GlobalClusters {
+			l.ofAccount(c.GlobalClusterArn)
 			s := inventory.Server{
 				Account: l.account, Partition: l.partition, Region: l.region, Seen: l.now,
 				Kind: server.GlobalWriter, Name: aws.ToString(c.GlobalClusterIdentifier),

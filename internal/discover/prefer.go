@@ -43,18 +43,27 @@ func (r *run) knownProfiles(callers []*caller, decisions map[string]decision) kn
 	return known
 }
 
-// rolesFirst puts the profiles that assume a role before the one that they are built on: whoever
-// wrote both into the AWS configuration uses the former.
 func rolesFirst(list []candidate) []candidate {
-	var ordered, bases []candidate
+	return RolesFirst(list, func(c candidate) (name, base string) { return c.profile, c.base })
+}
+
+// RolesFirst puts the profiles that assume a role before the one that they are built on, their base:
+// whoever wrote both into the AWS configuration uses the former. Otherwise the order stays.
+func RolesFirst[T any](list []T, of func(T) (name, base string)) []T {
+	bases := map[string]bool{}
 	for _, c := range list {
-		if slices.ContainsFunc(list, func(role candidate) bool { return role.base == c.profile }) {
-			bases = append(bases, c)
+		_, base := of(c)
+		bases[base] = true
+	}
+	var ordered, last []T
+	for _, c := range list {
+		if name, _ := of(c); bases[name] {
+			last = append(last, c)
 		} else {
 			ordered = append(ordered, c)
 		}
 	}
-	return append(ordered, bases...)
+	return append(ordered, last...)
 }
 
 // of returns the profiles of an account in a region, the preferred one first.

@@ -18,9 +18,8 @@ const rotationTime = 5 * time.Minute
 // readSecret reads the password, which is not kept.
 func (j *job) readSecret(ctx context.Context, saved *question) (Answer, error) {
 	provider, failed := j.provider(saved)
-	refused := time.Since(j.Cache.Checked(refusedKey(j.req.ID)))
-	p, err := managed.Get(ctx, j.res.Secret.Secret, j.res.Target.Region, j.res.Target.User, provider,
-		refused >= 0 && refused < rotationTime)
+	refused := j.Cache.Note(refusedKey(j.req.ID)).Holds("", time.Now(), rotationTime)
+	p, err := managed.Get(ctx, j.res.Secret.Secret, j.res.Target.Region, j.res.Target.User, provider, refused)
 	if err != nil {
 		return Answer{}, failed(err)
 	}

@@ -601,3 +601,52 @@ func TestBase(t *testing.T) {
 		}
 	}
 }
+
+func TestAccount(t *testing.T) {
+	t.Parallel()
+	const roleARN = "arn:aws-cn:iam::222222222222:role/dba"
+	s := load(t, `[profile keys]
+aws_access_key_id = A
+aws_secret_access_key = B
+region = eu-west-1
+[profile named]
+credential_process = x
+aws_account_id = 111111111111
+[profile wrong]
+credential_process = x
+aws_account_id = mine
+[profile role]
+role_arn = `+roleARN+`
+source_profile = named
+region = eu-west-1
+[profile web]
+web_identity_token_file = /x
+role_arn = `+roleARN+`
+[profile console]
+login_session = arn:aws:iam::333333333333:user/dba
+[profile sso]
+sso_session = corp
+sso_account_id = 444444444444
+sso_role_name = dba
+[profile legacy]
+sso_start_url = https://x
+sso_region = us-gov-west-1
+sso_account_id = 555555555555
+sso_role_name = dba
+[profile sso-role]
+role_arn = arn:aws:iam::666666666666:role/dba
+source_profile = sso
+[sso-session corp]
+sso_start_url = https://y
+sso_region = eu-central-1
+`, "")
+	for name, want := range map[string][2]string{
+		"keys": {"", "aws"}, "named": {"111111111111", ""}, "wrong": {}, "gone": {},
+		"role": {"222222222222", "aws-cn"}, "web": {"222222222222", "aws-cn"}, "console": {"333333333333", "aws"},
+		"sso": {"444444444444", "aws"}, "legacy": {"555555555555", "aws-us-gov"}, "sso-role": {"666666666666", "aws"},
+	} {
+		if number, partition := s.Account(name); [2]string{number, partition} != want {
+			t.Errorf("%s: %q in %q, want %q", name, number, partition, want)
+		}
+	}
+}

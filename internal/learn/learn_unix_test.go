@@ -1,0 +1,56 @@
+//go:build unix
+
+package learn
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A profile that takes long holds up nobody; the one that has the server ends the others.
+func TestSlow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.has(one, id, "orders")
+	for i := range 2 * parallel { // more than there are slots
+		w.profile(fmt.Sprintf("slow%d", i), "credential_process = sleep 60")
+	}
+	w.user("a", one)
+	began := time.Now()
+	r := w.ask(t, host)
+	if took := time.Since(began); !r.Found || r.Account.Profile != "a" || took > 10*time.Second {
+		t.Errorf("%v: %+v", took, r)
+	}
+	if a := r.Answers[0]; a.Said != NoNeed || a.Why != "a had it first" {
+		t.Errorf("a slow one: %+v", a)
+	}
+}
+
+// Everything ends in time, and who didn't answer is named.
+func TestLimit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.profile("slow", "credential_process = sleep 60")
+	w.user("a", two)
+	w.options.Limit = 1500 * time.Millisecond
+	began := time.Now()
+	r := w.ask(t, host)
+	if took := time.Since(began); took > 4*time.Second {
+		t.Errorf("took %v", took)
+	}
+	wantSaid(t, r, "slow: couldn't be asked", "a: doesn't have it")
+	if want := "asked 1 profile; not asked: slow (no answer within 1.5s)"; r.Line() != want {
+		t.Errorf("got %s, want %s", r.Line(), want)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(300*time.Millisecond, cancel)
+	w.options.Limit, w.options.Anew = 30*time.Second, true
+	began = time.Now()
+	r, err := w.try(t, ctx, host)
+	if took := time.Since(began); err != nil || took > 4*time.Second || !strings.Contains(r.Line(), "slow (interrupted)") {
+		t.Errorf("after %v: %s, %v", took, r.Line(), err)
+	}
+}
