@@ -98,7 +98,7 @@ func (c *console) connect(ctx context.Context, words, extra []string, f connectF
 	if err != nil {
 		return advice.Problemf("%v", err).With(advice.Say(getShell))
 	}
-	res, err := password.Resolve(ctx, u, cfg, resolve.LookupCNAME)
+	res, err := c.resolve(ctx, u, cfg)
 	if err != nil {
 		return err
 	}
@@ -136,6 +136,26 @@ func (c *console) connect(ctx context.Context, words, extra []string, f connectF
 	address := strings.TrimPrefix(server.URL{Host: s.Host, Port: s.Port}.String(), "@")
 	fmt.Fprintf(c.stderr, "Connecting as %s to %s%s\n", term.Visible(s.User), term.Visible(address), ch.userIs())
 	return c.become(ctx, env, args, isShell, u, cfg)
+}
+
+// resolve resolves a server for a connection. AWS is asked whose it is, if nobody knows and no
+// password is saved for it.
+func (c *console) resolve(ctx context.Context, u server.URL, cfg *config.Config) (resolve.Resolution, error) {
+	res, err := password.Resolve(ctx, u, cfg, resolve.LookupCNAME)
+	if err != nil || !res.Unknown || c.isSaved(ctx, res, cfg, u.String()) {
+		return res, err
+	}
+	engine, _, err := c.engine("connect", u.String())
+	if err != nil {
+		return res, err
+	}
+	bar := c.progress(false)
+	defer bar.Clear()
+	bar.Say("asking AWS whose the server is …")
+	inTime, cancel := credentials.WithTimeout(ctx, cfg.Timeout)
+	defer cancel()
+	res, _, err = engine.Learn(inTime, password.Request{ID: u.String(), URL: u}, false)
+	return res, err
 }
 
 // logInFirst asks whether to log in to the SSO session that the password for u needs, if that is known

@@ -126,7 +126,7 @@ func (c *console) discover(ctx context.Context, f discoverFlags) error {
 	// Whoever may connect, may do so as one of those whom the configuration signs for, or as this
 	// person.
 	f.Users = slices.Compact(slices.Sorted(slices.Values(append(cfg.Users(), userName()))))
-	f.Profiles, f.Configured, f.Assigned, f.Now = discoverProfiles(set, names), set.Names(), assigned(cfg), time.Now()
+	f.Profiles, f.Configured, f.Assigned, f.Now = discoverProfiles(set, names), set.Names(), cfg.Assigned(), time.Now()
 	report, err := c.runDiscover(ctx, f, newAccess(set, store, c.ask, f.Parallel))
 	if err != nil {
 		return err
@@ -201,23 +201,12 @@ func discoverProfiles(set *profiles.Set, names []string) []discover.Profile {
 // warnOfAccounts warns of profiles in the configuration's accounts: that the AWS configuration
 // doesn't have.
 func (c *console) warnOfAccounts(cfg *config.Config, set *profiles.Set) {
-	for id, profile := range assigned(cfg) {
+	for id, profile := range cfg.Assigned() {
 		if _, ok := set.Profile(profile); !ok {
 			const text = "accounts: %s in the configuration is for profile %q, which the AWS configuration doesn't have"
 			warn(c.stderr, fmt.Sprintf(text, id, profile)+advice.DidYouMean(set.Nearest(profile)))
 		}
 	}
-}
-
-// assigned returns the profiles that the configuration assigns to host ids.
-func assigned(cfg *config.Config) map[string]string {
-	m := map[string]string{}
-	for id, e := range cfg.Accounts {
-		if e.Profile != "" {
-			m[id] = e.Profile
-		}
-	}
-	return m
 }
 
 // awsAccess provides discover with the credentials of each profile, and words for what AWS says.

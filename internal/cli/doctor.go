@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -22,7 +23,6 @@ import (
 	"mysql-secret-store-rds/internal/credentials"
 	"mysql-secret-store-rds/internal/delegate"
 	"mysql-secret-store-rds/internal/doctor"
-	"mysql-secret-store-rds/internal/inventory"
 	"mysql-secret-store-rds/internal/password"
 	"mysql-secret-store-rds/internal/resolve"
 	"mysql-secret-store-rds/internal/server"
@@ -300,14 +300,20 @@ func (c *console) installation(
 }
 
 func (c *console) checkServer(ctx context.Context, u server.URL, cfg *config.Config, found *findings) error {
-	known := &inventory.User{}
-	defer known.Close()
-	asking, cancel := context.WithTimeout(ctx, cfg.Timeout)
-	defer cancel()
-	found.waiting("DNS")
-	res, err := resolve.FromEnvironment().URL(asking, u, cfg, known, resolve.LookupCNAME)
+	engine, _, err := c.engine("doctor", u.String())
 	if err != nil {
 		return err
+	}
+	asking, cancel := credentials.WithTimeout(ctx, cfg.Timeout)
+	defer cancel()
+	found.waiting("DNS, or AWS, whose the server is")
+	res, report, err := engine.Learn(asking, password.Request{ID: u.String(), URL: u}, true)
+	_, stranger := errors.AsType[*password.SignError](err)
+	if err != nil && !stranger {
+		return err
+	}
+	if report != nil {
+		found.add(doctor.Whose(res, *report))
 	}
 	store, err := openStore(cfg)
 	if err != nil {
@@ -318,11 +324,8 @@ func (c *console) checkServer(ctx context.Context, u server.URL, cfg *config.Con
 		Provider: credentials.New(password.Source(res.Target),
 			credentials.Options{Code: c.ask.Code, Login: c.ask.Login, Store: store, Timeout: cfg.Timeout}),
 	}
-	if res.Outcome == resolve.ToToken {
-		s.Saved = c.isSaved(ctx, res, cfg, u.String())
-		if server, ok, err := known.Server(res.Endpoint.Host); err == nil && ok {
-			s.Known = &server
-		}
+	if res.Ours() {
+		s.Saved, s.Known = c.isSaved(ctx, res, cfg, u.String()), res.Server
 		if s.CA, s.CAFile, s.CAKnown, err = trusted(res); err != nil {
 			p := advice.Of(err)
 			found.add(doctor.Finding{Name: "ssl_ca", Status: doctor.Fail, Text: p.Text, Do: p.Actions()})

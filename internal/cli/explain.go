@@ -31,7 +31,8 @@ func (c *console) explainCommand() *cobra.Command {
 		Short: "show, step by step, where the password for a server comes from; signs nothing",
 		Long: `Shows where the password for a server comes from, step by step: which entry, rule or account of
 the configuration, or what discover learned, decided what; whose credentials would sign; what the cache holds, and who
-is asked about servers that aren't ours. Signs nothing, and asks AWS nothing but with --online.
+is asked about servers that aren't ours. Signs nothing, and asks AWS nothing but with --online. Then it also
+shows who was asked about a server that nobody knows, and what they said.
 
 The argument is a Server URL, as MySQL Shell writes it, or what stands for one: the name of an instance or cluster, or
 the beginning of a host.
@@ -59,7 +60,7 @@ Exit codes: 0 when the Server URL leads somewhere, 1 when something is wrong.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
-	cmd.Flags().BoolVar(&online, "online", false, "ask AWS whose credentials these are")
+	cmd.Flags().BoolVar(&online, "online", false, "ask AWS whose credentials these are, and whose an unknown server is")
 	addProfileFlag(cmd, &profile)
 	return cmd
 }
@@ -87,8 +88,22 @@ type explanation struct {
 	Delegate string         `json:"delegate,omitempty"`   // the path of the other helper
 	NoHelper string         `json:"delegate_problem,omitempty"`
 	Saved    bool           `json:"password_saved,omitempty"` // for exactly this server and user
+	Asked    *asked         `json:"asked,omitempty"`          // with --online, whose the server is
 	Hint     string         `json:"hint,omitempty"`
 	Problem  string         `json:"problem,omitempty"`
+}
+
+// asked is who was asked whose a server is.
+type asked struct {
+	Line     string         `json:"summary"`
+	Profiles []askedProfile `json:"profiles"`
+}
+
+type askedProfile struct {
+	Profile string `json:"profile"`
+	Account string `json:"account,omitempty"`
+	Said    string `json:"said"`
+	Why     string `json:"why,omitempty"`
 }
 
 type keptKeys struct {
@@ -122,9 +137,8 @@ func (c *console) explain(ctx context.Context, typed string, online bool, e *exp
 	}
 	ctx, cancel := credentials.WithTimeout(ctx, cfg.Timeout)
 	defer cancel()
-	res, err := password.Resolve(ctx, ch.URL, cfg, resolve.LookupCNAME)
-	e.Steps = append(e.Steps, res.Steps...)
-	if err != nil {
+	res, err := c.whose(ctx, ch, online, e)
+	if e.Steps = append(e.Steps, res.Steps...); err != nil {
 		return err
 	}
 	sys, err := here(nil)
@@ -169,6 +183,28 @@ func (c *console) explain(ctx context.Context, typed string, online bool, e *exp
 	return err
 }
 
+// whose resolves a server. With online it asks AWS whose that is, if nobody knows, and keeps in e who
+// was asked.
+func (c *console) whose(ctx context.Context, ch chosen, online bool, e *explanation) (resolve.Resolution, error) {
+	engine, _, err := c.engine("explain", ch.id)
+	if err != nil {
+		return resolve.Resolution{}, err
+	}
+	req := password.Request{ID: ch.id, URL: ch.URL}
+	if !online {
+		return engine.ResolveBy(ctx, req, nil)
+	}
+	res, report, err := engine.Learn(ctx, req, true)
+	if report == nil {
+		return res, err
+	}
+	e.Asked = &asked{Profiles: []askedProfile{}, Line: report.Line()}
+	for _, a := range report.Answers {
+		e.Asked.Profiles = append(e.Asked.Profiles, askedProfile{a.Profile, a.Account, a.Said.String(), a.Why})
+	}
+	return res, err
+}
+
 // others says who is asked about the servers that aren't ours.
 func (e *explanation) others() string {
 	if e.Delegate == "" {
@@ -197,7 +233,12 @@ func (e *explanation) signer(
 	if err := provider.Check(); err != nil {
 		return password.Failed(res, cfg, err)
 	}
-	if !known {
+	set, unread := loadProfiles()
+	switch canAsk := res.Unknown && cfg.Learn > 0 && unread == nil && len(set.Names()) > 0; {
+	case canAsk && !online:
+		e.Hint = fmt.Sprintf("nobody knows account id %s (%s): get asks the AWS profiles whose it is, as --online does now",
+			res.Endpoint.HostID, t.Region)
+	case !known:
 		e.Hint = fmt.Sprintf("no AWS profile known for account id %s (%s): run: %s discover", res.Endpoint.HostID,
 			t.Region, about.Name)
 	}
@@ -240,6 +281,7 @@ func (e *explanation) print(w io.Writer) {
 	}
 	s.print("Configuration: ", file)
 	e.printSteps(s)
+	e.printAsked(s)
 	fmt.Fprintln(w)
 	answer, note := e.answer()
 	if answer != "" {
@@ -258,6 +300,24 @@ func (e *explanation) print(w io.Writer) {
 			s.print(fmt.Sprintf("%-7s ", line[0]), line[1])
 		}
 	}
+}
+
+// printAsked prints who was asked whose the server is, and what they said.
+func (e *explanation) printAsked(s screen) {
+	if e.Asked == nil {
+		return
+	}
+	fmt.Fprintln(s)
+	s.print("Asked whose the server is: ", e.Asked.Line)
+	rows := [][]string{}
+	for _, p := range e.Asked.Profiles {
+		said := p.Said
+		if p.Why != "" {
+			said += ": " + p.Why
+		}
+		rows = append(rows, cells("  "+p.Profile, p.Account, said))
+	}
+	printTable(s, rows)
 }
 
 // answer says in words where the password comes from; note is worth knowing then.

@@ -196,6 +196,17 @@ func (c *Config) Rule(host, user string) (Entry, bool, error) {
 	return Entry{}, false, nil
 }
 
+// Assigned are the profiles of accounts, by the id in host names or by the account's number.
+func (c *Config) Assigned() map[string]string {
+	m := map[string]string{}
+	for id, e := range c.Accounts {
+		if e.Profile != "" {
+			m[id] = e.Profile
+		}
+	}
+	return m
+}
+
 // Users are the database users that servers, accounts and defaults name, in no order.
 func (c *Config) Users() (users []string) {
 	entries := slices.AppendSeq([]Entry{c.Defaults}, maps.Values(c.servers))

@@ -366,6 +366,10 @@ func (a *asking) report(ctx, inTime context.Context) Report {
 	r := Report{Answers: a.said(ctx)}
 	a.mu.Lock()
 	owner, learned := a.owner, slices.Clone(a.learned)
+	for i, one := range r.Answers {
+		id := a.ids[one.Account]
+		r.Answers[i].elsewhere = id != "" && a.hostID() != "" && id != a.hostID()
+	}
 	a.mu.Unlock()
 	if owner != nil {
 		mine := a.complete(inTime, owner)

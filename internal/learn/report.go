@@ -2,6 +2,7 @@ package learn
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"mysql-secret-store-rds/internal/advice"
@@ -25,6 +26,8 @@ type Answer struct {
 	Said    Said
 	Why     string // in words; "" when there is nothing to add
 	reason  string // Why in short, the same for all that have it
+
+	elsewhere bool // its account is known to have another id than the server
 }
 
 // Said is what a profile said, or why it was not asked.
@@ -53,6 +56,12 @@ func (s Said) String() string {
 		return "has it"
 	}
 	return "unknown"
+}
+
+// Excludes reports whether a profile's account is known not to have the server, so that a token that
+// the profile signs would be refused.
+func (r Report) Excludes(profile string) bool {
+	return slices.ContainsFunc(r.Answers, func(a Answer) bool { return a.Profile == profile && a.elsewhere })
 }
 
 // Line says in one line how many were asked, who was refused and who couldn't be asked.

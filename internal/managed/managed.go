@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"mysql-secret-store-rds/internal/credentials"
 	"mysql-secret-store-rds/internal/secret"
@@ -40,7 +39,7 @@ func Get(
 	if cfg.Region = s.Region; s.Region == "" {
 		cfg.Region = region
 	}
-	r := reader{secretsmanager.NewFromConfig(cfg), s, user, p}
+	r := reader{cfg, s, user, p}
 	if pending {
 		if value, err := r.read(ctx, "AWSPENDING"); err == nil {
 			return Password{value, true}, nil
@@ -57,16 +56,14 @@ func Get(
 }
 
 type reader struct {
-	client *secretsmanager.Client
+	cfg    aws.Config
 	secret server.Secret
 	user   string
 	*credentials.Provider
 }
 
 func (r reader) read(ctx context.Context, stage string) (secret.Text, error) {
-	out, err := r.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{
-		SecretId: &r.secret.ID, VersionStage: &stage,
-	})
+	out, err := getSecretValue(ctx, r.cfg, r.secret.ID, stage)
 	if err != nil {
 		return secret.Text{}, r.explain(ctx, err)
 	}

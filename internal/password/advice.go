@@ -21,6 +21,8 @@ type SignError struct {
 	Err        error // of package credentials or profiles
 	Resolution resolve.Resolution
 	Config     *config.Config
+	// Asked says which profiles were asked whose the server is; "" when none was.
+	Asked string
 	// Said is the last line that a credential_process wrote to stderr: for the person whose program
 	// it is, and not for the log, as nobody knows what it is.
 	Said string
@@ -130,6 +132,9 @@ func (e *SignError) noCredentials() advice.Problem {
 	}
 	if source.Unnamed() {
 		id := e.Resolution.Endpoint.HostID
+		if e.Asked != "" {
+			absent += "; " + e.Asked
+		}
 		return advice.Problemf("no AWS profile known for account id %s (%s)%s", id, target.Region, absent).
 			With(advice.Run(about.Name+" discover"), e.Config.SetAccount(id, "aws_profile", "PROFILE"))
 	}

@@ -3,11 +3,14 @@ package password
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/cache"
 	"mysql-secret-store-rds/internal/credentials"
+	"mysql-secret-store-rds/internal/learn"
+	"mysql-secret-store-rds/internal/profiles"
 	"mysql-secret-store-rds/internal/resolve"
 	"mysql-secret-store-rds/internal/stamp"
 )
@@ -18,8 +21,16 @@ type job struct {
 	req     Request
 	now     stamp.Stamp
 	res     resolve.Resolution
-	haveOld bool // a token that isn't young, and good for when no new one can be had
-	warned  bool // of an entry that can't be trusted
+	files   func() (*profiles.Set, error) // the AWS configuration, read once
+	asked   *learn.Report                 // when AWS was asked whose the server is
+	haveOld bool                          // a token that isn't young, and good for when no new one can be had
+	warned  bool                          // of an entry that can't be trusted
+}
+
+func (e *Engine) job(req Request) *job {
+	return &job{Engine: e, req: req, now: stamp.Now(e.file), files: sync.OnceValues(func() (*profiles.Set, error) {
+		return profiles.Load(profiles.Default())
+	})}
 }
 
 // kept reads the cache; what is there but not to be trusted is logged.
@@ -92,9 +103,9 @@ func (j *job) signLocked(ctx context.Context) (Answer, error) {
 			return j.answer(hit, "cached token"), nil
 		}
 	}
-	a, err := j.savedOr(ctx, j.sign)
+	a, err := j.savedOrOurs(ctx)
 	switch {
-	case err != nil || a.Saved != nil:
+	case err != nil || a.Saved != nil || a.Outcome != resolve.ToToken:
 	case unlock != nil:
 		j.keep(a.Token)
 	default:
@@ -122,11 +133,9 @@ func (j *job) enough(ctx context.Context) func() bool {
 // cleanUp is how long a signature that isn't wanted any more may take to end.
 const cleanUp = 300 * time.Millisecond
 
-// savedOr returns the password that a person has saved for this very server and user, else what
-// obtain does. Both are sought at once, so that it takes no longer than the slower of the two.
-func (j *job) savedOr(
-	ctx context.Context, obtain func(context.Context, *question) (Answer, error),
-) (Answer, error) {
+// savedOrOurs returns the password that a person has saved for this very server and user, else ours.
+// Both are sought at once, so that it takes no longer than the slower of the two.
+func (j *job) savedOrOurs(ctx context.Context) (Answer, error) {
 	saved := j.askSaved(ctx)
 	if off := Off(j.res); off != nil {
 		if reply, found := saved.wait(); found {
@@ -142,7 +151,8 @@ func (j *job) savedOr(
 	}
 	signed := make(chan result, 1)
 	go func() {
-		a, err := obtain(signing, saved)
+		own := *j // it may learn more of the server while a saved one is handed out
+		a, err := own.obtain(signing, saved)
 		signed <- result{a, err}
 	}()
 	reply, found := saved.wait()
@@ -174,6 +184,21 @@ func (j *job) dropToken() {
 	}
 }
 
+// obtain makes a token, or reads the password. AWS is asked first whose the server is, if nobody knows
+// that.
+func (j *job) obtain(ctx context.Context, saved *question) (Answer, error) {
+	if err := j.learn(ctx, saved, false); err != nil {
+		return Answer{}, err
+	}
+	if off := Off(j.res); off != nil {
+		return Answer{}, off
+	}
+	if j.res.Outcome == resolve.ToSecret {
+		return j.readSecret(ctx, saved)
+	}
+	return j.sign(ctx, saved)
+}
+
 // sign makes a new token. Nobody is asked for an MFA code or a login before it is clear that one is
 // needed, nor while an older token is good.
 func (j *job) sign(ctx context.Context, saved *question) (Answer, error) {
@@ -197,7 +222,7 @@ func (j *job) provider(saved *question) (p *credentials.Provider, failed func(er
 	if j.Catch != nil {
 		said = j.Catch()
 	}
-	options := credentials.Options{Log: j.Log, Timeout: j.cfg.Timeout}
+	options := credentials.Options{Log: j.Log, Timeout: j.cfg.Timeout, Files: j.files}
 	if !j.haveOld {
 		options.Code, options.Login = saved.first(j.Code), saved.firstLogin(j.Login)
 	}
@@ -205,7 +230,11 @@ func (j *job) provider(saved *question) (p *credentials.Provider, failed func(er
 		options.Store = j.Cache
 	}
 	return credentials.New(Source(j.res.Target), options), func(err error) error {
-		return &SignError{Err: err, Resolution: j.res, Config: j.cfg, Said: said()}
+		e := &SignError{Err: err, Resolution: j.res, Config: j.cfg, Said: said()}
+		if j.asked != nil {
+			e.Asked = j.asked.Line()
+		}
+		return e
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"time"
 
+	"mysql-secret-store-rds/internal/cache"
 	"mysql-secret-store-rds/internal/managed"
 	"mysql-secret-store-rds/internal/resolve"
 )
@@ -35,7 +36,7 @@ func (j *job) readSecret(ctx context.Context, saved *question) (Answer, error) {
 
 // Refused notes that the server has refused the password of a secret: a rotation may be under way.
 func (e *Engine) Refused(req Request) error {
-	return e.Cache.SetChecked(refusedKey(req.ID), time.Now())
+	return e.Cache.PutNote(cache.Note{Key: refusedKey(req.ID), At: time.Now()})
 }
 
 // refusedKey stands in the cache's folder for the refusal of a Server URL's password.

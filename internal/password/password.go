@@ -89,7 +89,7 @@ func (e *Engine) Config() (*config.Config, error) {
 // a person has saved; else a new token. An error is a [*SignError], an [*OffError], an
 // [*UnreadError], or what [Engine.Resolve] returns.
 func (e *Engine) Get(ctx context.Context, req Request) (Answer, error) {
-	j := &job{Engine: e, req: req, now: stamp.Now(e.file)}
+	j := e.job(req)
 	kept, have := j.kept()
 	if have && kept.Answers(j.now, time.Now()) {
 		return j.answer(kept, "cached token"), nil
@@ -100,7 +100,7 @@ func (e *Engine) Get(ctx context.Context, req Request) (Answer, error) {
 	}
 	ctx, cancel := credentials.WithTimeout(ctx, cfg.Timeout)
 	defer cancel()
-	res, err := e.resolve(ctx, req, freshHops(kept, have))
+	res, err := e.ResolveBy(ctx, req, freshHops(kept, have))
 	if err != nil {
 		return Answer{}, err
 	}
@@ -116,13 +116,13 @@ func (e *Engine) Get(ctx context.Context, req Request) (Answer, error) {
 	}
 	if res.Outcome == resolve.ToSecret {
 		j.dropToken()
-		return j.savedOr(ctx, j.readSecret)
+		return j.savedOrOurs(ctx)
 	}
 	if !cfg.Cache {
 		if err := e.Cache.Clear(); err != nil {
 			e.Log.Warn("old cache entries stay", "reason", err)
 		}
-		return j.savedOr(ctx, j.sign)
+		return j.savedOrOurs(ctx)
 	}
 	if hit, ok := j.hit(); ok {
 		j.restamp(hit)
@@ -147,12 +147,14 @@ func (e *Engine) Drop(req Request) (dropped bool, hops []string, err error) {
 // [*config.Error].
 func (e *Engine) Resolve(ctx context.Context, req Request) (resolve.Resolution, error) {
 	kept, err := e.Cache.Get(req.ID)
-	return e.resolve(ctx, req, freshHops(kept, err == nil))
+	return e.ResolveBy(ctx, req, freshHops(kept, err == nil))
 }
 
 // ResolveBy is [Engine.Resolve] with the aliases that the host had a moment ago.
 func (e *Engine) ResolveBy(ctx context.Context, req Request, hops []string) (resolve.Resolution, error) {
-	return e.resolve(ctx, req, hops)
+	known := &inventory.User{}
+	defer known.Close()
+	return e.resolve(ctx, req, hops, known)
 }
 
 // freshHops are the aliases that led to a token while it is fresh: a hit must not touch the
@@ -165,21 +167,24 @@ func freshHops(kept cache.Entry, have bool) []string {
 }
 
 // resolve doesn't look up again the aliases that are known from hops.
-func (e *Engine) resolve(ctx context.Context, req Request, hops []string) (resolve.Resolution, error) {
+func (e *Engine) resolve(
+	ctx context.Context, req Request, hops []string, known resolve.Known,
+) (resolve.Resolution, error) {
 	cfg, err := e.Config()
 	if err != nil {
 		return resolve.Resolution{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
 	defer cancel()
-	return Resolve(ctx, req.URL, cfg, func(ctx context.Context, host string) (string, error) {
+	cname := func(ctx context.Context, host string) (string, error) {
 		for i, hop := range hops {
 			if hop == host && i+1 < len(hops) {
 				return hops[i+1], nil
 			}
 		}
 		return resolve.LookupCNAME(ctx, host)
-	})
+	}
+	return resolve.FromEnvironment().URL(ctx, req.URL, cfg, known, cname)
 }
 
 // Resolve finds out who has the password of a server, by the configuration, the environment and the

@@ -28,11 +28,10 @@ type question struct {
 
 // askSaved asks whether a person has saved a password, unless the configuration leaves no choice.
 func (j *job) askSaved(ctx context.Context) *question {
-	q := &question{ctx: ctx, done: make(chan struct{})}
 	if j.Saved == nil || j.res.OnlyIAM {
-		close(q.done)
-		return q
+		return nothingSaved(ctx)
 	}
+	q := &question{ctx: ctx, done: make(chan struct{})}
 	var cancel context.CancelFunc
 	q.ctx, cancel = context.WithTimeout(ctx, savedLimit)
 	go func() {
@@ -40,6 +39,13 @@ func (j *job) askSaved(ctx context.Context) *question {
 		defer close(q.done)
 		q.reply, q.found = j.Saved(q.ctx)
 	}()
+	return q
+}
+
+// nothingSaved is the question where there is nobody to ask.
+func nothingSaved(ctx context.Context) *question {
+	q := &question{ctx: ctx, done: make(chan struct{})}
+	close(q.done)
 	return q
 }
 

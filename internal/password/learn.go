@@ -1,0 +1,110 @@
+// A server that nobody knows: AWS is asked whose it is.
+
+package password
+
+import (
+	"cmp"
+	"context"
+
+	"mysql-secret-store-rds/internal/credentials"
+	"mysql-secret-store-rds/internal/inventory"
+	"mysql-secret-store-rds/internal/learn"
+	"mysql-secret-store-rds/internal/resolve"
+	"mysql-secret-store-rds/internal/server"
+	"mysql-secret-store-rds/internal/stamp"
+)
+
+// Learn is [Engine.Resolve], by the aliases that the host has now, and asks AWS whose the server is
+// if nobody knows; with anew, also the profiles that were refused lately. The report is nil when
+// nobody was asked. A saved password is no matter here.
+func (e *Engine) Learn(
+	ctx context.Context, req Request, anew bool,
+) (resolve.Resolution, *learn.Report, error) {
+	j := e.job(req)
+	var err error
+	if j.res, err = e.ResolveBy(ctx, req, nil); err != nil {
+		return j.res, nil, err
+	}
+	if !j.res.Ours() {
+		return j.res, nil, nil
+	}
+	err = j.learn(ctx, nothingSaved(ctx), anew)
+	return j.res, j.asked, err
+}
+
+// learn asks AWS whose the server is, if nobody knows that, and resolves it anew by the answer. It is
+// no error that AWS doesn't tell: then whoever signs where nothing else is said may be the right one.
+func (j *job) learn(ctx context.Context, saved *question, anew bool) error {
+	if !j.res.Unknown || j.cfg.Learn == 0 {
+		return nil
+	}
+	set, err := j.files()
+	if err != nil || len(set.Names()) == 0 {
+		return nil // signing says what is wrong with the files
+	}
+	path, err := inventory.Path()
+	if err != nil {
+		return nil // without a place for it nothing is ever known
+	}
+	if j.Catch != nil {
+		j.Catch()
+	}
+	o := learn.Options{
+		Set: set, Assigned: j.cfg.Assigned(), Path: path, Limit: j.cfg.Learn, Anew: anew, User: j.res.Target.User,
+		Log: j.Log, Code: saved.first(j.Code), Login: saved.firstLogin(j.Login),
+	}
+	if j.cfg.Cache {
+		o.Store = j.Cache
+	}
+	asked := resolve.FromEnvironment()
+	report, err := learn.Ask(ctx, learn.Question{
+		Endpoint: j.res.Endpoint, Region: j.res.Target.Region, Prefer: asked.Environment,
+	}, o)
+	if err != nil {
+		j.Log.Warn("nobody was asked whose the server is", "reason", err)
+		return nil
+	}
+	j.asked = &report
+	if !report.Found {
+		j.Log.Info("nobody has the server", "host", j.res.Endpoint.Host, "asked", report.Line())
+		return j.stranger(report)
+	}
+	j.Log.Info("learned whose the server is", "host", j.res.Endpoint.Host, "account", report.Account.Number,
+		"aws_profile", report.Account.Profile, "asked", report.Line())
+	known := &learned{report: report}
+	defer known.Close()
+	j.now = stamp.Now(j.file)
+	j.res, err = j.resolve(ctx, j.req, j.res.Hops, known)
+	return err
+}
+
+// stranger is the error of a server that isn't in the account of whoever would sign for it: a token
+// from there would be refused.
+func (j *job) stranger(report learn.Report) error {
+	signer := credentials.New(Source(j.res.Target), credentials.Options{}).Profile()
+	if signer == "" || !report.Excludes(signer) {
+		return nil
+	}
+	return &SignError{Err: credentials.ErrNoCredentials, Resolution: j.res, Config: j.cfg, Asked: report.Line()}
+}
+
+// learned is an inventory with what was just learned, which perhaps couldn't be written.
+type learned struct {
+	inventory.User
+	report learn.Report
+}
+
+func (l *learned) Server(host string) (inventory.Server, bool, error) {
+	if s := l.report.Server; s.Host == server.NormalHost(host) {
+		s.Profile = cmp.Or(s.Profile, l.report.Account.Profile)
+		return s, true, nil
+	}
+	return l.User.Server(host)
+}
+
+func (l *learned) Account(hostID, region string) (inventory.Account, bool, error) {
+	if a := l.report.Account; a.HostID == hostID && a.Region == region {
+		return a, true, nil
+	}
+	return l.User.Account(hostID, region)
+}
