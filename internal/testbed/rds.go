@@ -8,7 +8,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"fmt"
 	"math/big"
 	"net"
 	"strings"
@@ -22,6 +21,7 @@ import (
 // RDS is an RDS-like server: the real MySQL protocol over TLS with its own certificate
 // authority. Like RDS for a user IDENTIFIED WITH AWSAuthenticationPlugin, it asks the client to
 // switch to mysql_clear_password and takes a valid token for the user's name, and nothing else.
+// SetPassword makes users who have a password instead.
 type RDS struct {
 	Addr    string // a loopback address and a port
 	CAPEM   []byte // the authority's certificate
@@ -35,11 +35,14 @@ type RDS struct {
 	wg       sync.WaitGroup
 
 	mu        sync.Mutex
+	encrypted *server.Server // speaks the protocol
+	clear     *server.Server // the same without TLS
 	endpoints []Endpoint
 	conns     map[net.Conn]bool
 	logins    []string
 	refusals  []string
 	users     map[string]bool // IDENTIFIED WITH AWSAuthenticationPlugin; nil: everyone is
+	passwords map[string]password
 	pluginOff bool
 	tlsOff    bool
 	skew      time.Duration
@@ -52,10 +55,11 @@ func StartRDS(keys *Keys, endpoints ...Endpoint) (*RDS, error) {
 
 // StartRDSAt is StartRDS on a loopback address of one's choice, for clients that insist on a port.
 func StartRDSAt(addr string, keys *Keys, endpoints ...Endpoint) (*RDS, error) {
-	r := &RDS{keys: keys, endpoints: endpoints, conns: map[net.Conn]bool{}}
+	r := &RDS{keys: keys, endpoints: endpoints, conns: map[net.Conn]bool{}, passwords: map[string]password{}}
 	if err := r.makeCertificates(); err != nil {
 		return nil, err
 	}
+	r.renew()
 	var err error
 	if r.listener, err = net.Listen("tcp", addr); err != nil {
 		return nil, err
@@ -93,17 +97,6 @@ func (r *RDS) Refusals() []string {
 	return append([]string(nil), r.refusals...)
 }
 
-// SetUsers says which database users take tokens. Until then, all do. The server asks the others
-// for a native password, which nothing matches: those that don't exist, and those with a password.
-func (r *RDS) SetUsers(names ...string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.users = map[string]bool{}
-	for _, name := range names {
-		r.users[name] = true
-	}
-}
-
 // UnloadPlugin makes the server one without IAM authentication (RDS user guide, "Creating a
 // database account using IAM authentication").
 func (r *RDS) UnloadPlugin() {
@@ -127,13 +120,18 @@ func (r *RDS) TurnOffTLS() {
 	r.tlsOff = true
 }
 
-func (r *RDS) accept() {
+// renew makes new servers of go-mysql's. They remember who has logged in with
+// caching_sha2_password, and what with.
+func (r *RDS) renew() {
 	speak := func(settings *tls.Config) *server.Server {
 		// The default method is one of MySQL's own, so that a client has to be asked to switch.
 		return server.NewServerWithAuth("8.0.40-testbed", mysql.DEFAULT_COLLATION_ID, mysql.AUTH_NATIVE_PASSWORD,
-			nil, settings, tokenAuth{r})
+			nil, settings, authentication{r})
 	}
-	encrypted, clear := speak(r.tls), speak(nil)
+	r.encrypted, r.clear = speak(r.tls), speak(nil)
+}
+
+func (r *RDS) accept() {
 	for {
 		conn, err := r.listener.Accept()
 		if err != nil {
@@ -141,78 +139,35 @@ func (r *RDS) accept() {
 		}
 		r.mu.Lock()
 		r.conns[conn] = true
-		conf := encrypted
+		speaks, settings := r.encrypted, r.tls
 		if r.tlsOff {
-			conf = clear
+			speaks, settings = r.clear, nil
 		}
 		r.mu.Unlock()
-		r.wg.Go(func() {
-			defer func() {
-				_ = recover() // go-mysql trusts the lengths that a client sends
-				_ = conn.Close()
-				r.mu.Lock()
-				delete(r.conns, conn)
-				r.mu.Unlock()
-			}()
-			session := &session{}
-			c, err := conf.NewCustomizedConn(conn, accounts{r}, session)
-			if err != nil {
-				return // refused, or no MySQL client: the X protocol is tried on this port, too
-			}
-			session.user = c.GetUser()
-			for c.HandleCommand() == nil && !c.Closed() {
-			}
-		})
+		r.wg.Go(func() { r.serve(conn, speaks, settings) })
 	}
 }
 
-// accounts sends users to tokenAuth by the plugin that they have, as a user that doesn't exist is
-// no different from one with the wrong password.
-type accounts struct{ r *RDS }
-
-func (a accounts) GetCredential(user string) (server.Credential, bool, error) {
-	a.r.mu.Lock()
-	defer a.r.mu.Unlock()
-	plugin := mysql.AUTH_CLEAR_PASSWORD
-	switch {
-	case a.r.users != nil && !a.r.users[user]:
-		plugin = mysql.AUTH_NATIVE_PASSWORD
-	case a.r.pluginOff:
-		return server.Credential{}, false, mysql.NewError(mysql.ER_PLUGIN_IS_NOT_LOADED,
-			"Plugin 'AWSAuthenticationPlugin' is not loaded")
-	}
-	return server.Credential{Passwords: []string{"not used"}, AuthPluginName: plugin}, true, nil
-}
-func (accounts) OnAuthSuccess(*server.Conn) error         { return nil }
-func (accounts) OnAuthFailure(*server.Conn, error)        {}
-func (tokenAuth) Validate(method string) (supported bool) { return true }
-
-// tokenAuth checks passwords as IAM tokens.
-type tokenAuth struct{ r *RDS }
-
-func (a tokenAuth) Authenticate(c *server.Conn, plugin string, data []byte) error {
-	err := fmt.Errorf("%s is no user with AWSAuthenticationPlugin", c.GetUser())
-	if plugin == mysql.AUTH_CLEAR_PASSWORD {
-		err = a.check(c, strings.TrimSuffix(string(data), "\x00"))
-	}
-	a.r.mu.Lock()
-	defer a.r.mu.Unlock()
+func (r *RDS) serve(conn net.Conn, speaks *server.Server, settings *tls.Config) {
+	relay := &relay{client: conn, settings: settings, trust: r.TLS("localhost")}
+	near := relay.pipe()
+	defer func() {
+		_ = recover() // go-mysql trusts the lengths that a client sends
+		_ = near.Close()
+		_ = conn.Close()
+		r.mu.Lock()
+		delete(r.conns, conn)
+		r.mu.Unlock()
+	}()
+	r.wg.Go(relay.run)
+	session := &session{}
+	c, err := speaks.NewCustomizedConn(near, accounts{r, relay}, session)
 	if err != nil {
-		a.r.refusals = append(a.r.refusals, err.Error())
-		return server.ErrAccessDenied
+		return // refused, or no MySQL client: the X protocol is tried on this port, too
 	}
-	a.r.logins = append(a.r.logins, c.GetUser())
-	return nil
-}
-
-func (a tokenAuth) check(c *server.Conn, token string) error {
-	if _, encrypted := c.Conn.Conn.(*tls.Conn); !encrypted {
-		return fmt.Errorf("a token over a connection without TLS")
+	session.user = c.GetUser()
+	for c.HandleCommand() == nil && !c.Closed() {
 	}
-	a.r.mu.Lock()
-	endpoints, now := a.r.endpoints, time.Now().Add(a.r.skew)
-	a.r.mu.Unlock()
-	return a.r.keys.VerifyToken(token, c.GetUser(), endpoints, now)
 }
 
 // session answers the statements with which clients begin, and a few to see who one is.
