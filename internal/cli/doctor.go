@@ -312,15 +312,12 @@ func (c *console) checkServer(ctx context.Context, u server.URL, cfg *config.Con
 	if err != nil && !stranger {
 		return err
 	}
-	if report != nil {
-		found.add(doctor.Whose(res, *report))
-	}
 	store, err := openStore(cfg)
 	if err != nil {
 		return err
 	}
 	s := doctor.Server{
-		URL: u, Resolution: res, Config: cfg, Tunnel: res.Client.SSH, Waiting: found.waiting,
+		URL: u, Resolution: res, Config: cfg, Tunnel: res.Client.SSH, Waiting: found.waiting, Asked: report,
 		Provider: credentials.New(password.Source(res.Target),
 			credentials.Options{Code: c.ask.Code, Login: c.ask.Login, Store: store, Timeout: cfg.Timeout}),
 	}

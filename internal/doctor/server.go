@@ -23,6 +23,7 @@ import (
 	"mysql-secret-store-rds/internal/credentials"
 	"mysql-secret-store-rds/internal/discover"
 	"mysql-secret-store-rds/internal/inventory"
+	"mysql-secret-store-rds/internal/learn"
 	"mysql-secret-store-rds/internal/password"
 	"mysql-secret-store-rds/internal/resolve"
 	"mysql-secret-store-rds/internal/secret"
@@ -49,6 +50,9 @@ type Server struct {
 	CA      *x509.CertPool
 	CAFile  string
 	CAKnown bool
+
+	// Asked is who was asked whose the server is; nil: nobody, as it is known.
+	Asked *learn.Report
 
 	Saved bool // a person has saved a password for exactly this server and user, which is used instead of a token
 
@@ -140,6 +144,9 @@ func CheckServer(ctx context.Context, s Server, report func(Finding)) {
 			s.Resolution.UserBy, v.URL.User),
 			about.Name+" connect "+advice.Word(other.String()))
 	}
+	if s.Asked != nil {
+		v.give(whose(s.Resolution, *s.Asked))
+	}
 	v.check(ctx)
 	for _, f := range v.held {
 		report(v.proven(f))
@@ -168,7 +175,7 @@ func (v *visit) check(ctx context.Context) {
 // inventory do: what the server is, and what its user may do.
 func (v *visit) isProvenByLogin(f Finding) bool {
 	switch f.Name {
-	case "name", "permission", "iam":
+	case "account", "name", "permission", "iam":
 		return true
 	case "server":
 		return v.server == nil || v.absent
@@ -183,6 +190,7 @@ func (v *visit) proven(f Finding) Finding {
 		return f
 	}
 	text := map[string]string{
+		"account":    "the credentials are of the server's account, as it took the token",
 		"name":       f.Text + ", which is the same server",
 		"server":     "the server that the token is for, as it took it; AWS was not asked about it, or doesn't tell",
 		"permission": "rds-db:connect is allowed, as the server took the token",

@@ -8,8 +8,8 @@ import (
 	"mysql-secret-store-rds/internal/resolve"
 )
 
-// Whose says what came of asking AWS whose a server is that nobody knew.
-func Whose(res resolve.Resolution, r learn.Report) Finding {
+// whose says what came of asking AWS whose a server is that nobody knew.
+func whose(res resolve.Resolution, r learn.Report) Finding {
 	const name = "account"
 	if !r.Found {
 		return Finding{name, Warn, fmt.Sprintf("nobody knows account id %s (%s): %s", res.Endpoint.HostID,
