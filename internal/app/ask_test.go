@@ -367,10 +367,10 @@ func TestDiscoverAsksOnceForASession(t *testing.T) {
 	s := newScreen(t, env, b.helper+" discover --profile 'account*'")
 	s.wait(loginQuestion)
 	time.Sleep(time.Second)
+	s.run("resize-window", "-x", "200", "-y", "24") // before the long line comes
 	s.press("n", "Enter")
 	const line = "warning: the AWS login of SSO session corp has expired or was never made (26 profiles): run: " +
 		"mysql-secret-store-rds login corp"
-	s.run("resize-window", "-x", "200", "-y", "24")
 	if shown := s.wait(line, "exit code 1"); strings.Count(shown, "warning:") != 1 || strings.Count(shown, loginQuestion) != 1 {
 		t.Errorf("more than one line or question:\n%s", shown)
 	}

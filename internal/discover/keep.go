@@ -20,8 +20,8 @@ type Learned struct {
 	Why                        string           // the profile is the account's, in words
 }
 
-// Keep adds what was learned to the inventory as [Run] does: what it knows stays, but for what is no
-// longer so. The profile is the one of an account and region that wasn't known; assigned is as in
+// Keep adds what was learned to the inventory as [Run] does: what it knows stays, but for what is
+// no longer so. The profile is the one of an account and region that wasn't known; assigned is as in
 // [Input]. An inventory that is damaged, or not to be trusted, is left as it is: the error is an
 // [*inventory.UntrustedError] then.
 func Keep(ctx context.Context, path string, now time.Time, assigned map[string]string, learned []Learned) error {

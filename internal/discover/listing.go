@@ -76,8 +76,8 @@ func (l *listing) keeps(s inventory.Server, named bool) bool {
 	return true
 }
 
-// join adds the endpoints that have something from a cluster or proxy, and the cluster's master user
-// to its instances: RDS names the secret with the password at the cluster alone.
+// join adds the endpoints that have something from a cluster or proxy, and the cluster's master
+// user to its instances: RDS names the secret with the password at the cluster alone.
 func (l *listing) join() {
 	for host, s := range l.servers {
 		if of, ok := l.clusters[s.Cluster]; ok && s.Kind == server.Instance && s.MasterSecretARN == "" {

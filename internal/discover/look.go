@@ -43,8 +43,8 @@ var looks = map[server.EndpointKind]operation{
 // Operation is the one of RDS that [Look] calls for a kind of endpoint, or "" when there is none.
 func Operation(kind server.EndpointKind) string { return looks[kind].name }
 
-// lookAttempts is how often a call of Look and of the methods of [Sight] is tried: many accounts are
-// asked, and a person waits.
+// lookAttempts is how often a call of Look and of the methods of [Sight] is tried: many accounts
+// are asked, and a person waits.
 const lookAttempts = 2
 
 // Look asks RDS with one call whether cfg's caller has an endpoint: in its region, or in the given
@@ -88,8 +88,8 @@ func (s *Sight) take() {
 	}
 }
 
-// List asks for a few servers of the account, whichever they are: instances, or clusters when it has
-// none. Any of them has the account's id in the region.
+// List asks for a few servers of the account, whichever they are: instances, or clusters when it
+// has none. Any of them has the account's id in the region.
 func (s *Sight) List(ctx context.Context) error {
 	l := s.listing
 	l.only, l.sample = nil, aws.Int32(minRecords)
@@ -133,7 +133,7 @@ func (s *Sight) Complete(ctx context.Context) (srv inventory.Server, found bool,
 	return srv, found, err
 }
 
-// completeGlobal asks for the cluster that a global writer leads to, which may be in another region.
+// completeGlobal asks for the cluster that a global writer leads to. It may be in another region.
 func (s *Sight) completeGlobal(ctx context.Context) (srv inventory.Server, found bool, err error) {
 	i := slices.IndexFunc(s.listing.globals, func(g inventory.Server) bool { return g.Host == s.endpoint.Host })
 	if i < 0 {

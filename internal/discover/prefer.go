@@ -47,8 +47,8 @@ func rolesFirst(list []candidate) []candidate {
 	return RolesFirst(list, func(c candidate) (name, base string) { return c.profile, c.base })
 }
 
-// RolesFirst puts the profiles that assume a role before the one that they are built on, their base:
-// whoever wrote both into the AWS configuration uses the former. Otherwise the order stays.
+// RolesFirst puts the profiles that assume a role before the one that they are built on, their
+// base: whoever wrote both into the AWS configuration uses the former. Otherwise the order stays.
 func RolesFirst[T any](list []T, of func(T) (name, base string)) []T {
 	bases := map[string]bool{}
 	for _, c := range list {

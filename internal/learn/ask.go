@@ -65,7 +65,8 @@ func newAsking(q Question, o Options) *asking {
 	}
 	return &asking{
 		Question: q, Options: o, identity: stamp.Identity(), client: credentials.NewClient(parallel),
-		slots: semaphore.NewWeighted(parallel), slowOnes: semaphore.NewWeighted(maxSlow), ids: map[string]string{}, asked: map[string]string{},
+		slots: semaphore.NewWeighted(parallel), slowOnes: semaphore.NewWeighted(maxSlow),
+		ids: map[string]string{}, asked: map[string]string{},
 	}
 }
 
@@ -75,7 +76,7 @@ func (a *asking) limit(ctx context.Context) (context.Context, context.CancelFunc
 	return credentials.WithTimeout(ctx, a.Limit)
 }
 
-// run asks until somebody has the server, or everybody has answered. inTime is ctx within the limit.
+// run asks until somebody has the server, or everybody has answered. inTime is ctx with the limit.
 func (a *asking) run(ctx, inTime context.Context) Report {
 	// Its own limit, and not only a context's end, reaches those who wait for a person.
 	probing, cancel := a.limit(inTime)
@@ -197,7 +198,11 @@ func (a *asking) waitForSlow(ctx context.Context) {
 
 // askGroup asks the profiles of an account until one of them answers.
 func (a *asking) askGroup(ctx context.Context, g *group, needs need) {
-	for t := a.next(g, needs); t != nil && ctx.Err() == nil; t = a.next(g, needs) {
+	for ctx.Err() == nil {
+		t := a.next(g, needs)
+		if t == nil {
+			return
+		}
 		if answered := a.probe(ctx, t, needs); answered {
 			a.mu.Lock()
 			g.answered = true
@@ -206,8 +211,8 @@ func (a *asking) askGroup(ctx context.Context, g *group, needs need) {
 	}
 }
 
-// next returns the next profile of an account that needs so much of a person; nil when there is none,
-// or one has answered.
+// next returns the next profile of an account that needs so much of a person; nil when there is
+// none, or one has answered.
 func (a *asking) next(g *group, needs need) *target {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -270,8 +275,8 @@ func (a *asking) keys(ctx context.Context, p *credentials.Provider, cfg *aws.Con
 	return keys, err
 }
 
-// setAccount notes the account that the credentials are of, if they say so. It returns why that needs
-// no question, or "".
+// setAccount notes the account that the credentials are of, if they say so. It returns why that
+// needs no question, or "".
 func (a *asking) setAccount(t *target, number string) string {
 	if !server.IsAccountNumber(number) {
 		return ""

@@ -99,8 +99,8 @@ func (a *asking) stateNow() string {
 	return sum.String()
 }
 
-// prepare finds out what can be known of a profile without asking anybody. It returns why the profile
-// needn't be asked, or "".
+// prepare finds out what can be known of a profile without asking anybody. It returns why the
+// profile needn't be asked, or "".
 func (a *asking) prepare(t *target) (why string) {
 	own, _ := a.Set.Profile(t.profile)
 	t.region = cmp.Or(a.Endpoint.Region, a.Region, own.Get("region"))

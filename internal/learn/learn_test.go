@@ -362,7 +362,7 @@ func TestRefused(t *testing.T) {
 	w.has(one, id, "orders")
 	r := w.ask(t, host)
 	wantSaid(t, r, "source: doesn't have it", "a: refused", "b: has it", "gone: refused")
-	if got, want := r.Line(), "asked 4 profiles; refused: a (sts:AssumeRole is not allowed), gone (AWS doesn't take the credentials: InvalidClientTokenId)"; got != want {
+	if got, want := r.Line(), "asked 4 profiles; refused: a (sts:AssumeRole is not allowed), gone (InvalidClientTokenId in eu-west-1)"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	for _, tc := range []struct {
@@ -376,7 +376,7 @@ func TestRefused(t *testing.T) {
 		if r.Found || asked != tc.calls {
 			t.Errorf("anew is %v: %d and %d calls, %+v", tc.anew, assumed, asked, r)
 		}
-		if want := "refused: gone (AWS doesn't take the credentials: InvalidClientTokenId)"; !strings.Contains(r.Line(), want) {
+		if want := "refused: gone (InvalidClientTokenId in eu-west-1)"; !strings.Contains(r.Line(), want) {
 			t.Errorf("anew is %v: %s", tc.anew, r.Line())
 		}
 	}

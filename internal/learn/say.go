@@ -54,7 +54,7 @@ func (a *asking) failed(ctx context.Context, t *target, p *credentials.Provider,
 	}
 }
 
-// reason is why a profile gave no answer, in few words that name neither it nor what it wanted to see.
+// reason is why a profile gave no answer, in few words that don't name it: others may have the same.
 func (a *asking) reason(t *target, err error) string {
 	api, answered := errors.AsType[*credentials.APIError](err)
 	switch {
@@ -71,8 +71,8 @@ func (a *asking) reason(t *target, err error) string {
 	case answered && api.Denied && !api.WrongCode:
 		service, operation, _ := strings.Cut(api.Operation, " ")
 		return fmt.Sprintf("%s:%s is not allowed", strings.ToLower(service), operation)
-	case answered && api.Refused():
-		return "AWS doesn't take the credentials: " + api.Code
+	case answered && api.Refused() && strings.HasPrefix(api.Operation, "RDS "): // perhaps only there
+		return fmt.Sprintf("%s in %s", api.Code, t.region)
 	case answered:
 		return api.Code
 	}

@@ -7,9 +7,9 @@ import (
 	"mysql-secret-store-rds/internal/server"
 )
 
-// Account says which AWS account a profile's credentials are of, and the account's partition, as far
-// as its settings tell: by the role that it assumes, the account that it names, its sign-in. Each is
-// "" when they don't.
+// Account says which AWS account a profile's credentials are of, and the account's partition, as
+// far as its settings tell: by the role that it assumes, the account that it names, its sign-in.
+// Each is "" when they don't.
 func (s *Set) Account(name string) (number, partition string) {
 	chain, _ := s.Chain(name) // what is there of it
 	base := chain.Base
