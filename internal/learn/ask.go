@@ -43,10 +43,12 @@ type asking struct {
 	client   *credentials.Client
 	known    []inventory.Account
 	groups   []*group
-	letGo    func() // of the lock
-	slots    *semaphore.Weighted
-	slowOnes *semaphore.Weighted
-	wg       sync.WaitGroup // of all that are being asked
+	// preferred is the profile of AWS_PROFILE, unless it is known already that it hasn't the server.
+	preferred *target
+	letGo     func() // of the lock
+	slots     *semaphore.Weighted
+	slowOnes  *semaphore.Weighted
+	wg        sync.WaitGroup // of all that are being asked
 
 	mu      sync.Mutex // of what follows, and of targets and groups
 	answers []Answer
@@ -82,6 +84,9 @@ func (a *asking) run(ctx, inTime context.Context) Report {
 	probing, cancel := a.limit(inTime)
 	defer cancel()
 	a.won = cancel
+	if a.decided(probing) {
+		return a.report(ctx, inTime)
+	}
 	a.ask(probing, a.with(nothing), nothing)
 	sessions, codes := a.withPerson()
 	if len(sessions)+len(codes) > 0 && probing.Err() == nil {
@@ -97,6 +102,34 @@ func (a *asking) run(ctx, inTime context.Context) Report {
 		a.noteNobody(a.person())
 	}
 	return a.report(ctx, inTime)
+}
+
+// decided asks the profile of AWS_PROFILE, which signs where nobody knows better, and reports whether
+// nobody else is to be asked: not, if its account is known to have another id than the server. Nor is
+// a person, who will be when it signs.
+func (a *asking) decided(ctx context.Context) bool {
+	t := a.preferred
+	if t == nil {
+		return false
+	}
+	alone := &group{targets: []*target{t}}
+	if t.needs == nothing {
+		a.ask(ctx, []*group{alone}, nothing)
+		a.waitForSlow(ctx)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	id := a.ids[t.account]
+	elsewhere := id != "" && a.hostID() != "" && id != a.hostID()
+	for _, g := range a.groups {
+		g.answered = g.answered || elsewhere && slices.Contains(g.targets, t)
+		for _, other := range g.targets {
+			if !elsewhere && other != t && a.owner == nil {
+				a.answers[other.at].set(NoNeed, "AWS_PROFILE says who signs", "")
+			}
+		}
+	}
+	return !elsewhere
 }
 
 // person reports whether there is one to be asked for anything.

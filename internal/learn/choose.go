@@ -74,18 +74,14 @@ func (a *asking) choose() {
 			a.groups = append(a.groups, g)
 		}
 		g.targets = append(g.targets, t)
+		if t.profile == a.Prefer {
+			a.preferred = t
+		}
 	}
 	for _, g := range a.groups {
 		a.order(g)
 	}
 	a.state = a.stateNow()
-	preferred := func(g *group) bool {
-		return slices.ContainsFunc(g.targets, func(t *target) bool { return t.profile == a.Prefer })
-	}
-	if i := slices.IndexFunc(a.groups, preferred); i > 0 {
-		first := a.groups[i]
-		a.groups = slices.Insert(slices.Delete(a.groups, i, i+1), 0, first)
-	}
 }
 
 // stateNow stands for what the answer depends on: a login or a code makes another one.

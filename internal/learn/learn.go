@@ -23,7 +23,9 @@ import (
 type Question struct {
 	Endpoint server.Endpoint
 	Region   string // where to ask about a global writer, whose name has none; "": each profile's own
-	Prefer   string // AWS_PROFILE, if it is set: asked first of the profiles of its account
+	// Prefer is AWS_PROFILE, if it is set. It signs where nobody knows better, so that the others are
+	// only asked if its account is known to have another id than the server.
+	Prefer string
 }
 
 // Options are what [Ask] needs of the world.

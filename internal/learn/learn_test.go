@@ -332,7 +332,7 @@ func TestOneOfAnAccount(t *testing.T) {
 	for _, tc := range []struct {
 		assigned, prefer, want string
 	}{
-		{"", "", "role"}, {"", "last", "last"}, {"base", "last", "base"},
+		{"", "", "role"}, {"", "last", "last"}, {"base", "", "base"},
 	} {
 		w := newWorld(t)
 		w.user("base", one, "aws_account_id = "+one)
@@ -345,6 +345,43 @@ func TestOneOfAnAccount(t *testing.T) {
 		r, err := Ask(t.Context(), Question{Endpoint: endpoint(t, host), Prefer: tc.prefer}, w.load(t))
 		if err != nil || !r.Found || r.Account.Profile != tc.want || describes(w) != 1 {
 			t.Errorf("%+v: %+v, %v", tc, r, err)
+		}
+	}
+}
+
+// AWS_PROFILE signs where nobody knows better: the others are asked only if its account is another one.
+func TestPreferred(t *testing.T) {
+	t.Parallel()
+	const refused, nothing, other, mfa = "refused", "nothing", "other", "mfa"
+	for prefer, want := range map[string][]string{
+		refused: {"refused: refused", "nothing: not asked", "other: not asked", "mfa: not asked", "right: not asked"},
+		nothing: {"refused: not asked", "nothing: doesn't have it", "other: not asked", "mfa: not asked", "right: not asked"},
+		mfa:     {"refused: not asked", "nothing: not asked", "other: not asked", "mfa: couldn't be asked", "right: not asked"},
+		other:   nil, // the others are asked then, in no order
+		"right": {"refused: not asked", "nothing: not asked", "other: not asked", "mfa: not asked", "right: has it"},
+		"gone":  nil, // which is for the caller to see
+	} {
+		w := newWorld(t)
+		w.profile(refused, "aws_access_key_id = AKIAGONE", "aws_secret_access_key = x")
+		w.user(nothing, "333333333333")
+		w.user(other, two)
+		w.profile(mfa, "role_arn = "+roleOf("444444444444"), "source_profile = "+nothing, "mfa_serial = arn:aws:iam::1:mfa/x")
+		w.user("right", one)
+		w.has(one, id, "orders")
+		w.has(two, "zzzzzzzzzzzz", "orders")
+		w.options.Code = func(context.Context, string, string) (string, error) {
+			t.Errorf("%s: a code is asked for", prefer)
+			return "", credentials.ErrNoCode
+		}
+		r, err := Ask(t.Context(), Question{Endpoint: endpoint(t, host), Prefer: prefer}, w.load(t))
+		if err != nil || r.Found != (prefer == other || prefer == "right" || prefer == "gone") {
+			t.Errorf("%s: %+v, %v", prefer, r, err)
+		}
+		if want != nil {
+			wantSaid(t, r, want...)
+		}
+		if r.Excludes(prefer) != (prefer == other) {
+			t.Errorf("%s is excluded: %v", prefer, r.Excludes(prefer))
 		}
 	}
 }

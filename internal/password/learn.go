@@ -57,6 +57,9 @@ func (j *job) learn(ctx context.Context, saved *question, anew bool) error {
 		o.Store = j.Cache
 	}
 	asked := resolve.FromEnvironment()
+	if _, there := set.Profile(asked.Environment); asked.Environment != "" && !there || j.signer() == "" {
+		return nil // signing says that it isn't there; or these are no profile's keys, but the environment's
+	}
 	report, err := learn.Ask(ctx, learn.Question{
 		Endpoint: j.res.Endpoint, Region: j.res.Target.Region, Prefer: asked.Environment,
 	}, o)
@@ -81,11 +84,15 @@ func (j *job) learn(ctx context.Context, saved *question, anew bool) error {
 // stranger is the error of a server that isn't in the account of whoever would sign for it: a token
 // from there would be refused.
 func (j *job) stranger(report learn.Report) error {
-	signer := credentials.New(Source(j.res.Target), credentials.Options{}).Profile()
-	if signer == "" || !report.Excludes(signer) {
+	if !report.Excludes(j.signer()) {
 		return nil
 	}
 	return &SignError{Err: credentials.ErrNoCredentials, Resolution: j.res, Config: j.cfg, Asked: report.Line()}
+}
+
+// signer is the profile that signs where nobody knows better, or "".
+func (j *job) signer() string {
+	return credentials.New(Source(j.res.Target), credentials.Options{Files: j.files}).Profile()
 }
 
 // learned is an inventory with what was just learned, which perhaps couldn't be written.
