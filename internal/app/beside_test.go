@@ -21,6 +21,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mysql-secret-store-rds/internal/stamp"
 	"mysql-secret-store-rds/internal/testbed"
 )
 
@@ -213,12 +214,16 @@ func exported(code int, stdout, stderr string) answer {
 // ourAnswer asks the program for a token.
 func ourAnswer(t *testing.T, s *stage, profile string) answer {
 	t.Helper()
+	config := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(config, []byte("learn: off\n"), 0o600); err != nil { // it is about who signs
+		t.Fatal(err)
+	}
 	args := []string{"token", "dba@" + orders + ":3306"}
 	if profile != "" {
 		args = append(args, "--profile", profile)
 	}
 	cmd := exec.CommandContext(t.Context(), program, args...)
-	cmd.Env, cmd.Dir = s.env, s.home
+	cmd.Env, cmd.Dir = append(slices.Clone(s.env), stamp.EnvConfig+"="+config), s.home
 	testbed.NoTerminal(cmd)
 	code, stdout, stderr := finish(t, cmd)
 	return answer{refused: code != 0, said: stderr, token: strings.TrimSpace(stdout)}

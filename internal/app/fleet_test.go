@@ -55,9 +55,8 @@ func TestOneCallForAnAccount(t *testing.T) {
 	if n := b.aws.Calls("AssumeRole"); n != 1 {
 		t.Errorf("%d AssumeRole calls, want 1", n)
 	}
-	files, err := filepath.Glob(filepath.Join(b.home, ".cache", "mysql-secret-store-rds", "*"))
-	if err != nil || len(files) != 101 {
-		t.Errorf("%d files in the cache (%v), want 100 tokens and the role's credentials", len(files), err)
+	if files := b.kept(t); len(files) != 101 {
+		t.Errorf("%d files in the cache, want 100 tokens and the role's credentials", len(files))
 	}
 }
 

@@ -101,7 +101,7 @@ func TestFleetFits(t *testing.T) {
 		shown := s.wait("exit code 0")
 		save(t, shown, fmt.Sprintf("list-servers-%d", columns))
 		checkWidth(t, shown, columns)
-		row := regexp.MustCompile(`(?m)^\S+ +(instance|writer|reader) +\S.* +\S+ +(eu-central-1|ap-southeast-2|us-east-1) +(on|off)$`)
+		row := regexp.MustCompile(`(?m)^\S+ +(instance|writer|reader) +\S.* +\S+ +(eu-central-1|ap-southeast-2|us-east-1) +(token|password)$`)
 		if n := len(row.FindAllString(shown, -1)); n < 12 {
 			t.Errorf("%d columns: %d rows:\n%s", columns, n, shown)
 		}
