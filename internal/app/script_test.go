@@ -395,8 +395,11 @@ func cmdAWS(ts *testscript.TestScript, _ bool, args []string) {
 		a.ApproveAfter(number(ts, args[0]))
 
 	// What there is, and who may do what.
-	case "servers", "servers-without-iam": // ACCOUNT REGION ID: see someServers
+	case "servers", "servers-without-iam", "servers-impaired": // ACCOUNT REGION ID: see someServers
 		servers := someServers(args[0], args[1], args[2])
+		if setting == "servers-impaired" {
+			servers.Clusters[0].MasterSecretStatus = "impaired"
+		}
 		if setting == "servers-without-iam" {
 			servers.Instances[0].IAM, servers.Clusters[0].IAM = false, false
 		}

@@ -191,7 +191,7 @@ func TestEveryKind(t *testing.T) {
 				Identifier: "orders", ResourceID: "cluster-1", Engine: "aurora-mysql", EngineVersion: "8.0",
 				Host:       host("orders", "cluster-"+id, west),
 				ReaderHost: host("orders", "cluster-ro-"+id, west), Port: 3308, IAM: true, MasterUsername: "admin",
-				MasterSecretARN: "arn:s", Tags: tags,
+				MasterSecretARN: "arn:s", MasterSecretStatus: "impaired", Tags: tags,
 			},
 			{Identifier: "pgc", Engine: "aurora-postgresql", Host: host("pgc", "cluster-"+id, west),
 				ReaderHost: host("pgc", "cluster-ro-"+id, west)},
@@ -240,7 +240,7 @@ func TestEveryKind(t *testing.T) {
 	}
 	cluster := func(s inventory.Server) inventory.Server {
 		s.Cluster, s.Port, s.Engine, s.EngineVersion, s.ResourceID, s.IAM = "orders", 3308, "aurora-mysql", "8.0", "cluster-1", true
-		s.MasterUser, s.MasterSecretARN = "admin", "arn:s"
+		s.MasterUser, s.MasterSecretARN, s.MasterSecretStatus = "admin", "arn:s", "impaired"
 		return common(s)
 	}
 	proxy := func(s inventory.Server) inventory.Server {
@@ -256,7 +256,7 @@ func TestEveryKind(t *testing.T) {
 		}),
 		common(inventory.Server{
 			Host: host("member", id, west), Port: 3306, Name: "member", Cluster: "orders", Engine: "aurora-mysql",
-			ResourceID: "db-2", IAM: true, MasterUser: "admin", MasterSecretARN: "arn:s", // the cluster's
+			ResourceID: "db-2", IAM: true, MasterUser: "admin", MasterSecretARN: "arn:s", MasterSecretStatus: "impaired", // the cluster's
 		}),
 		cluster(inventory.Server{Host: host("orders", "cluster-"+id, west), Kind: server.Writer, Name: "orders", Tags: tags}),
 		cluster(inventory.Server{Host: host("orders", "cluster-ro-"+id, west), Kind: server.Reader, Name: "orders", Tags: tags}),

@@ -81,7 +81,7 @@ func (l *listing) keeps(s inventory.Server, named bool) bool {
 func (l *listing) join() {
 	for host, s := range l.servers {
 		if of, ok := l.clusters[s.Cluster]; ok && s.Kind == server.Instance && s.MasterSecretARN == "" {
-			s.MasterUser, s.MasterSecretARN = cmp.Or(s.MasterUser, of.MasterUser), of.MasterSecretARN
+			takeMaster(&s, of)
 			l.servers[host] = s
 		}
 	}
@@ -92,9 +92,16 @@ func (l *listing) join() {
 		}
 		e.Port, e.Engine, e.EngineVersion = of.Port, of.Engine, of.EngineVersion
 		e.ResourceID, e.IAM = of.ResourceID, of.IAM
-		e.MasterUser, e.MasterSecretARN, e.Tags = of.MasterUser, of.MasterSecretARN, of.Tags
+		e.Tags = of.Tags
+		takeMaster(&e, of)
 		l.add(e)
 	}
+}
+
+// takeMaster gives a server the master user of its cluster.
+func takeMaster(s *inventory.Server, of inventory.Server) {
+	s.MasterUser = cmp.Or(of.MasterUser, s.MasterUser)
+	s.MasterSecretARN, s.MasterSecretStatus = of.MasterSecretARN, of.MasterSecretStatus
 }
 
 type pager[Page any] interface {
@@ -143,9 +150,10 @@ func (l *listing) readClusters(ctx context.Context, client *rds.Client) error {
 				Host: aws.ToString(c.Endpoint), Port: int(aws.ToInt32(c.Port)),
 				Engine: aws.ToString(c.Engine), EngineVersion: aws.ToString(c.EngineVersion),
 				ResourceID: aws.ToString(c.DbClusterResourceId), IAM: aws.ToBool(c.IAMDatabaseAuthenticationEnabled),
-				MasterUser: aws.ToString(c.MasterUsername), MasterSecretARN: secretARN(c.MasterUserSecret),
-				Status: aws.ToString(c.Status), Tags: tags(c.TagList),
+				MasterUser: aws.ToString(c.MasterUsername),
+				Status:     aws.ToString(c.Status), Tags: tags(c.TagList),
 			}
+			setSecret(&s, c.MasterUserSecret)
 			l.clusters[name] = s
 			l.add(s)
 			s.Kind, s.Host = server.Reader, aws.ToString(c.ReaderEndpoint)
@@ -181,15 +189,17 @@ func (l *listing) readInstances(ctx context.Context, client *rds.Client) error {
 			if i.Endpoint == nil {
 				continue // still being created
 			}
-			l.add(inventory.Server{
+			s := inventory.Server{
 				Kind: server.Instance, Name: aws.ToString(i.DBInstanceIdentifier),
 				Cluster: aws.ToString(i.DBClusterIdentifier),
 				Host:    aws.ToString(i.Endpoint.Address), Port: int(aws.ToInt32(i.Endpoint.Port)),
 				Engine: aws.ToString(i.Engine), EngineVersion: aws.ToString(i.EngineVersion),
 				ResourceID: aws.ToString(i.DbiResourceId), IAM: aws.ToBool(i.IAMDatabaseAuthenticationEnabled),
-				MasterUser: aws.ToString(i.MasterUsername), MasterSecretARN: secretARN(i.MasterUserSecret),
-				Status: aws.ToString(i.DBInstanceStatus), Tags: tags(i.TagList),
-			})
+				MasterUser: aws.ToString(i.MasterUsername),
+				Status:     aws.ToString(i.DBInstanceStatus), Tags: tags(i.TagList),
+			}
+			setSecret(&s, i.MasterUserSecret)
+			l.add(s)
 		}
 	})
 }
@@ -282,11 +292,15 @@ func tags(list []types.Tag) map[string]string {
 	return m
 }
 
-func secretARN(s *types.MasterUserSecret) string {
-	if s == nil {
-		return ""
+// setSecret notes what keeps the master user's password.
+func setSecret(s *inventory.Server, of *types.MasterUserSecret) {
+	if of == nil {
+		return
 	}
-	return aws.ToString(s.SecretArn)
+	s.MasterSecretARN = aws.ToString(of.SecretArn)
+	if status := aws.ToString(of.SecretStatus); status != "active" {
+		s.MasterSecretStatus = status
+	}
 }
 
 // Find asks RDS about one endpoint: in its region, or in the given one if its name has none. The
@@ -307,6 +321,7 @@ func Find(
 			s = l.servers[e.Host]
 			l.only = &s.Cluster
 			err = l.readClusters(ctx, client)
+			takeMaster(&s, l.clusters[s.Cluster])
 			s.ResourceID = l.clusters[s.Cluster].ResourceID
 			return s, err == nil, err
 		}

@@ -117,7 +117,7 @@ func byHost(a, b inventory.Server) int { return strings.Compare(a.Host, b.Host) 
 // addCluster fills in what a global writer has from its cluster.
 func addCluster(global *inventory.Server, cluster inventory.Server) {
 	global.Port, global.ResourceID, global.IAM = cluster.Port, cluster.ResourceID, cluster.IAM
-	global.MasterUser, global.MasterSecretARN = cluster.MasterUser, cluster.MasterSecretARN
+	takeMaster(global, cluster)
 }
 
 // changes counts servers by what has become of them.
