@@ -49,7 +49,7 @@ func (a *asking) failed(ctx context.Context, t *target, p *credentials.Provider,
 	case t.needs == nothing && errors.Is(err, credentials.ErrNoTerminal): // what was kept is over by now
 		t.needs = code
 	case t.needs == login && errors.Is(err, credentials.ErrSSOLogin): // who says no isn't asked for a code
-		a.stopped = "the login was declined"
+		a.stopped = wantsCode
 	case t.needs == code && (errors.Is(err, credentials.ErrNoCode) || errors.Is(err, credentials.ErrNoTerminal) ||
 		errors.Is(err, credentials.ErrAskedElsewhere)):
 		a.stopped = reason

@@ -1,0 +1,93 @@
+package app_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// strangerBed is a bed where nobody knows whose the server orders is: AWS has it in the account
+// given. There are three accounts under the SSO session corp, which is over, one that wants an MFA
+// code, and the default profile's, which has another id.
+func strangerBed(t *testing.T, account string) *bed {
+	t.Helper()
+	b := startBed(t)
+	text := ssoSession
+	for i := range 3 {
+		text += fmt.Sprintf("[profile sso%d]\nregion = eu-west-1\nsso_session = corp\nsso_account_id = %[1]d%[1]d%[1]d%[1]d%[1]d%[1]d%[1]d%[1]d%[1]d%[1]d%[1]d%[1]d\nsso_role_name = dba\n", i+1)
+	}
+	text += "[profile mfa]\nrole_arn = arn:aws:iam::444444444444:role/one\nsource_profile = default\nmfa_serial = " + mfaDevice + "\n"
+	writeHome(t, b, ".aws/config", text)
+	b.aws.SetServers("123456789012", "eu-west-1", someServers("123456789012", "eu-west-1", "cccccccccccc"))
+	b.aws.SetServers("111111111111", "eu-west-1", someServers("111111111111", "eu-west-1", "aaaaaaaaaaaa"))
+	b.aws.SetServers(account, "eu-west-1", someServers(account, "eu-west-1", "abcdefghijkl"))
+	b.aws.ApproveAfter(1)
+	return b
+}
+
+// TestLearnAsksForTheLogin: the person at the terminal is asked once for a session, and for no code
+// that isn't needed.
+func TestLearnAsksForTheLogin(t *testing.T) {
+	t.Parallel()
+	for _, before94 := range []bool{true, false} {
+		t.Run(fmt.Sprintf("before94=%v", before94), func(t *testing.T) {
+			t.Parallel()
+			b := strangerBed(t, "222222222222")
+			s := newScreen(t, b.env(), getOnScreen(t, b, before94, "out"))
+			s.wait(loginQuestion)
+			s.press("Enter")
+			shown := s.wait("SSO session corp: logged in until ", "exit code 0")
+			wantToken(t, b, "out")
+			if strings.Count(shown, loginQuestion) != 1 || strings.Contains(shown, mfaQuestion) {
+				t.Errorf("asked for more than one login:\n%s", shown)
+			}
+			if n := b.aws.Calls("StartDeviceAuthorization"); n != 1 {
+				t.Errorf("%d device flows", n)
+			}
+		})
+	}
+}
+
+// TestLearnAsksForTheCode: last, when nobody else has the server.
+func TestLearnAsksForTheCode(t *testing.T) {
+	t.Parallel()
+	b := strangerBed(t, "444444444444")
+	s := newScreen(t, b.env(), b.helper+" token dba@"+orders+":3306 | cut -c1-6")
+	s.wait(loginQuestion)
+	s.press("y", "Enter")
+	s.wait(mfaQuestion)
+	s.press("123456", "Enter")
+	s.wait("orders", "exit code 0")
+	if n := b.aws.Calls("AssumeRole"); n != 1 {
+		t.Errorf("%d AssumeRole calls", n)
+	}
+}
+
+// TestLearnTakesNo: whoever declines a login isn't asked for anything else, and reads who wasn't
+// asked.
+func TestLearnTakesNo(t *testing.T) {
+	t.Parallel()
+	b := strangerBed(t, "444444444444")
+	s := newScreen(t, b.env(), getOnScreen(t, b, false, "out"))
+	s.wait(loginQuestion)
+	s.press("n", "Enter")
+	shown := s.wait("exit code 1")
+	const want = "no AWS profile known for account id abcdefghijkl (eu-west-1); asked 1 profile; not asked: " +
+		"sso1, sso2, sso3 (SSO session corp is over), mfa (MFA): run: mysql-secret-store-rds discover"
+	if got := reply(t, b, "out"); !strings.HasPrefix(got, want) || strings.Contains(shown, mfaQuestion) {
+		t.Errorf("got %q:\n%s", got, shown)
+	}
+}
+
+// TestLearnAsksNobodyWithoutATerminal: it says who couldn't be asked.
+func TestLearnAsksNobodyWithoutATerminal(t *testing.T) {
+	t.Parallel()
+	b := strangerBed(t, "444444444444")
+	ctx, cancel := testContext(t)
+	defer cancel()
+	_, err := b.shell(b.env()).Get(ctx, "dba@"+orders+":3306")
+	const want = "asked 1 profile; not asked: sso1, sso2, sso3 (SSO session corp is over), mfa (MFA)"
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v", err)
+	}
+}
