@@ -29,7 +29,7 @@ var fleet = testbed.Fleet{
 // it took, and returns the inventory. With denied, an operation, no region can be read in full.
 func discoverFleet(dir, helper, denied string, limit bool) (inventory string, err error) {
 	home := filepath.Join(dir, "fleet"+denied)
-	aws, err := startFleet(home, denied)
+	aws, err := startFleet(home, fleet, denied)
 	if err != nil {
 		return "", err
 	}
@@ -69,7 +69,7 @@ func discoverFleet(dir, helper, denied string, limit bool) (inventory string, er
 }
 
 // startFleet starts the simulated AWS, and makes a home with a profile for each account.
-func startFleet(home, denied string) (*testbed.AWS, error) {
+func startFleet(home string, fleet testbed.Fleet, denied string) (*testbed.AWS, error) {
 	source := testbed.Key{ID: "AKIABENCH", Secret: "secret", Owner: "arn:aws:iam::123456789012:user/dba"}
 	if err := os.MkdirAll(filepath.Join(home, ".aws"), 0o700); err != nil {
 		return nil, err

@@ -81,6 +81,9 @@ func bench(runs int, limit float64) (err error) {
 	if err == nil {
 		_, err = discoverFleet(dir, helper, "DescribeDBProxies", limit > 0)
 	}
+	if err == nil {
+		err = learnOne(dir, helper, limit > 0)
+	}
 	if err != nil {
 		return err
 	}
