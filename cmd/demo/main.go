@@ -46,6 +46,14 @@ const (
 	orders  = "orders.cluster-abcdefghijkl.eu-west-1.rds.amazonaws.com"
 	url     = "dba@" + orders + ":3306"
 	foreign = "root@mysql.example.com:3306"
+
+	// Of an account that nobody has discovered: one of two profiles reaches it.
+	shop      = "shop.zyxwvutsrqpo.eu-west-1.rds.amazonaws.com"
+	stranger  = "dba@" + shop + ":3306"
+	master    = "admin@" + shop + ":3306"
+	account   = "210987654321"
+	masterARN = "arn:aws:secretsmanager:eu-west-1:" + account + ":secret:rds!db-demo-AbCdEf"
+	password  = "7hG~made by RDS"
 )
 
 type demo struct {
@@ -90,6 +98,8 @@ func (d *demo) run(ctx context.Context) (err error) {
 		{"The next one is signed anew, and works", d.again},
 		{"Another server's password stays with the helper used before", d.delegated},
 		{"list shows both", d.list},
+		{"A server of an account that nobody has discovered: " + stranger, d.learn},
+		{"Its master user's password is kept by AWS Secrets Manager: " + master, d.managed},
 	} {
 		fmt.Fprintf(d.out, "%2d. %s\n", i+1, s.title)
 		start := time.Now()
@@ -139,6 +149,9 @@ const (
 	awsConfig = `[profile demo]
 role_arn = arn:aws:iam::123456789012:role/dba
 source_profile = keys
+[profile other]
+role_arn = arn:aws:iam::` + account + `:role/dba
+source_profile = keys
 `
 	configuration = `accounts:
   abcdefghijkl: demo   # the id in the host name: one account and region
@@ -153,10 +166,19 @@ func (d *demo) start(context.Context) (string, error) {
 	keys.Add(testbed.Key{ID: "AKIADEMO", Secret: "demo-secret", Owner: "arn:aws:iam::123456789012:user/dba"})
 	d.aws = testbed.StartAWS(keys)
 	var err error
-	if d.rds, err = testbed.StartRDS(keys, testbed.Endpoint{Host: orders, Port: 3306,
-		Region: "eu-west-1"}); err != nil {
+	d.rds, err = testbed.StartRDS(keys, testbed.Endpoint{Host: orders, Port: 3306, Region: "eu-west-1"},
+		testbed.Endpoint{Host: shop, Port: 3306, Region: "eu-west-1"})
+	if err != nil {
 		return "", err
 	}
+	d.aws.SetServers(account, "eu-west-1", testbed.Servers{Instances: []testbed.DBInstance{{
+		Identifier: "shop", ResourceID: "db-SHOP", Engine: "mysql", EngineVersion: "8.4.6", Host: shop, IAM: true,
+		MasterUsername: "admin", MasterSecretARN: masterARN,
+	}}})
+	d.aws.SetSecret(testbed.Secret{ARN: masterARN, Stages: map[string]string{
+		"AWSCURRENT": fmt.Sprintf(`{"username":"admin","password":%q}`, password),
+	}})
+	d.rds.SetPassword("admin", "caching_sha2_password", password)
 	home, fakes := filepath.Join(d.dir, "home"), filepath.Join(d.dir, "other")
 	for _, dir := range []string{filepath.Join(home, ".aws"), fakes} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -292,6 +314,26 @@ func (d *demo) list(ctx context.Context) (string, error) {
 		}
 	}
 	return url + "\n" + foreign, err
+}
+
+func (d *demo) learn(ctx context.Context) (string, error) {
+	db, err := d.shell.Login(ctx, stranger, d.rds)
+	if err != nil {
+		return "", err
+	}
+	if n := d.aws.CallsBy(account, "DescribeDBInstances"); n != 1 {
+		err = fmt.Errorf("the account was asked %d times, not once", n)
+	}
+	return "account id zyxwvutsrqpo → each profile is asked for this one server → profile other has it\n" +
+		"logged in with its token; the next server of that account is known", cmp.Or(db.Close(), err)
+}
+
+func (d *demo) managed(ctx context.Context) (string, error) {
+	db, err := d.shell.Login(ctx, master, d.rds)
+	if err != nil {
+		return "", err
+	}
+	return "logged in by caching_sha2_password with what the secret has; nothing of it is kept", db.Close()
 }
 
 // forReal tells whoever has MySQL Shell how to go on.
