@@ -31,6 +31,7 @@ func TestClients(t *testing.T) {
 	w := newClients(t)
 	w.behindTunnel(t)
 	w.takeNames(t)
+	w.ofSecret(t)
 	servers := w.servers(t)
 	all := w.examples(t)
 	for _, s := range servers {
@@ -83,7 +84,8 @@ func newClients(t *testing.T) *clients {
 		}
 	}
 	w.write(t, filepath.Join(w.dir, "config.yaml"), "defaults: {ssl_ca: "+w.dir+"/ca.pem}\nservers:\n"+
-		"  "+w.mysqld+":3306: {endpoint: "+orders+":3306, ssl_ca: "+w.dir+"/data/ca.pem}\n")
+		"  "+w.mysqld+":3306: {endpoint: "+orders+":3306, ssl_ca: "+w.dir+"/data/ca.pem}\n"+
+		"rules:\n  - {user: keeper, secret: prod/keeper, ssl_ca: "+w.dir+"/tls-ca.pem}\n")
 	w.hosts = w.hostsFile(t, w.mysqld)
 	w.startMySQL(t)
 	return w
@@ -256,6 +258,31 @@ func (w *clients) takeNames(t *testing.T) {
 	w.sql(t, strings.ReplaceAll("SET GLOBAL ssl_ca = 'DIR/tls-ca.pem', GLOBAL ssl_cert = 'DIR/tls-cert.pem', "+
 		"GLOBAL ssl_key = 'DIR/tls-key.pem'; ALTER INSTANCE RELOAD TLS", "DIR", w.dir))
 	w.accept(t, "dba@"+orders+":3306")
+}
+
+// ofSecret: a user whose password AWS Secrets Manager keeps logs in with each client, by the plugin
+// that MySQL itself would choose, and without sending it in clear.
+func (w *clients) ofSecret(t *testing.T) {
+	t.Helper()
+	const password = `it's "secret"`
+	w.aws.SetSecret(testbed.Secret{
+		ARN:    "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/keeper-AbCdEf",
+		Stages: map[string]string{"AWSCURRENT": credential("keeper", password)},
+	})
+	w.sql(t, "CREATE USER keeper@'%' IDENTIFIED WITH caching_sha2_password BY '"+strings.ReplaceAll(password, "'", "''")+
+		"' REQUIRE SSL")
+	url := "keeper@" + orders + ":3306"
+	for _, client := range []string{"mysql", "mariadb"} {
+		for _, command := range []string{
+			"PATH=" + w.dir + "/only-" + client + " mysql-secret-store-rds connect " + url,
+			`sh -c "$(PATH=` + w.dir + "/only-" + client + " mysql-secret-store-rds connect --print " + url + `)"`,
+		} {
+			stdout, stderr, err := w.trySh(t, w.hosts, whoAmI, command)
+			if err != nil || !strings.Contains(stdout, "keeper@%") || strings.Contains(command+stdout+stderr, password) {
+				t.Errorf("%s: %v: %s%s", command, err, stdout, stderr)
+			}
+		}
+	}
 }
 
 // aServer is one that clients try.
