@@ -85,6 +85,9 @@ func (a *asking) run(ctx, inTime context.Context) Report {
 	defer cancel()
 	a.won = cancel
 	if a.decided(probing) {
+		if a.winner() == nil && ctx.Err() == nil {
+			a.noteNobody(a.person())
+		}
 		return a.report(ctx, inTime)
 	}
 	a.ask(probing, a.with(nothing), nothing)
@@ -271,6 +274,7 @@ func (a *asking) probe(ctx context.Context, t *target, needs need) (answered boo
 	var keys aws.Credentials
 	if err == nil {
 		keys, err = a.keys(ctx, p, &cfg)
+		a.noKeys(t, err)
 	}
 	if err != nil {
 		a.failed(ctx, t, p, err)
@@ -292,6 +296,19 @@ func (a *asking) probe(ctx context.Context, t *target, needs need) (answered boo
 	}
 	a.seen(t, sight, p)
 	return true
+}
+
+// noKeys keeps why the credentials couldn't be had, if nobody can help, and more time is of no use.
+func (a *asking) noKeys(t *target, err error) {
+	for _, other := range []error{credentials.ErrSSOLogin, credentials.ErrNoTerminal, credentials.ErrNoCode,
+		credentials.ErrAskedElsewhere, credentials.ErrTimeout, credentials.ErrInterrupted} {
+		if errors.Is(err, other) {
+			return
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.answers[t.at].failure = err
 }
 
 // isExpired reports whether AWS says that kept credentials are over before their time.

@@ -27,7 +27,8 @@ type Answer struct {
 	Why     string // in words; "" when there is nothing to add
 	reason  string // Why in short, the same for all that have it
 
-	elsewhere bool // its account is known to have another id than the server
+	failure   error // why there are no credentials
+	elsewhere bool  // its account is known to have another id than the server
 }
 
 // Said is what a profile said, or why it was not asked.
@@ -62,6 +63,22 @@ func (s Said) String() string {
 // the profile signs would be refused.
 func (r Report) Excludes(profile string) bool {
 	return slices.ContainsFunc(r.Answers, func(a Answer) bool { return a.Profile == profile && a.elsewhere })
+}
+
+// Failure returns why a profile's credentials couldn't be had, an error of package credentials; or nil,
+// if they could, if nobody tried, or if a person or more time may help.
+func (r Report) Failure(profile string) error {
+	for _, a := range r.Answers {
+		if a.Profile == profile {
+			return a.failure
+		}
+	}
+	return nil
+}
+
+// Alone reports whether a profile is the only one that was asked.
+func (r Report) Alone(profile string) bool {
+	return !slices.ContainsFunc(r.Answers, func(a Answer) bool { return a.Profile != profile && a.Said != NoNeed })
 }
 
 // Line says in one line how many were asked, who was refused and who couldn't be asked.

@@ -5,6 +5,7 @@ package password
 import (
 	"cmp"
 	"context"
+	"errors"
 
 	"mysql-secret-store-rds/internal/credentials"
 	"mysql-secret-store-rds/internal/inventory"
@@ -46,8 +47,9 @@ func (j *job) learn(ctx context.Context, saved *question, anew bool) error {
 	if err != nil {
 		return nil // without a place for it nothing is ever known
 	}
+	said := func() string { return "" }
 	if j.Catch != nil {
-		j.Catch()
+		said = j.Catch()
 	}
 	o := learn.Options{
 		Set: set, Assigned: j.cfg.Assigned(), Path: path, Limit: j.cfg.Learn, Anew: anew, User: j.res.Target.User,
@@ -70,7 +72,7 @@ func (j *job) learn(ctx context.Context, saved *question, anew bool) error {
 	j.asked = &report
 	if !report.Found {
 		j.Log.Info("nobody has the server", "host", j.res.Endpoint.Host, "asked", report.Line())
-		return j.stranger(report)
+		return j.hopeless(report, said)
 	}
 	j.Log.Info("learned whose the server is", "host", j.res.Endpoint.Host, "account", report.Account.Number,
 		"aws_profile", report.Account.Profile, "asked", report.Line())
@@ -81,13 +83,27 @@ func (j *job) learn(ctx context.Context, saved *question, anew bool) error {
 	return err
 }
 
-// stranger is the error of a server that isn't in the account of whoever would sign for it: a token
-// from there would be refused.
-func (j *job) stranger(report learn.Report) error {
-	if !report.Excludes(j.signer()) {
-		return nil
+// hopeless is the error of a server for which whoever would sign couldn't: as its credentials can't be
+// had, or are of another account, so that the token would be refused. Said gives the last line of the
+// programs that were run.
+func (j *job) hopeless(report learn.Report, said func() string) error {
+	e := &SignError{Resolution: j.res, Config: j.cfg, Asked: report.Line()}
+	signer := j.signer()
+	if report.Excludes(signer) {
+		e.Err = credentials.ErrNoCredentials
+		return e
 	}
-	return &SignError{Err: credentials.ErrNoCredentials, Resolution: j.res, Config: j.cfg, Asked: report.Line()}
+	e.Err = report.Failure(signer)
+	_, process := errors.AsType[*credentials.ProcessError](e.Err)
+	switch {
+	case e.Err == nil:
+		return nil
+	case report.Alone(signer):
+		e.Said = said()
+	case process:
+		return nil // whose last line it was isn't known
+	}
+	return e
 }
 
 // signer is the profile that signs where nobody knows better, or "".
