@@ -29,7 +29,8 @@ func learnOne(dir, helper string, limit bool) error {
 	defer aws.Close()
 	env := append(testbed.Env(home), append(aws.Env(),
 		"MYSQL_SECRET_STORE_RDS_CACHE_DIR="+filepath.Join(home, "cache"))...)
-	// Each account has instances of the same names: 3 are in clusters, and every other one after them takes tokens.
+	// Each account has instances of the same names. The first 3 are in clusters; of the others every
+	// second one takes tokens.
 	servers, _ := strangers.Servers(strangers.Account(strangers.Accounts-1), strangers.Regions[0])
 	get := func(host string) (took time.Duration, err error) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -45,8 +46,8 @@ func learnOne(dir, helper string, limit bool) error {
 	}
 	asked := aws.Calls("DescribeDBInstances")
 	second, err := get(servers.Instances[5].Host)
-	if err != nil || aws.Calls("DescribeDBInstances") != asked {
-		return fmt.Errorf("another server of the account: asked %d times more: %w", aws.Calls("DescribeDBInstances")-asked, err)
+	if more := aws.Calls("DescribeDBInstances") - asked; err != nil || more > 0 {
+		return fmt.Errorf("another server of the account: asked %d times more: %w", more, err)
 	}
 	nobody, err := get("orders.zzzzzzzzzzzz.eu-west-1.rds.amazonaws.com")
 	if err == nil {

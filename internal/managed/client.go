@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
@@ -52,15 +55,11 @@ func getSecretValue(ctx context.Context, cfg aws.Config, id, stage string) (valu
 	retryer := retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = cmp.Or(cfg.RetryMaxAttempts, retry.DefaultMaxAttempts)
 	})
-	signer := v4.NewSignHTTPRequestMiddleware(v4.SignHTTPRequestMiddlewareOptions{
-		CredentialsProvider: cfg.Credentials, Signer: v4.NewSigner(),
-	})
 	add := []error{
 		stack.Serialize.Add(write(address, body), middleware.After),
 		awsmiddleware.AddUserAgentKey(about.Name)(stack),
 		stack.Finalize.Add(retry.NewAttemptMiddleware(retryer, smithyhttp.RequestCloner), middleware.After),
-		stack.Finalize.Add(&v4.ComputePayloadSHA256{}, middleware.After),
-		stack.Finalize.Add(signer, middleware.After),
+		stack.Finalize.Add(sign(cfg, body), middleware.After), // each attempt
 		stack.Deserialize.Add(read, middleware.After),
 	}
 	for _, option := range cfg.APIOptions {
@@ -71,10 +70,8 @@ func getSecretValue(ctx context.Context, cfg aws.Config, id, stage string) (valu
 			return value{}, err
 		}
 	}
-	ctx = middleware.ClearStackValues(ctx)
-	ctx = awsmiddleware.SetSigningName(awsmiddleware.SetSigningRegion(ctx, cfg.Region), "secretsmanager")
-	handler := middleware.DecorateHandler(smithyhttp.NewClientHandler(cfg.HTTPClient), stack)
-	out, _, err := handler.Handle(ctx, nil)
+	handler := middleware.DecorateHandler(smithyhttp.NewClientHandlerWithOptions(cfg.HTTPClient), stack)
+	out, _, err := handler.Handle(middleware.ClearStackValues(ctx), nil)
 	if err != nil {
 		return value{}, &smithy.OperationError{ServiceID: service, OperationName: operation, Err: err}
 	}
@@ -101,6 +98,26 @@ func write(address string, body []byte) middleware.SerializeMiddleware {
 		request.ContentLength = int64(len(body))
 		in.Request = request
 		return next.HandleSerialize(ctx, in)
+	})
+}
+
+// sign signs the request (IAM user guide, "AWS Signature Version 4 for API requests").
+func sign(cfg aws.Config, body []byte) middleware.FinalizeMiddleware {
+	signer, sum := v4.NewSigner(), sha256.Sum256(body)
+	return middleware.FinalizeMiddlewareFunc("Sign", func(
+		ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler,
+	) (out middleware.FinalizeOutput, metadata middleware.Metadata, err error) {
+		keys, err := cfg.Credentials.Retrieve(ctx)
+		if err != nil {
+			return out, metadata, err
+		}
+		request := in.Request.(*smithyhttp.Request)
+		err = signer.SignHTTP(ctx, keys, request.Request, hex.EncodeToString(sum[:]), "secretsmanager", cfg.Region,
+			time.Now())
+		if err != nil {
+			return out, metadata, fmt.Errorf("sign: %w", err)
+		}
+		return next.HandleFinalize(ctx, in)
 	})
 }
 
