@@ -35,7 +35,8 @@ func (c *console) connectCommand() *cobra.Command {
 		Short: "open a connection with MySQL Shell: pick a server, the rest is known",
 		Long: `Becomes mysqlsh with everything that IAM needs: user, host and port, the token sent in clear over
 verified TLS, Amazon's certificate authorities, an SSH tunnel if the configuration has one. Without MySQL Shell it
-becomes mariadb or mysql, with the token in the environment.
+becomes mariadb or mysql, with the token in the environment. A password that AWS Secrets Manager keeps goes out like
+any other, and not in clear.
 
 An SSO session that is over is asked for first, on the terminal: log in, and it goes on.
 

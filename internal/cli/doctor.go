@@ -42,14 +42,14 @@ func (c *console) doctorCommand() *cobra.Command {
 is kept, what discover knows. Then it checks the installation: MySQL Shell, this helper beside it, the Shell's option,
 the other helper, the configuration, the cache, the clock. With a server (a Server URL, the name of an instance or
 cluster, or the beginning of a host) it also goes the whole way to that server: its name, the AWS credentials and
-whose they are, the permission rds-db:connect, IAM authentication, TCP, TLS, and a login with a token; where that is
-refused, it says which of the known causes it is.
+whose they are, the permission rds-db:connect, IAM authentication, TCP, TLS, and a login with a token, or with the
+password that AWS Secrets Manager keeps; where that is refused, it says which of the known causes it is.
 
 With --online it also asks AWS whose credentials each profile gives, as far as nobody has to log in for that.
 
 Each line is ok, warn (something to know, or that can't be told) or fail; below it stands what to type, or to paste,
-to mend it. A login that the server accepted is the proof that it is allowed. It changes nothing. Where an SSO session
-is over, or an MFA code is wanted, it asks you on the terminal.
+to mend it. A login that the server accepted is the proof that it is allowed. It changes nothing, but keeps whose a
+server is that nobody knew. Where an SSO session is over, or an MFA code is wanted, it asks you on the terminal.
 Exit codes: 0 when nothing failed, 1 when something did.`,
 		Example: `  mysql-secret-store-rds doctor
   mysql-secret-store-rds doctor dba@orders.cluster-abcdefghijkl.eu-west-1.rds.amazonaws.com:3306`,
