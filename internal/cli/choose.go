@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"mysql-secret-store-rds/internal/advice"
 	"mysql-secret-store-rds/internal/config"
 	"mysql-secret-store-rds/internal/inventory"
@@ -40,6 +42,20 @@ type chooser struct {
 	command string // that asks
 	cfg     *config.Config
 	user    string // --user
+}
+
+// named returns the server that a command's argument means, and the configuration, after it has made
+// the profile that was asked for the one that signs.
+func (c *console) named(cmd *cobra.Command, profile string, args []string) (chosen, *config.Config, error) {
+	if err := useProfile(cmd, profile); err != nil {
+		return chosen{}, nil, err
+	}
+	cfg, err := readConfig()
+	if err != nil {
+		return chosen{}, nil, err
+	}
+	ch, err := chooser{c, cmd.Name(), cfg, ""}.choose(cmd.Context(), args)
+	return ch, cfg, err
 }
 
 // choose returns the server that the words mean: a Server URL or a connection string, a name or the

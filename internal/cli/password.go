@@ -40,14 +40,7 @@ Exit codes: 0 success, 1 failure, also for a server without a password.`,
 		Args:              oneArgument,
 		ValidArgsFunction: completeServers,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := useProfile(cmd, profile); err != nil {
-				return err
-			}
-			cfg, err := readConfig()
-			if err != nil {
-				return err
-			}
-			ch, err := chooser{c, "password", cfg, ""}.choose(cmd.Context(), args)
+			ch, cfg, err := c.named(cmd, profile, args)
 			if err != nil {
 				return err
 			}

@@ -39,14 +39,7 @@ Exit codes: 0 success, 1 failure, also for a server that has no tokens.`,
 		Args:              oneArgument,
 		ValidArgsFunction: completeServers,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := useProfile(cmd, profile); err != nil {
-				return err
-			}
-			cfg, err := readConfig()
-			if err != nil {
-				return err
-			}
-			ch, err := chooser{c, "token", cfg, ""}.choose(cmd.Context(), args)
+			ch, _, err := c.named(cmd, profile, args)
 			if err != nil {
 				return err
 			}

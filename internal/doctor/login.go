@@ -261,15 +261,23 @@ func (v *visit) explainTLS(err error) (text string, do []string) {
 	return text, do
 }
 
-// checkToken says what became of a login.
-func (v *visit) checkToken(ctx context.Context, a attempt) {
-	const name = "token"
-	refused, answered := errors.AsType[*mysql.MySQLError](a.err)
+// loggedIn reports whether a login succeeded, and says so.
+func (v *visit) loggedIn(name string, a attempt) bool {
 	switch {
 	case a.in && a.err == nil:
 		v.ok(name, "accepted: logged in as "+a.user)
 	case a.in:
 		v.warn(name, fmt.Sprintf("accepted, but select current_user() gives: %v", a.err))
+	}
+	return a.in
+}
+
+// checkToken says what became of a login.
+func (v *visit) checkToken(ctx context.Context, a attempt) {
+	const name = "token"
+	refused, answered := errors.AsType[*mysql.MySQLError](a.err)
+	switch {
+	case v.loggedIn(name, a):
 	case answered && refused.Number == errAccessDenied:
 		v.explainRefusal(ctx, name)
 	case answered && refused.Number == errPluginNotLoaded:

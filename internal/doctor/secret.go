@@ -66,10 +66,7 @@ func (v *visit) checkPassword(a attempt) {
 	const name = "password"
 	refused, answered := errors.AsType[*mysql.MySQLError](a.err)
 	switch {
-	case a.in && a.err == nil:
-		v.ok(name, "accepted: logged in as "+a.user)
-	case a.in:
-		v.warn(name, fmt.Sprintf("accepted, but select current_user() gives: %v", a.err))
+	case v.loggedIn(name, a):
 	case answered && refused.Number == errAccessDenied:
 		v.fail(name, fmt.Sprintf("refused (1045): perhaps the server has no database user %s, or another password, as "+
 			"while a rotation is under way; try again in a minute", v.t.User), v.token()...)
