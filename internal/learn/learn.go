@@ -26,6 +26,9 @@ type Question struct {
 	// Prefer is AWS_PROFILE, if it is set. It signs where nobody knows better, so that the others are
 	// only asked if its account is known to have another id than the server.
 	Prefer string
+	// Signer is the profile that signs where nobody knows better, or "". If it has the server, too, it
+	// is the one that goes on signing.
+	Signer string
 }
 
 // Options are what [Ask] needs of the world.
@@ -74,6 +77,7 @@ func Ask(ctx context.Context, q Question, o Options) (Report, error) {
 	if known, err = a.readInventory(); err != nil || known.Found {
 		return known, err
 	}
+	a.changed = a.Set.Changed()
 	a.choose()
 	if note := a.nobody(); note != "" {
 		return Report{line: note}, nil

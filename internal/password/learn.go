@@ -58,12 +58,12 @@ func (j *job) learn(ctx context.Context, saved *question, anew bool) error {
 	if j.cfg.Cache {
 		o.Store = j.Cache
 	}
-	asked := resolve.FromEnvironment()
-	if _, there := set.Profile(asked.Environment); asked.Environment != "" && !there || j.signer() == "" {
+	asked, signer := resolve.FromEnvironment(), j.signer()
+	if _, there := set.Profile(asked.Environment); asked.Environment != "" && !there || signer == "" {
 		return nil // signing says that it isn't there; or these are no profile's keys, but the environment's
 	}
 	report, err := learn.Ask(ctx, learn.Question{
-		Endpoint: j.res.Endpoint, Region: j.res.Target.Region, Prefer: asked.Environment,
+		Endpoint: j.res.Endpoint, Region: j.res.Target.Region, Prefer: asked.Environment, Signer: signer,
 	}, o)
 	if err != nil {
 		j.Log.Warn("nobody was asked whose the server is", "reason", err)
