@@ -107,6 +107,9 @@ func (a *asking) run(ctx, inTime context.Context) Report {
 		a.noteNobody(false)
 		a.letGo() // nobody else waits for a person's answer
 	}
+	if len(sessions) > 0 && sessions[0].targets[0].profile == a.Signer { // no other login may be needed
+		a.ask(probing, sessions[:1], login)
+	}
 	a.ask(probing, sessions, login)
 	for _, g := range codes {
 		a.ask(probing, []*group{g}, code)

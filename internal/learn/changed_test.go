@@ -1,6 +1,7 @@
 package learn
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,6 +9,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"mysql-secret-store-rds/internal/profiles"
 )
 
 // A profile whose account was another one is asked when nobody else has the server, and the AWS files
@@ -82,5 +87,26 @@ func TestOthersOfAnAccount(t *testing.T) {
 	}
 	if accounts, _ := w.inventory(t); !slices.Equal(accounts[id+" "+west].Profiles, want) {
 		t.Errorf("kept: %+v", accounts)
+	}
+}
+
+// Of several logins, that of who signs where nobody knows better is asked for first, and alone if it
+// has the server.
+func TestLoginOfTheSigner(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for i, name := range []string{"others1", "others2", "mine", "others3"} {
+		w.sso(t, name, strings.Repeat(fmt.Sprint(i+1), 12), "signer-"+name, time.Now().Add(-time.Hour))
+	}
+	w.has(three, id, "orders")
+	var asked []string
+	w.options.Login = func(_ context.Context, _ aws.Config, s profiles.SSOSession) error {
+		asked = append(asked, s.Name)
+		logIn(t, s.Name, w.SSOToken, time.Now().Add(time.Hour))
+		return nil
+	}
+	r, err := Ask(t.Context(), Question{Endpoint: endpoint(t, host), Signer: "mine"}, w.load(t))
+	if err != nil || r.Account.Profile != "mine" || !slices.Equal(asked, []string{"signer-mine"}) {
+		t.Errorf("asked for %v: %+v, %v", asked, r, err)
 	}
 }

@@ -96,18 +96,18 @@ func (a *asking) choose() {
 	a.state = a.stateNow()
 }
 
-// chooseSigner has the one who signs where nobody knows better be asked first. Where another profile
-// of its account is preferred to it, or a person is needed, it is one of many.
+// chooseSigner has the one who signs where nobody knows better be asked first, unless another profile
+// of its account is preferred to it.
 func (a *asking) chooseSigner() {
-	i := slices.IndexFunc(a.groups, func(g *group) bool {
-		t := g.targets[0]
-		return t.profile == a.Signer && t.needs == nothing && !g.doubtful
-	})
+	i := slices.IndexFunc(a.groups, func(g *group) bool { return g.targets[0].profile == a.Signer && !g.doubtful })
 	if i < 0 {
 		return
 	}
 	g := a.groups[i]
-	a.signer, a.groups = g.targets[0], slices.Insert(slices.Delete(a.groups, i, i+1), 0, g)
+	a.groups = slices.Insert(slices.Delete(a.groups, i, i+1), 0, g)
+	if g.targets[0].needs == nothing {
+		a.signer = g.targets[0]
+	}
 }
 
 // stateNow stands for what the answer depends on: a login or a code makes another one.
