@@ -143,7 +143,7 @@ func (c *console) connect(ctx context.Context, words, extra []string, f connectF
 // password is saved for it.
 func (c *console) resolve(ctx context.Context, u server.URL, cfg *config.Config) (resolve.Resolution, error) {
 	res, err := password.Resolve(ctx, u, cfg, resolve.LookupCNAME)
-	if err != nil || !res.Unknown || c.isSaved(ctx, res, cfg, u.String()) {
+	if !res.Unknown || c.isSaved(ctx, res, cfg, u.String()) {
 		return res, err
 	}
 	engine, _, err := c.engine("connect", u.String())

@@ -14,6 +14,7 @@ import (
 // Learned is what a profile has shown of its account in a region.
 type Learned struct {
 	Profile                    string
+	Others                     []string // that are of the account by the AWS files, without having been asked
 	Account, Partition, Region string
 	HostIDs                    []string
 	Server                     inventory.Server // if it has a host, one of the account's
@@ -73,7 +74,9 @@ func keepAccounts(
 	why := map[key]string{} // of what is new
 	var scanned []*accountRegion
 	for _, one := range learned {
-		known.callers[one.Account] = append(known.callers[one.Account], candidate{profile: one.Profile})
+		for _, name := range append([]string{one.Profile}, one.Others...) {
+			known.callers[one.Account] = append(known.callers[one.Account], candidate{profile: name})
+		}
 		known.account[one.Profile] = one.Account
 		ar := &accountRegion{listing: newListing(regionKey{one.Account, one.Region}, one.Partition, 0, now)}
 		for _, id := range one.HostIDs {

@@ -32,6 +32,9 @@ const (
 	keepTime = time.Second
 	// maxSlow is how many profiles are asked beside those that aren't slow.
 	maxSlow = 4 * parallel
+	// grace is how long the one who signs where nobody knows better is waited for, when another
+	// profile has the server: as long as an answer takes.
+	grace = 500 * time.Millisecond
 )
 
 // asking is one question under way.
@@ -45,7 +48,9 @@ type asking struct {
 	groups   []*group
 	// preferred is the profile of AWS_PROFILE, unless it is known already that it hasn't the server.
 	preferred *target
-	letGo     func() // of the lock
+	signer    *target   // the one of Question.Signer, if it is to be asked first
+	changed   time.Time // when the AWS files were last written
+	letGo     func()    // of the lock
 	slots     *semaphore.Weighted
 	slowOnes  *semaphore.Weighted
 	wg        sync.WaitGroup // of all that are being asked
@@ -57,6 +62,8 @@ type asking struct {
 	learned []discover.Learned
 	owner   *target // the one that has the server
 	won     func()  // ends the asking of all others
+	over    bool    // it has been ended, and the owner stays
+	waiting bool    // for the signer, within the time of grace
 	stopped string  // why nobody else is asked who needs a code, or ""
 }
 
@@ -91,10 +98,17 @@ func (a *asking) run(ctx, inTime context.Context) Report {
 		return a.report(ctx, inTime)
 	}
 	a.ask(probing, a.with(nothing), nothing)
+	if a.winner() == nil && probing.Err() == nil {
+		a.doubt()
+		a.ask(probing, a.with(nothing), nothing)
+	}
 	sessions, codes := a.withPerson()
 	if len(sessions)+len(codes) > 0 && probing.Err() == nil {
 		a.noteNobody(false)
 		a.letGo() // nobody else waits for a person's answer
+	}
+	if len(sessions) > 0 && sessions[0].targets[0].profile == a.Signer { // no other login may be needed
+		a.ask(probing, sessions[:1], login)
 	}
 	a.ask(probing, sessions, login)
 	for _, g := range codes {
@@ -155,11 +169,23 @@ func (a *asking) with(needs need) []*group {
 	defer a.mu.Unlock()
 	var list []*group
 	for _, g := range a.groups {
-		if !g.answered && slices.ContainsFunc(g.targets, func(t *target) bool { return t.needs == needs }) {
+		if !g.answered && !g.doubtful && slices.ContainsFunc(g.targets, func(t *target) bool { return t.needs == needs }) {
 			list = append(list, g)
 		}
 	}
 	return list
+}
+
+// doubt has those be asked whose account was another one, and may have changed.
+func (a *asking) doubt() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, g := range a.groups {
+		if g.doubtful {
+			t := g.targets[0]
+			g.doubtful, a.answers[t.at] = false, Answer{Profile: t.profile}
+		}
+	}
 }
 
 // ask asks the profiles of groups that need so much of a person whether they have the server, and
@@ -266,6 +292,9 @@ func (a *asking) next(g *group, needs need) *target {
 
 // probe asks one profile whether it has the server, and reports whether it answered.
 func (a *asking) probe(ctx context.Context, t *target, needs need) (answered bool) {
+	if t == a.signer {
+		defer a.signerIsThrough()
+	}
 	if a.refusedBefore(t) {
 		return false
 	}
@@ -338,7 +367,7 @@ func (a *asking) setAccount(t *target, number string) string {
 	if other != "" {
 		return sameAccount(other)
 	}
-	return a.otherID(t)
+	return a.otherID(number, t.region)
 }
 
 // seen notes what a profile has seen of its account: the first who has the server is the winner.
@@ -350,13 +379,15 @@ func (a *asking) seen(t *target, s *discover.Sight, p *credentials.Provider) {
 		t.account = s.Account
 		a.answers[t.at].Account = s.Account
 	}
-	if a.owner != nil {
+	if a.over {
 		return // its answer came too late
 	}
 	if s.Has {
 		a.answers[t.at].set(HasIt, "", "")
-		a.owner = t
-		a.won()
+		if a.owner == nil || t == a.signer {
+			a.owner = t
+		}
+		a.settle()
 		return
 	}
 	a.answers[t.at].set(HasNot, "", "")
@@ -374,6 +405,29 @@ func (a *asking) seen(t *target, s *discover.Sight, p *credentials.Provider) {
 	}
 	a.ids[t.account] = s.HostIDs[0]
 	a.answers[t.at].Why = "its account has the id " + s.HostIDs[0] + " in " + s.Region
+}
+
+// settle ends the asking if somebody has the server. Who signed for it until now, without a word, is
+// let go on if its answer comes in time. The caller holds the lock.
+func (a *asking) settle() {
+	s := a.signer
+	switch {
+	case a.owner == nil || a.over:
+	case s == nil || s == a.owner || s.through:
+		a.over = true
+		a.won()
+	case !a.waiting:
+		a.waiting = true
+		time.AfterFunc(grace, a.signerIsThrough)
+	}
+}
+
+// signerIsThrough ends the waiting for the signer.
+func (a *asking) signerIsThrough() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.signer.through = true
+	a.settle()
 }
 
 // unlisted returns the profiles that have answered, and whose account's id is still not known.
@@ -431,7 +485,7 @@ func (a *asking) report(ctx, inTime context.Context) Report {
 		r.Found, r.Server = true, mine.Server
 		r.Account = inventory.Account{
 			Number: mine.Account, Region: mine.Region, Partition: mine.Partition, Profile: mine.Profile,
-			Profiles: []string{mine.Profile}, Why: mine.Why, Seen: time.Now(),
+			Profiles: append([]string{mine.Profile}, mine.Others...), Why: mine.Why, Seen: time.Now(),
 		}
 		if len(mine.HostIDs) > 0 {
 			r.Account.HostID = mine.HostIDs[0]
@@ -451,6 +505,15 @@ func (a *asking) complete(ctx context.Context, t *target) discover.Learned {
 	one := discover.Learned{
 		Profile: t.profile, Account: t.account, Partition: t.sight.Partition, Region: t.sight.Region,
 		HostIDs: t.sight.HostIDs, Why: "it has " + a.Endpoint.Host + ", and was asked when that was first used",
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, g := range a.groups {
+		for _, other := range g.targets {
+			if other != t && other.account == t.account && t.account != "" && a.answers[other.at].Said != Refused {
+				one.Others = append(one.Others, other.profile)
+			}
+		}
 	}
 	if found {
 		srv.Profile = t.profile

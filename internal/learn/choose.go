@@ -10,6 +10,8 @@ import (
 
 	"mysql-secret-store-rds/internal/credentials"
 	"mysql-secret-store-rds/internal/discover"
+	"mysql-secret-store-rds/internal/inventory"
+	"mysql-secret-store-rds/internal/profiles"
 	"mysql-secret-store-rds/internal/server"
 	"mysql-secret-store-rds/internal/stamp"
 )
@@ -24,9 +26,11 @@ type target struct {
 	// signer stands for what its credentials depend on: whoever changes the AWS files, or logs in as
 	// somebody else, may be let in.
 	signer string
-	tried  [code + 1]bool  // by what it needed then
-	sight  *discover.Sight // what it has seen
-	listed bool            // some of the account's servers were asked for, whichever they are
+	tried  [code + 1]bool // by what it needed then
+	// through means that all is done with it that needs no person.
+	through bool
+	sight   *discover.Sight // what it has seen
+	listed  bool            // some of the account's servers were asked for, whichever they are
 	// provider is of the credentials that have seen it.
 	provider *credentials.Provider
 }
@@ -45,6 +49,9 @@ const (
 type group struct {
 	targets  []*target
 	answered bool // guarded by asking.mu
+	// doubtful is one profile whose account was another one than the server's, and may have changed. It
+	// is asked when nobody else has the server; guarded by asking.mu.
+	doubtful bool
 }
 
 // choose says which profiles are asked. Nothing is asked yet.
@@ -58,8 +65,12 @@ func (a *asking) choose() {
 	for i, name := range a.Set.Names() {
 		a.answers = append(a.answers, Answer{Profile: name})
 		t := &target{profile: name, at: i}
-		if why := a.prepare(t); why != "" {
+		why, doubtful := a.prepare(t)
+		if why != "" {
 			a.answers[i].set(NoNeed, why, "")
+			if doubtful {
+				a.groups = append(a.groups, &group{targets: []*target{t}, doubtful: true})
+			}
 			continue
 		}
 		if t.region == "" {
@@ -81,7 +92,22 @@ func (a *asking) choose() {
 	for _, g := range a.groups {
 		a.order(g)
 	}
+	a.chooseSigner()
 	a.state = a.stateNow()
+}
+
+// chooseSigner has the one who signs where nobody knows better be asked first, unless another profile
+// of its account is preferred to it.
+func (a *asking) chooseSigner() {
+	i := slices.IndexFunc(a.groups, func(g *group) bool { return g.targets[0].profile == a.Signer && !g.doubtful })
+	if i < 0 {
+		return
+	}
+	g := a.groups[i]
+	a.groups = slices.Insert(slices.Delete(a.groups, i, i+1), 0, g)
+	if g.targets[0].needs == nothing {
+		a.signer = g.targets[0]
+	}
 }
 
 // stateNow stands for what the answer depends on: a login or a code makes another one.
@@ -96,19 +122,18 @@ func (a *asking) stateNow() string {
 }
 
 // prepare finds out what can be known of a profile without asking anybody. It returns why the
-// profile needn't be asked, or "".
-func (a *asking) prepare(t *target) (why string) {
+// profile needn't be asked, or "", and whether that may be so no longer.
+func (a *asking) prepare(t *target) (why string, doubtful bool) {
 	own, _ := a.Set.Profile(t.profile)
 	t.region = cmp.Or(a.Endpoint.Region, a.Region, own.Get("region"))
 	number, partition := a.Set.Account(t.profile)
 	if partition != "" && partition != a.Endpoint.Partition {
-		return "it is of the partition " + partition
+		return "it is of the partition " + partition, false
 	}
 	p := a.provider(t, nothing)
 	t.signer = fmt.Sprint(a.identity, stamp.Files(p.SignIns()...))
 	kept, have := p.Kept()
-	t.account = cmp.Or(number, kept.AccountID, a.accountByInventory(t.profile), a.accountByConfiguration(t.profile))
-	a.answers[t.at].Account = t.account
+	t.account = cmp.Or(number, kept.AccountID)
 	switch {
 	case have:
 	case a.Set.AsksForCode(t.profile):
@@ -116,31 +141,47 @@ func (a *asking) prepare(t *target) (why string) {
 	case p.SessionOver():
 		t.needs = login
 	}
-	return a.otherID(t)
+	before, asItWas := a.accountByInventory(t.profile)
+	if asItWas {
+		t.account = cmp.Or(t.account, before)
+	}
+	if t.account == "" {
+		given := a.accountByConfiguration(t.profile)
+		if why = a.otherID(cmp.Or(given, before), t.region); why != "" {
+			return why, true
+		}
+		t.account = given
+	}
+	a.answers[t.at].Account = t.account
+	return a.otherID(t.account, t.region), false
 }
 
-// otherID says that the account is known to have another id than the server, and so not the server,
+// otherID says that an account is known to have another id than the server, and so not the server,
 // or returns "": RDS gives an account one id in a region.
-func (a *asking) otherID(t *target) string {
-	if t.account == "" || a.hostID() == "" {
+func (a *asking) otherID(account, region string) string {
+	if account == "" || a.hostID() == "" {
 		return ""
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if id := a.ids[t.account]; id != "" && id != a.hostID() {
-		return fmt.Sprintf("its account, %s, has the id %s in %s", t.account, id, t.region)
+	if id := a.ids[account]; id != "" && id != a.hostID() {
+		return fmt.Sprintf("its account, %s, has the id %s in %s", account, id, region)
 	}
 	return ""
 }
 
-// accountByInventory returns the account that a profile reached when it was last asked, or "".
-func (a *asking) accountByInventory(profile string) string {
+// accountByInventory returns the account that a profile reached when it was last asked, or "", and
+// whether that is still so: nobody has written other keys into the AWS files since. What a program
+// gives may change without that.
+func (a *asking) accountByInventory(profile string) (number string, asItWas bool) {
+	var last inventory.Account
 	for _, known := range a.known {
-		if slices.Contains(known.Profiles, profile) {
-			return known.Number
+		if slices.Contains(known.Profiles, profile) && (last.Number == "" || known.Seen.After(last.Seen)) {
+			last = known
 		}
 	}
-	return ""
+	chain, _ := a.Set.Chain(profile) // what is there of it
+	return last.Number, last.Seen.After(a.changed) && chain.Base.Kind != profiles.Process
 }
 
 // accountByConfiguration returns the account that the user has given a profile to, or "".

@@ -26,6 +26,9 @@ type Question struct {
 	// Prefer is AWS_PROFILE, if it is set. It signs where nobody knows better, so that the others are
 	// only asked if its account is known to have another id than the server.
 	Prefer string
+	// Signer is the profile that signs where nobody knows better, or "". If it has the server, too, it
+	// is the one that goes on signing.
+	Signer string
 }
 
 // Options are what [Ask] needs of the world.
@@ -38,7 +41,7 @@ type Options struct {
 	// [credentials.Options]. Where one is nil, the profiles that would need it aren't asked.
 	Code  func(ctx context.Context, profile, serial string) (string, error)
 	Login func(ctx context.Context, cfg aws.Config, s profiles.SSOSession) error
-	Limit time.Duration // of everything but what a person takes; 0: [DefaultLimit]
+	Limit time.Duration // of everything but what a person takes; 0: [DefaultLimit]; less where ctx ends soon
 	Anew  bool          // take no notes for an answer: ask also who refused within the hour
 	User  string        // see [credentials.Source]
 	Log   *slog.Logger  // nil logs nothing
@@ -66,6 +69,7 @@ func Ask(ctx context.Context, q Question, o Options) (Report, error) {
 	if err != nil || known.Found {
 		return known, err
 	}
+	a.leaveTime(ctx)
 	inTime, cancel := a.limit(ctx)
 	defer cancel()
 	a.letGo = a.lock(inTime)
@@ -74,11 +78,19 @@ func Ask(ctx context.Context, q Question, o Options) (Report, error) {
 	if known, err = a.readInventory(); err != nil || known.Found {
 		return known, err
 	}
+	a.changed = a.Set.Changed()
 	a.choose()
 	if note := a.nobody(); note != "" {
 		return Report{line: note}, nil
 	}
 	return a.run(ctx, inTime), nil
+}
+
+// leaveTime lowers the limit where ctx ends soon: whoever signs then needs some of its time.
+func (a *asking) leaveTime(ctx context.Context) {
+	if end, ok := ctx.Deadline(); ok {
+		a.Limit = min(a.Limit, time.Until(end)*3/4)
+	}
 }
 
 // lock makes this process the only one that asks the question, or waits until another one has done

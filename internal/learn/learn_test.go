@@ -144,14 +144,22 @@ func (w *world) try(t *testing.T, ctx context.Context, host string) (Report, err
 	return Ask(ctx, Question{Endpoint: endpoint(t, host), Region: west}, w.load(t))
 }
 
+// file is the AWS configuration, whose name is a part of what keys are kept under.
+func (w *world) file() string {
+	return filepath.Join(filepath.Dir(filepath.Dir(w.options.Path)), "aws")
+}
+
 // load returns the options with the profiles.
 func (w *world) load(t *testing.T) Options {
 	t.Helper()
-	file := filepath.Join(filepath.Dir(filepath.Dir(w.options.Path)), "aws") // a part of what keys are kept under
-	if err := os.WriteFile(file, []byte(w.config.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := w.file()
 	o := w.options
+	// What is as it was isn't written again, as its time counts.
+	if text, err := os.ReadFile(file); err != nil || string(text) != w.config.String() {
+		if err := os.WriteFile(file, []byte(w.config.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	var err error
 	if o.Set, err = profiles.Load(profiles.Files{Config: file, Credentials: file + "-none"}); err != nil {
 		t.Fatal(err)

@@ -91,7 +91,9 @@ func (a *asking) sessionOver(t *target) string {
 	return fmt.Sprintf("SSO session %s is over", session.Title())
 }
 
-func (a *asking) noAnswer() string { return fmt.Sprintf("no answer within %v", a.Limit) }
+func (a *asking) noAnswer() string {
+	return fmt.Sprintf("no answer within %v", a.Limit.Round(time.Second/10))
+}
 
 // sameAccount says why a profile isn't asked.
 func sameAccount(other string) string { return other + " was asked, of the same account" }

@@ -112,6 +112,9 @@ func (e *SignError) ofSecret(m *managed.Error) advice.Problem {
 	p := m.Advice()
 	s, t := e.Resolution.Secret, e.Resolution.Target
 	switch {
+	case m.Kind == managed.OtherUser && s.Managed:
+		return p.With(advice.Say("connect as that user, or set secret to that of %s: this one is the master user's, "+
+			"which RDS manages", t.User))
 	case m.Kind == managed.OtherUser:
 		return p.With(advice.Say("connect as that user, or set secret to that of %s (%s chose this one)", t.User, s.By))
 	case m.Kind != managed.Absent:

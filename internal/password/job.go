@@ -25,6 +25,8 @@ type job struct {
 	asked   *learn.Report                 // when AWS was asked whose the server is
 	haveOld bool                          // a token that isn't young, and good for when no new one can be had
 	warned  bool                          // of an entry that can't be trusted
+	// unresolved is what is missing for res, if AWS may know it.
+	unresolved error
 }
 
 func (e *Engine) job(req Request) *job {
@@ -189,6 +191,9 @@ func (j *job) dropToken() {
 func (j *job) obtain(ctx context.Context, saved *question) (Answer, error) {
 	if err := j.learn(ctx, saved, false); err != nil {
 		return Answer{}, err
+	}
+	if !j.res.Ours() { // as the server that was learned may be
+		return Answer{Outcome: j.res.Outcome, Reason: j.res.Reason}, nil
 	}
 	if off := Off(j.res); off != nil {
 		return Answer{}, off

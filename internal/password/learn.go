@@ -23,19 +23,34 @@ func (e *Engine) Learn(
 ) (resolve.Resolution, *learn.Report, error) {
 	j := e.job(req)
 	var err error
-	if j.res, err = e.ResolveBy(ctx, req, nil); err != nil {
+	j.res, err = e.ResolveBy(ctx, req, nil)
+	switch {
+	case err != nil && j.res.Unknown:
+		j.unresolved = err
+	case err != nil || !j.res.Ours():
 		return j.res, nil, err
-	}
-	if !j.res.Ours() {
-		return j.res, nil, nil
 	}
 	err = j.learn(ctx, nothingSaved(ctx), anew)
 	return j.res, j.asked, err
 }
 
 // learn asks AWS whose the server is, if nobody knows that, and resolves it anew by the answer. It is
-// no error that AWS doesn't tell: then whoever signs where nothing else is said may be the right one.
+// no error that AWS doesn't tell: then whoever signs where nothing else is said may be the right one,
+// unless something is missing even for that.
 func (j *job) learn(ctx context.Context, saved *question, anew bool) error {
+	if err := j.learnIfUnknown(ctx, saved, anew); err != nil || j.unresolved == nil {
+		return err
+	}
+	missing, ok := errors.AsType[*resolve.Error](j.unresolved)
+	if !ok || j.asked == nil {
+		return j.unresolved
+	}
+	p := missing.Problem
+	p.Text += "; " + j.asked.Line()
+	return &resolve.Error{Problem: p}
+}
+
+func (j *job) learnIfUnknown(ctx context.Context, saved *question, anew bool) error {
 	if !j.res.Unknown || j.cfg.Learn == 0 {
 		return nil
 	}
@@ -58,12 +73,12 @@ func (j *job) learn(ctx context.Context, saved *question, anew bool) error {
 	if j.cfg.Cache {
 		o.Store = j.Cache
 	}
-	asked := resolve.FromEnvironment()
-	if _, there := set.Profile(asked.Environment); asked.Environment != "" && !there || j.signer() == "" {
+	asked, signer := resolve.FromEnvironment(), j.signer()
+	if _, there := set.Profile(asked.Environment); asked.Environment != "" && !there || signer == "" {
 		return nil // signing says that it isn't there; or these are no profile's keys, but the environment's
 	}
 	report, err := learn.Ask(ctx, learn.Question{
-		Endpoint: j.res.Endpoint, Region: j.res.Target.Region, Prefer: asked.Environment,
+		Endpoint: j.res.Endpoint, Region: j.res.Target.Region, Prefer: asked.Environment, Signer: signer,
 	}, o)
 	if err != nil {
 		j.Log.Warn("nobody was asked whose the server is", "reason", err)
@@ -72,6 +87,9 @@ func (j *job) learn(ctx context.Context, saved *question, anew bool) error {
 	j.asked = &report
 	if !report.Found {
 		j.Log.Info("nobody has the server", "host", j.res.Endpoint.Host, "asked", report.Line())
+		if j.unresolved != nil {
+			return nil
+		}
 		return j.hopeless(report, said)
 	}
 	j.Log.Info("learned whose the server is", "host", j.res.Endpoint.Host, "account", report.Account.Number,
@@ -80,6 +98,7 @@ func (j *job) learn(ctx context.Context, saved *question, anew bool) error {
 	defer known.Close()
 	j.now = stamp.Now(j.file)
 	j.res, err = j.resolve(ctx, j.req, j.res.Hops, known)
+	j.unresolved = nil
 	return err
 }
 

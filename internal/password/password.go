@@ -101,8 +101,12 @@ func (e *Engine) Get(ctx context.Context, req Request) (Answer, error) {
 	ctx, cancel := credentials.WithTimeout(ctx, cfg.Timeout)
 	defer cancel()
 	res, err := e.ResolveBy(ctx, req, freshHops(kept, have))
-	if err != nil {
+	switch {
+	case err != nil && !res.Unknown:
 		return Answer{}, err
+	case err != nil:
+		j.res, j.unresolved = res, err
+		return j.savedOrOurs(ctx)
 	}
 	if !res.Ours() {
 		return Answer{Outcome: res.Outcome, Reason: res.Reason}, nil

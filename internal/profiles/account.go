@@ -2,10 +2,22 @@ package profiles
 
 import (
 	"cmp"
+	"os"
 	"strings"
+	"time"
 
 	"mysql-secret-store-rds/internal/server"
 )
+
+// Changed returns when the files were last written; the zero time when there is none.
+func (s *Set) Changed() (at time.Time) {
+	for _, file := range []string{s.files.Config, s.files.Credentials} {
+		if info, err := os.Stat(file); err == nil && info.ModTime().After(at) {
+			at = info.ModTime()
+		}
+	}
+	return at
+}
 
 // Account says which AWS account a profile's credentials are of, and the account's partition, as
 // far as its settings tell: by the role that it assumes, the account that it names, its sign-in.

@@ -57,7 +57,8 @@ type Resolution struct {
 	// for this very server or account: which one would sign is a guess then.
 	Unread error
 	// Unknown means that nobody knows whose the endpoint is: neither the configuration nor --profile
-	// chose a profile or role, and the inventory has neither its account nor the server itself.
+	// chose a profile or role, and the inventory has neither its account nor the server itself. With an
+	// error it means that what is missing may be known to AWS; the target is set as far as it is known.
 	Unknown bool
 	// Server is what discover learned of the endpoint; nil when that is nothing.
 	Server *inventory.Server
@@ -145,11 +146,12 @@ type resolver struct {
 	known Known
 	cname CNAME
 
-	host   string // of the URL, normalised
-	entry  config.Entry
-	exact  bool // it is one of servers, and not a rule
-	layers []layer
-	dns    look
+	host    string // of the URL, normalised
+	entry   config.Entry
+	exact   bool // it is one of servers, and not a rule
+	layers  []layer
+	dns     look
+	missing bool // a secret that discover would have learned
 }
 
 // layer is one place that may say something about a server; of several the first counts.
@@ -233,14 +235,19 @@ func (r *resolver) run() error {
 	}
 	t, err := r.target(port, known, config.Credential(text), source)
 	if err != nil {
+		t.Profile, _ = r.first("aws_profile")
+		t.RoleARN, _ = r.first("role_arn")
+	}
+	r.Target = t
+	r.Unknown = t.Profile == "" && t.RoleARN == "" && r.Unread == nil && known.number == "" && (err == nil || r.missing)
+	if err != nil {
 		return err
 	}
-	r.Outcome, r.Target, r.Client = ToToken, t, r.client()
+	r.Outcome, r.Client = ToToken, r.client()
 	if r.Secret.ID != "" {
 		r.Outcome = ToSecret
 	}
 	r.Learned = strings.HasPrefix(r.ProfileBy, "inventory: ")
-	r.Unknown = t.Profile == "" && t.RoleARN == "" && r.Unread == nil && known.number == ""
 	return nil
 }
 

@@ -53,6 +53,7 @@ func (r *resolver) findSecret(c config.Credential, source string, t server.Targe
 
 // noSecret is the answer where the configuration wants a secret that nobody names.
 func (r *resolver) noSecret(source string) error {
+	r.missing = true
 	why := "discover knows of none that RDS manages for it"
 	if r.Unread != nil {
 		why = fmt.Sprintf("what discover learned can't be used: %v", r.Unread)

@@ -202,8 +202,12 @@ func (c *call) erase(ctx context.Context) (int, error) {
 // has refused that, as a rotation may be under way.
 func (c *call) nothingToDrop(cacheOff bool) (int, error) {
 	if c.managed {
+		if err := c.engine.Refused(c.server); err != nil {
+			c.Log.Warn("the next get looks for no newer password of the secret", "reason", err)
+			return 0, nil
+		}
 		c.Log.Info("nothing to drop: the password is AWS Secrets Manager's; the next get looks for a newer one")
-		return 0, c.engine.Refused(c.server)
+		return 0, nil
 	}
 	if cacheOff {
 		c.Log.Info("nothing to drop: the cache is off")
