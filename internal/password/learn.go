@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"time"
 
 	"mysql-secret-store-rds/internal/credentials"
 	"mysql-secret-store-rds/internal/inventory"
@@ -38,8 +39,11 @@ func (e *Engine) Learn(
 // no error that AWS doesn't tell: then whoever signs where nothing else is said may be the right one,
 // unless something is missing even for that.
 func (j *job) learn(ctx context.Context, saved *question, anew bool) error {
-	if err := j.learnIfUnknown(ctx, saved, anew); err != nil || j.unresolved == nil {
+	if err := j.learnIfUnknown(ctx, saved, anew); err != nil {
 		return err
+	}
+	if j.unresolved == nil {
+		return j.lookAgain(ctx)
 	}
 	missing, ok := errors.AsType[*resolve.Error](j.unresolved)
 	if !ok || j.asked == nil {
@@ -94,12 +98,40 @@ func (j *job) learnIfUnknown(ctx context.Context, saved *question, anew bool) er
 	}
 	j.Log.Info("learned whose the server is", "host", j.res.Endpoint.Host, "account", report.Account.Number,
 		"aws_profile", report.Account.Profile, "asked", report.Line())
+	j.unresolved = nil
+	return j.resolveBy(ctx, report)
+}
+
+// resolveBy resolves the server anew by what was learned.
+func (j *job) resolveBy(ctx context.Context, report learn.Report) (err error) {
 	known := &learned{report: report}
 	defer known.Close()
 	j.now = stamp.Now(j.file)
 	j.res, err = j.resolve(ctx, j.req, j.res.Hops, known)
-	j.unresolved = nil
 	return err
+}
+
+// lookAgain asks AWS about a server that discover hasn't seen, in an account that is known, after it
+// has refused a token: its password may be managed, its port another one, or IAM authentication off.
+func (j *job) lookAgain(ctx context.Context) error {
+	t := j.res.Target
+	if j.res.Outcome != resolve.ToToken || j.res.Server != nil || j.res.OnlyIAM || j.res.Unread != nil ||
+		t.Profile == "" || t.RoleARN != "" || j.cfg.Learn == 0 ||
+		!j.Cache.Note(refusedKey(j.req.ID)).Holds("", time.Now(), rotationTime) {
+		return nil
+	}
+	set, err := j.files()
+	path, noPath := inventory.Path()
+	if cmp.Or(err, noPath) != nil {
+		return nil // signing says what is wrong
+	}
+	report, err := learn.Look(ctx, learn.Question{Endpoint: j.res.Endpoint, Region: t.Region}, t.Profile,
+		learn.Options{Set: set, Path: path, Store: j.Cache, Limit: j.cfg.Learn, User: t.User, Log: j.Log})
+	if err != nil || !report.Found {
+		return nil
+	}
+	j.Log.Info("learned what the server is, as it has refused a token", "host", j.res.Endpoint.Host)
+	return j.resolveBy(ctx, report)
 }
 
 // hopeless is the error of a server for which whoever would sign couldn't: as its credentials can't be

@@ -45,7 +45,8 @@ const (
 	pendingRefused = "the pending password was refused" // as it isn't set on the server yet
 )
 
-// Refused notes that the server has refused the password of a secret: a rotation may be under way.
+// Refused notes that the server has refused what it was given: a rotation of the secret may be under
+// way, or the server be another one than a token opens.
 func (e *Engine) Refused(req Request) error {
 	note := cache.Note{Key: refusedKey(req.ID), At: time.Now()}
 	if before := e.Cache.Note(note.Key); before.Text == pendingGiven && before.Holds("", note.At, rotationTime) {

@@ -180,12 +180,14 @@ func (c *call) erase(ctx context.Context) (int, error) {
 	if err != nil {
 		return 1, err
 	}
-	if dropped {
-		c.Log.Info("token dropped")
-		return 0, nil
-	}
 	res, err := c.engine.ResolveBy(ctx, c.server, hops)
 	switch {
+	case dropped:
+		c.Log.Info("token dropped")
+		if err == nil && res.Ours() && res.Server == nil { // what the server is may explain it
+			c.noteRefusal()
+		}
+		return 0, nil
 	case err != nil:
 		return 1, err
 	case res.Outcome == resolve.ToDelegate:
@@ -202,11 +204,8 @@ func (c *call) erase(ctx context.Context) (int, error) {
 // has refused that, as a rotation may be under way.
 func (c *call) nothingToDrop(cacheOff bool) (int, error) {
 	if c.managed {
-		if err := c.engine.Refused(c.server); err != nil {
-			c.Log.Warn("the next get looks for no newer password of the secret", "reason", err)
-			return 0, nil
-		}
-		c.Log.Info("nothing to drop: the password is AWS Secrets Manager's; the next get looks for a newer one")
+		c.Log.Info("nothing to drop: the password is AWS Secrets Manager's")
+		c.noteRefusal()
 		return 0, nil
 	}
 	if cacheOff {
@@ -215,6 +214,13 @@ func (c *call) nothingToDrop(cacheOff bool) (int, error) {
 	}
 	c.Log.Info("nothing to drop")
 	return 1, protocol.ErrNotFound
+}
+
+// noteRefusal has the next get look for a reason, or for a newer password.
+func (c *call) noteRefusal() {
+	if err := c.engine.Refused(c.server); err != nil {
+		c.Log.Warn("the next get doesn't look for a reason, or a newer password", "reason", err)
+	}
 }
 
 // pass hands the call on as it came. Without a delegate there is nothing that get could find; but
