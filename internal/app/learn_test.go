@@ -2,8 +2,12 @@ package app_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"mysql-secret-store-rds/internal/testbed"
 )
 
 // strangerBed is a bed where nobody knows whose the server orders is: AWS has it in the account
@@ -89,5 +93,41 @@ func TestLearnAsksNobodyWithoutATerminal(t *testing.T) {
 	const want = "asked 1 profile; not asked: sso1, sso2, sso3 (SSO session corp is over), mfa (MFA)"
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestLearnAmongManyProfiles: the one of 300 that has the server, behind a role, with servers of the
+// same name in all other accounts.
+func TestLearnAmongManyProfiles(t *testing.T) {
+	t.Parallel()
+	fleet := testbed.Fleet{Accounts: 300, Regions: []string{"eu-west-1"}, EndpointsPerRegion: 6}
+	account := fleet.Account(237)
+	host := "cl0000.cluster-" + fleet.HostID(account, "eu-west-1") + ".eu-west-1.rds.amazonaws.com"
+	for _, before94 := range []bool{true, false} {
+		t.Run(fmt.Sprintf("before94=%v", before94), func(t *testing.T) {
+			t.Parallel()
+			b := startBed(t)
+			b.aws.AddFleet(fleet)
+			writeHome(t, b, ".aws/config", string(fleet.Config(testbed.Key{ID: keyID, Secret: keySecret})))
+			if err := os.Remove(filepath.Join(b.home, ".aws", "credentials")); err != nil { // of the default profile
+				t.Fatal(err)
+			}
+			sh := b.shell(b.env())
+			sh.Before94 = before94
+			ctx, cancel := testContext(t)
+			defer cancel()
+			for _, url := range []string{"dba@" + host + ":3306", "app@" + host} {
+				token, err := sh.Get(ctx, url)
+				if err != nil || !strings.HasPrefix(token, host+":3306?") {
+					t.Fatalf("%s: %.100s, %v", url, token, err)
+				}
+			}
+			if n := b.aws.Calls("DescribeDBClusters"); n > 301 { // the source's, too
+				t.Errorf("AWS was asked %d times", n)
+			}
+			if n := b.aws.CallsBy(account, "DescribeDBClusters"); n != 1 {
+				t.Errorf("the account was asked %d times", n)
+			}
+		})
 	}
 }
