@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -129,5 +130,23 @@ func TestLearnAmongManyProfiles(t *testing.T) {
 				t.Errorf("the account was asked %d times", n)
 			}
 		})
+	}
+}
+
+// TestAskedFits: who was asked, in lines as wide as the terminal.
+func TestAskedFits(t *testing.T) {
+	t.Parallel()
+	for _, columns := range widths {
+		b := strangerBed(t, "444444444444")
+		s := newScreenOf(t, columns, b.env(), b.helper+" explain --online dba@stranger.zzzzzzzzzzzz.eu-west-1.rds.amazonaws.com")
+		s.wait("Log in now?")
+		s.press("n", "Enter")
+		s.wait("exit code 1")
+		printed := s.printed()
+		save(t, printed, fmt.Sprintf("asked-%d", columns))
+		checkWrapped(t, printed, columns, regexp.MustCompile(`^  accounts: \{zzzzzzzzzzzz: PROFILE\}$`))
+		if !strings.Contains(printed, "Asked whose the server is: asked 1 profile") {
+			t.Errorf("%d columns:\n%s", columns, printed)
+		}
 	}
 }

@@ -130,7 +130,7 @@ func TestHelpFits(t *testing.T) {
 	t.Parallel()
 	b := startBed(t)
 	commands := []string{
-		"", "setup", "discover", "list-servers", "connect", "explain", "doctor", "token", "login", "logout", "cache", "ca-bundle", "completion",
+		"", "setup", "discover", "list-servers", "connect", "explain", "doctor", "token", "password", "login", "logout", "cache", "ca-bundle", "completion",
 	}
 	paste := regexp.MustCompile(`^  (MYSQL_PWD=.*|mysqlsh .*|mysql-secret-store-rds .*)$`)
 	for _, columns := range widths {

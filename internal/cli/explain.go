@@ -317,7 +317,10 @@ func (e *explanation) printAsked(s screen) {
 		}
 		rows = append(rows, cells("  "+p.Profile, p.Account, said))
 	}
-	printTable(s, rows)
+	widths := widthsOf(rows)
+	for _, row := range rows {
+		s.print(fmt.Sprintf("%-*s%-*s", widths[0]+gap, row[0], widths[1]+gap, row[1]), row[2])
+	}
 }
 
 // answer says in words where the password comes from; note is worth knowing then.
