@@ -22,6 +22,7 @@ func Look(ctx context.Context, q Question, profile string, o Options) (Report, e
 	if why, _ := a.prepare(t); why != "" || t.region == "" || t.needs != nothing {
 		return Report{}, nil
 	}
+	a.leaveTime(ctx)
 	inTime, cancel := a.limit(ctx)
 	defer cancel()
 	probing, won := context.WithCancel(inTime)
