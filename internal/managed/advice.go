@@ -19,6 +19,7 @@ const (
 	NoKey                 // using its KMS key isn't allowed
 	Absent                // AWS has none of that name
 	Throttled             // too many calls
+	Silent                // no answer in time
 )
 
 // Error is a password that Secrets Manager doesn't give. It holds nothing of the secret but the
@@ -48,6 +49,8 @@ func (e *Error) Advice() advice.Problem {
 		return p.With(allow)
 	case Throttled:
 		return p.With(advice.Say("try again in a moment"))
+	case Silent:
+		return p.With(advice.Say("check the network, a VPN, HTTPS_PROXY"))
 	}
 	return p
 }

@@ -6,6 +6,7 @@ package managed
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -38,6 +39,9 @@ func Get(
 	}
 	if cfg.Region = s.Region; s.Region == "" {
 		cfg.Region = region
+	}
+	if _, err := cfg.Credentials.Retrieve(ctx); err != nil { // what takes long from here on is the secret
+		return Password{}, p.Explain(ctx, err)
 	}
 	r := reader{cfg, s, user, p}
 	if pending {
@@ -100,6 +104,10 @@ func (r reader) unusable(problem string) error {
 // explain words what AWS says.
 func (r reader) explain(ctx context.Context, err error) error {
 	err = r.Explain(ctx, err)
+	if errors.Is(err, credentials.ErrTimeout) {
+		return &Error{Err: err, Secret: r.secret, Whose: r.Whose(), Kind: Silent,
+			Problem: "can't be read now: AWS Secrets Manager doesn't answer"}
+	}
 	api, ok := apiError(err)
 	if !ok {
 		return err
