@@ -98,6 +98,7 @@ func TestManyProfiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	env = append(env, "AWS_PROFILE=p1999")
+	b.aws.SetServers("000000001999", "eu-west-1", someServers("000000001999", "eu-west-1", "abcdefghijkl"))
 	ctx, cancel := testContext(t)
 	defer cancel()
 	for i := range 3 {

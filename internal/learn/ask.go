@@ -122,8 +122,8 @@ func (a *asking) run(ctx, inTime context.Context) Report {
 }
 
 // decided asks the profile of AWS_PROFILE, which signs where nobody knows better, and reports whether
-// nobody else is to be asked: not, if its account is known to have another id than the server. Nor is
-// a person, who will be when it signs.
+// nobody else is to be asked: not, if it says that its account hasn't the server. Nor is a person, who
+// will be when it signs.
 func (a *asking) decided(ctx context.Context) bool {
 	t := a.preferred
 	if t == nil {
@@ -136,17 +136,16 @@ func (a *asking) decided(ctx context.Context) bool {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	id := a.ids[t.account]
-	elsewhere := id != "" && a.hostID() != "" && id != a.hostID()
+	hasNot := a.answers[t.at].Said == HasNot
 	for _, g := range a.groups {
-		g.answered = g.answered || elsewhere && slices.Contains(g.targets, t)
+		g.answered = g.answered || hasNot && slices.Contains(g.targets, t)
 		for _, other := range g.targets {
-			if !elsewhere && other != t && a.owner == nil {
+			if !hasNot && other != t && a.owner == nil {
 				a.answers[other.at].set(NoNeed, "AWS_PROFILE says who signs", "")
 			}
 		}
 	}
-	return !elsewhere
+	return !hasNot
 }
 
 // person reports whether there is one to be asked for anything.

@@ -24,7 +24,7 @@ type Question struct {
 	Endpoint server.Endpoint
 	Region   string // where to ask about a global writer, whose name has none; "": each profile's own
 	// Prefer is AWS_PROFILE, if it is set. It signs where nobody knows better, so that the others are
-	// only asked if its account is known to have another id than the server.
+	// only asked if it says that it hasn't the server.
 	Prefer string
 	// Signer is the profile that signs where nobody knows better, or "". If it has the server, too, it
 	// is the one that goes on signing.
