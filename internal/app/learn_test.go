@@ -113,6 +113,7 @@ func TestLearnAmongManyProfiles(t *testing.T) {
 			if err := os.Remove(filepath.Join(b.home, ".aws", "credentials")); err != nil { // of the default profile
 				t.Fatal(err)
 			}
+			writeHome(t, b, ".config/mysql-secret-store-rds/config.yaml", "timeout: 1m\nlearn: 40s\n") // how fast it is, bench says
 			sh := b.shell(b.env())
 			sh.Before94 = before94
 			ctx, cancel := testContext(t)

@@ -4,6 +4,7 @@
 package managed
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -84,8 +85,13 @@ func (r reader) password(text string) (secret.Text, error) {
 		return secret.Text{}, r.unusable(`is no JSON object; a password is kept there as {"username": …, "password": …}`)
 	}
 	var user, password string
-	if json.Unmarshal(fields["password"], &password) != nil || password == "" {
+	switch raw, has := fields["password"]; {
+	case !has:
 		return secret.Text{}, r.unusable(`has no "password"`)
+	case json.Unmarshal(raw, &password) != nil || half(raw, password):
+		return secret.Text{}, r.unusable(`has a "password" that is no text`)
+	case password == "":
+		return secret.Text{}, r.unusable(`has a "password" that is empty`)
 	}
 	if raw, has := fields["username"]; has && json.Unmarshal(raw, &user) != nil {
 		return secret.Text{}, r.unusable(`has a "username" that is no text`)
@@ -95,6 +101,14 @@ func (r reader) password(text string) (secret.Text, error) {
 			"has the password of the database user %q, and that of %q is wanted", user, r.user)}
 	}
 	return secret.New(password), nil
+}
+
+// half reports whether a JSON string has half of a character (a lone surrogate), in whose place the
+// decoder puts another one.
+func half(raw []byte, text string) bool {
+	const replacement = "\uFFFD"
+	return strings.Contains(text, replacement) && !bytes.Contains(raw, []byte(replacement)) &&
+		!bytes.Contains(bytes.ToLower(raw), []byte(`\ufffd`))
 }
 
 func (r reader) unusable(problem string) error {
