@@ -22,6 +22,7 @@ func TestManyAtOnce(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(b.home, ".aws", "config"), []byte(profile), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	writeHome(t, b, ".config/mysql-secret-store-rds/config.yaml", "learn: off\n") // it is about who signs
 	log := filepath.Join(t.TempDir(), "log")
 	env := append(b.env(), "AWS_PROFILE=role", "MYSQL_SECRET_STORE_RDS_LOG="+log)
 	sh := b.shell(env)

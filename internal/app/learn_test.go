@@ -104,33 +104,28 @@ func TestLearnAmongManyProfiles(t *testing.T) {
 	fleet := testbed.Fleet{Accounts: 300, Regions: []string{"eu-west-1"}, EndpointsPerRegion: 6}
 	account := fleet.Account(237)
 	host := "cl0000.cluster-" + fleet.HostID(account, "eu-west-1") + ".eu-west-1.rds.amazonaws.com"
-	for _, before94 := range []bool{true, false} {
-		t.Run(fmt.Sprintf("before94=%v", before94), func(t *testing.T) {
-			t.Parallel()
-			b := startBed(t)
-			b.aws.AddFleet(fleet)
-			writeHome(t, b, ".aws/config", string(fleet.Config(testbed.Key{ID: keyID, Secret: keySecret})))
-			if err := os.Remove(filepath.Join(b.home, ".aws", "credentials")); err != nil { // of the default profile
-				t.Fatal(err)
-			}
-			writeHome(t, b, ".config/mysql-secret-store-rds/config.yaml", "timeout: 1m\nlearn: 40s\n") // how fast it is, bench says
-			sh := b.shell(b.env())
-			sh.Before94 = before94
-			ctx, cancel := testContext(t)
-			defer cancel()
-			for _, url := range []string{"dba@" + host + ":3306", "app@" + host} {
-				token, err := sh.Get(ctx, url)
-				if err != nil || !strings.HasPrefix(token, host+":3306?") {
-					t.Fatalf("%s: %.100s, %v", url, token, err)
-				}
-			}
-			if n := b.aws.Calls("DescribeDBClusters"); n > 301 { // the source's, too
-				t.Errorf("AWS was asked %d times", n)
-			}
-			if n := b.aws.CallsBy(account, "DescribeDBClusters"); n != 1 {
-				t.Errorf("the account was asked %d times", n)
-			}
-		})
+	b := startBed(t)
+	b.aws.AddFleet(fleet)
+	writeHome(t, b, ".aws/config", string(fleet.Config(testbed.Key{ID: keyID, Secret: keySecret})))
+	if err := os.Remove(filepath.Join(b.home, ".aws", "credentials")); err != nil { // of the default profile
+		t.Fatal(err)
+	}
+	writeHome(t, b, ".config/mysql-secret-store-rds/config.yaml", "timeout: 1m\nlearn: 40s\n") // bench says how fast it is
+	ctx, cancel := testContext(t)
+	defer cancel()
+	for _, before94 := range []bool{true, false} { // the second one finds the account known
+		sh := b.shell(b.env())
+		sh.Before94 = before94
+		token, err := sh.Get(ctx, fmt.Sprintf("dba%v@%s", before94, host))
+		if err != nil || !strings.HasPrefix(token, host+":3306?") {
+			t.Fatalf("%.100s, %v", token, err)
+		}
+	}
+	if n := b.aws.Calls("DescribeDBClusters"); n > 301 { // the source's, too
+		t.Errorf("AWS was asked %d times", n)
+	}
+	if n := b.aws.CallsBy(account, "DescribeDBClusters"); n != 1 {
+		t.Errorf("the account was asked %d times", n)
 	}
 }
 
