@@ -1198,7 +1198,7 @@ func TestSlowLoginsAreBounded(t *testing.T) {
 	defer end()
 	var begun atomic.Int32
 	w.loggingIn(func(ctx context.Context, _ string) error {
-		if begun.Add(1) == 1+slowLogins {
+		if begun.Add(1) == 1+slowOnes {
 			time.AfterFunc(300*time.Millisecond, end) // for those that should not come
 		}
 		<-ctx.Done()
@@ -1207,7 +1207,7 @@ func TestSlowLoginsAreBounded(t *testing.T) {
 	if r, err := Run(ctx, w.in, w.deps); err != nil || !r.Interrupted {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if n := begun.Load(); n != 1+slowLogins {
+	if n := begun.Load(); n != 1+slowOnes {
 		t.Errorf("%d logins at once", n)
 	}
 }

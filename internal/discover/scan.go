@@ -8,24 +8,17 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"time"
-
-	"golang.org/x/sync/semaphore"
 
 	"mysql-secret-store-rds/internal/server"
 )
-
-// slowLogins is how many logins may go on without a slot, for each slot that there is.
-const slowLogins = 4
 
 // scan is a scan under way. An account and region is read as soon as one caller is known that
 // reaches it, so that a profile which is slow, or waits for a person, holds up no other.
 type scan struct {
 	*run
-	slots      *semaphore.Weighted // one for each login or read
-	slow       *semaphore.Weighted // one for each login that has given its slot up
-	wg         sync.WaitGroup      // of all logins and reads
-	othersDone func()              // called when the profiles that ask nobody are through
+	slots      *Slots         // one for each login or read; who logs in slowly no longer counts as active
+	wg         sync.WaitGroup // of all logins and reads
+	othersDone func()         // called when the profiles that ask nobody are through
 
 	// Guarded by run.mu:
 	active     int // logins and reads under way, without the slow logins
@@ -41,8 +34,7 @@ func (r *run) scan(ctx context.Context) ([]*caller, []*accountRegion) {
 	others, othersDone := context.WithCancel(ctx)
 	defer othersDone()
 	s := &scan{
-		run: r, slots: semaphore.NewWeighted(int64(r.in.Parallel)),
-		slow: semaphore.NewWeighted(int64(slowLogins * r.in.Parallel)), othersDone: othersDone,
+		run: r, slots: NewSlots(r.in.Parallel, r.in.SlowLogin), othersDone: othersDone,
 		regions: map[regionKey]*accountRegion{}, enabled: map[string]*regionList{},
 	}
 	if len(r.in.Profiles) > 0 {
@@ -111,41 +103,14 @@ func (s *scan) loginAll(ctx context.Context, mfa bool) {
 		if p.MFA != mfa {
 			continue
 		}
-		if s.slots.Acquire(ctx, 1) != nil {
+		if s.slots.Acquire(ctx) != nil {
 			return
 		}
 		s.begin()
 		s.wg.Go(func() {
-			defer s.holdSlot(ctx, p)()
+			defer s.slots.Hold(ctx, p.MFA, s.end)()
 			s.login(ctx, i, p)
 		})
-	}
-}
-
-// holdSlot returns the function that ends a login and releases its slot. A login that takes long
-// releases it before, and no longer counts as active, so that nobody waits for it. Those that ask a
-// person keep their slot: one person gives one code after the other.
-func (s *scan) holdSlot(ctx context.Context, p Profile) (end func()) {
-	release := sync.OnceFunc(func() {
-		s.slots.Release(1)
-		s.end()
-	})
-	if p.MFA {
-		return release
-	}
-	login, ended := context.WithCancel(ctx)
-	slow := time.AfterFunc(s.in.SlowLogin, func() {
-		if s.slow.Acquire(login, 1) != nil {
-			return // it has ended before there were few enough slow ones
-		}
-		release()
-		<-login.Done()
-		s.slow.Release(1)
-	})
-	return func() {
-		slow.Stop()
-		ended()
-		release()
 	}
 }
 
@@ -216,7 +181,7 @@ func (s *scan) queue(ctx context.Context, c *caller, region string, guessed bool
 // readAll reads an account and region with one caller after the other.
 func (s *scan) readAll(ctx context.Context, ar *accountRegion) {
 	for c := s.next(ar); c != nil; c = s.next(ar) {
-		if s.slots.Acquire(ctx, 1) != nil {
+		if s.slots.Acquire(ctx) != nil {
 			return
 		}
 		s.read(ctx, ar, c)
@@ -226,7 +191,7 @@ func (s *scan) readAll(ctx context.Context, ar *accountRegion) {
 				s.tried++
 			}
 		})
-		s.slots.Release(1)
+		s.slots.Release()
 	}
 }
 

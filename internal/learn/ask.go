@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"golang.org/x/sync/semaphore"
 
 	"mysql-secret-store-rds/internal/credentials"
 	"mysql-secret-store-rds/internal/discover"
@@ -30,8 +29,6 @@ const (
 	slow = time.Second
 	// keepTime is how long another process may write the inventory.
 	keepTime = time.Second
-	// maxSlow is how many profiles are asked beside those that aren't slow.
-	maxSlow = 4 * parallel
 	// grace is how long the one who signs where nobody knows better is waited for, when another
 	// profile has the server: as long as an answer takes.
 	grace = 500 * time.Millisecond
@@ -51,8 +48,7 @@ type asking struct {
 	signer    *target   // the one of Question.Signer, if it is to be asked first
 	changed   time.Time // when the AWS files were last written
 	letGo     func()    // of the lock
-	slots     *semaphore.Weighted
-	slowOnes  *semaphore.Weighted
+	slots     *discover.Slots
 	wg        sync.WaitGroup // of all that are being asked
 
 	mu      sync.Mutex // of what follows, and of targets and groups
@@ -74,8 +70,8 @@ func newAsking(q Question, o Options) *asking {
 	}
 	return &asking{
 		Question: q, Options: o, identity: stamp.Identity(), client: credentials.NewClient(parallel),
-		slots: semaphore.NewWeighted(parallel), slowOnes: semaphore.NewWeighted(maxSlow),
-		ids: map[string]string{}, asked: map[string]string{},
+		slots: discover.NewSlots(parallel, slow),
+		ids:   map[string]string{}, asked: map[string]string{},
 	}
 }
 
@@ -168,7 +164,8 @@ func (a *asking) with(needs need) []*group {
 	defer a.mu.Unlock()
 	var list []*group
 	for _, g := range a.groups {
-		if !g.answered && !g.doubtful && slices.ContainsFunc(g.targets, func(t *target) bool { return t.needs == needs }) {
+		wanted := func(t *target) bool { return t.needs == needs }
+		if !g.answered && !g.doubtful && slices.ContainsFunc(g.targets, wanted) {
 			list = append(list, g)
 		}
 	}
@@ -199,12 +196,12 @@ func (a *asking) ask(ctx context.Context, groups []*group, needs need) {
 func round[T any](a *asking, ctx context.Context, list []T, person bool, do func(T)) {
 	var quick sync.WaitGroup
 	for _, one := range list {
-		if ctx.Err() != nil || a.slots.Acquire(ctx, 1) != nil {
+		if ctx.Err() != nil || a.slots.Acquire(ctx) != nil {
 			break
 		}
 		quick.Add(1)
 		a.wg.Go(func() {
-			defer a.holdSlot(ctx, person, quick.Done)()
+			defer a.slots.Hold(ctx, person, quick.Done)()
 			do(one)
 		})
 	}
@@ -218,32 +215,6 @@ func wait(ctx context.Context, wg *sync.WaitGroup) {
 	select {
 	case <-done:
 	case <-ctx.Done():
-	}
-}
-
-// holdSlot returns what gives a slot back at the end. Who is slow gives it back before, within
-// bounds.
-func (a *asking) holdSlot(ctx context.Context, person bool, done func()) (end func()) {
-	release := sync.OnceFunc(func() {
-		a.slots.Release(1)
-		done()
-	})
-	if person {
-		return release
-	}
-	asking, ended := context.WithCancel(ctx)
-	late := time.AfterFunc(slow, func() {
-		if a.slowOnes.Acquire(asking, 1) != nil {
-			return // it has ended before there were few enough slow ones
-		}
-		release()
-		<-asking.Done()
-		a.slowOnes.Release(1)
-	})
-	return func() {
-		late.Stop()
-		ended()
-		release()
 	}
 }
 
@@ -475,8 +446,7 @@ func (a *asking) report(ctx, inTime context.Context) Report {
 	a.mu.Lock()
 	owner, learned := a.owner, slices.Clone(a.learned)
 	for i, one := range r.Answers {
-		id := a.ids[one.Account]
-		r.Answers[i].elsewhere = id != "" && a.hostID() != "" && id != a.hostID()
+		r.Answers[i].elsewhere = a.hasOtherID(one.Account)
 	}
 	a.mu.Unlock()
 	if owner != nil {

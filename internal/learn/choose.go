@@ -159,15 +159,19 @@ func (a *asking) prepare(t *target) (why string, doubtful bool) {
 // otherID says that an account is known to have another id than the server, and so not the server,
 // or returns "": RDS gives an account one id in a region.
 func (a *asking) otherID(account, region string) string {
-	if account == "" || a.hostID() == "" {
-		return ""
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if id := a.ids[account]; id != "" && id != a.hostID() {
-		return fmt.Sprintf("its account, %s, has the id %s in %s", account, id, region)
+	if !a.hasOtherID(account) {
+		return ""
 	}
-	return ""
+	return fmt.Sprintf("its account, %s, has the id %s in %s", account, a.ids[account], region)
+}
+
+// hasOtherID reports whether an account is known to have another id than the server. The caller holds
+// the lock.
+func (a *asking) hasOtherID(account string) bool {
+	id := a.ids[account]
+	return id != "" && a.hostID() != "" && id != a.hostID()
 }
 
 // accountByInventory returns the account that a profile reached when it was last asked, or "", and
