@@ -221,18 +221,23 @@ func (j *job) sign(ctx context.Context, saved *question) (Answer, error) {
 	}, "signed"), nil
 }
 
+// keeping is the cache, or with cache: false the store that keeps nothing.
+func (j *job) keeping() cache.Store {
+	if !j.cfg.Cache {
+		return cache.Store{}
+	}
+	return j.Cache
+}
+
 // provider returns the target's credentials. What fails with them, failed makes an error of.
 func (j *job) provider(saved *question) (p *credentials.Provider, failed func(error) error) {
 	said := func() string { return "" }
 	if j.Catch != nil {
 		said = j.Catch()
 	}
-	options := credentials.Options{Log: j.Log, Timeout: j.cfg.Timeout, Files: j.files}
+	options := credentials.Options{Log: j.Log, Timeout: j.cfg.Timeout, Files: j.files, Store: j.keeping()}
 	if !j.haveOld {
 		options.Code, options.Login = saved.first(j.Code), saved.firstLogin(j.Login)
-	}
-	if j.cfg.Cache {
-		options.Store = j.Cache
 	}
 	return credentials.New(Source(j.res.Target), options), func(err error) error {
 		e := &SignError{Err: err, Resolution: j.res, Config: j.cfg, Said: said()}

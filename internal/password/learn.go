@@ -58,27 +58,17 @@ func (j *job) learnIfUnknown(ctx context.Context, saved *question, anew bool) er
 	if !j.res.Unknown || j.cfg.Learn == 0 {
 		return nil
 	}
-	set, err := j.files()
-	if err != nil || len(set.Names()) == 0 {
-		return nil // signing says what is wrong with the files
-	}
-	path, err := inventory.Path()
-	if err != nil {
-		return nil // without a place for it nothing is ever known
+	o, err := j.learnOptions()
+	if err != nil || len(o.Set.Names()) == 0 {
+		return nil
 	}
 	said := func() string { return "" }
 	if j.Catch != nil {
 		said = j.Catch()
 	}
-	o := learn.Options{
-		Set: set, Assigned: j.cfg.Assigned(), Path: path, Limit: j.cfg.Learn, Anew: anew, User: j.res.Target.User,
-		Log: j.Log, Code: saved.first(j.Code), Login: saved.firstLogin(j.Login),
-	}
-	if j.cfg.Cache {
-		o.Store = j.Cache
-	}
+	o.Anew, o.Code, o.Login = anew, saved.first(j.Code), saved.firstLogin(j.Login)
 	asked, signer := resolve.FromEnvironment(), j.signer()
-	if _, there := set.Profile(asked.Environment); asked.Environment != "" && !there || signer == "" {
+	if _, there := o.Set.Profile(asked.Environment); asked.Environment != "" && !there || signer == "" {
 		return nil // signing says that it isn't there; or these are no profile's keys, but the environment's
 	}
 	report, err := learn.Ask(ctx, learn.Question{
@@ -94,12 +84,24 @@ func (j *job) learnIfUnknown(ctx context.Context, saved *question, anew bool) er
 		if j.unresolved != nil {
 			return nil
 		}
-		return j.hopeless(report, said)
+		return j.hopeless(report, signer, said)
 	}
 	j.Log.Info("learned whose the server is", "host", j.res.Endpoint.Host, "account", report.Account.Number,
 		"aws_profile", report.Account.Profile, "asked", report.Line())
 	j.unresolved = nil
 	return j.resolveBy(ctx, report)
+}
+
+// learnOptions returns what package learn needs of the world. An error is AWS files that can't be
+// read, of which signing says what is wrong, or that there is no place for what is learned.
+func (j *job) learnOptions() (o learn.Options, err error) {
+	o = learn.Options{
+		Assigned: j.cfg.Assigned(), Store: j.keeping(), Limit: j.cfg.Learn, User: j.res.Target.User, Log: j.Log,
+	}
+	if o.Set, err = j.files(); err == nil {
+		o.Path, err = inventory.Path()
+	}
+	return o, err
 }
 
 // resolveBy resolves the server anew by what was learned.
@@ -120,13 +122,11 @@ func (j *job) lookAgain(ctx context.Context) error {
 		!j.Cache.Note(refusedKey(j.req.ID)).Holds("", time.Now(), rotationTime) {
 		return nil
 	}
-	set, err := j.files()
-	path, noPath := inventory.Path()
-	if cmp.Or(err, noPath) != nil {
-		return nil // signing says what is wrong
+	o, err := j.learnOptions()
+	if err != nil {
+		return nil
 	}
-	report, err := learn.Look(ctx, learn.Question{Endpoint: j.res.Endpoint, Region: t.Region}, t.Profile,
-		learn.Options{Set: set, Path: path, Store: j.Cache, Limit: j.cfg.Learn, User: t.User, Log: j.Log})
+	report, err := learn.Look(ctx, learn.Question{Endpoint: j.res.Endpoint, Region: t.Region}, t.Profile, o)
 	if err != nil || !report.Found {
 		return nil
 	}
@@ -137,9 +137,8 @@ func (j *job) lookAgain(ctx context.Context) error {
 // hopeless is the error of a server for which whoever would sign couldn't: as its credentials can't be
 // had, or are of another account, so that the token would be refused. Said gives the last line of the
 // programs that were run.
-func (j *job) hopeless(report learn.Report, said func() string) error {
+func (j *job) hopeless(report learn.Report, signer string, said func() string) error {
 	e := &SignError{Resolution: j.res, Config: j.cfg, Asked: report.Line()}
-	signer := j.signer()
 	if report.Excludes(signer) {
 		e.Err = credentials.ErrNoCredentials
 		return e
