@@ -55,9 +55,11 @@ func learnOne(dir, helper string, limit bool) error {
 	}
 	rounds := (strangers.Accounts + learnParallel - 1) / learnParallel
 	least := time.Duration(2*rounds) * latency // a role, and whether it has the server
-	fmt.Printf("an unknown server, %d profiles: %.2f s, another one of its account %.2f s, one that nobody has %.2f s\n",
+	const all = "an unknown server, %d profiles: %.2f s, another one of its account %.2f s, one that nobody has %.2f s\n"
+	fmt.Printf(all,
 		strangers.Accounts, took.Seconds(), second.Seconds(), nobody.Seconds())
-	fmt.Printf("          %d rounds of %d at once, 2 calls of %v each, take %.2f s by themselves: %.0f%% of the time\n\n",
+	const part = "          %d rounds of %d at once, 2 calls of %v each, take %.2f s by themselves: %.0f%% of the time\n\n"
+	fmt.Printf(part,
 		rounds, learnParallel, latency, least.Seconds(), 100*least.Seconds()/took.Seconds())
 	if limit && took > learnLimit*least {
 		return fmt.Errorf("an unknown server took %v; the limit is %v", took, learnLimit*least)

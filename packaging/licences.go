@@ -141,7 +141,8 @@ func (m *module) collect(dir, root string, seen map[string]bool) error {
 			if isLicence {
 				id := recognise(string(text))
 				if id == "" {
-					return fmt.Errorf("%s: the licence in %s is none that is known here", m.Path, filepath.Join(dir, e.Name()))
+					return fmt.Errorf("%s: the licence in %s is none that is known here", m.Path,
+						filepath.Join(dir, e.Name()))
 				}
 				if !slices.Contains(m.Licences, id) {
 					m.Licences = append(m.Licences, id)

@@ -236,8 +236,8 @@ func (e *explanation) signer(
 	set, unread := loadProfiles()
 	switch canAsk := res.Unknown && cfg.Learn > 0 && unread == nil && len(set.Names()) > 0; {
 	case canAsk && !online:
-		e.Hint = fmt.Sprintf("nobody knows account id %s (%s): get asks the AWS profiles whose it is, as --online does now",
-			res.Endpoint.HostID, t.Region)
+		const hint = "nobody knows account id %s (%s): get asks the AWS profiles whose it is, as --online does now"
+		e.Hint = fmt.Sprintf(hint, res.Endpoint.HostID, t.Region)
 	case !known:
 		e.Hint = fmt.Sprintf("no AWS profile known for account id %s (%s): run: %s discover", res.Endpoint.HostID,
 			t.Region, about.Name)

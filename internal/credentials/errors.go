@@ -226,7 +226,8 @@ func known(err error) error {
 	for ; err != nil; err = errors.Unwrap(err) {
 		switch err.(type) {
 		case *profiles.MissingError, *profiles.FileError, *ExpiredError, *SessionKeysError, *ProcessError,
-			*ContainerError, *ClockError, *NetworkError, *APIError, *SettingsError, *AuthoritiesError, *sso.TokenError, *SecurityKeyError, *wantsCode, *lineError:
+			*ContainerError, *ClockError, *NetworkError, *APIError, *SettingsError, *AuthoritiesError,
+			*sso.TokenError, *SecurityKeyError, *wantsCode, *lineError:
 			return err
 		}
 	}

@@ -300,7 +300,8 @@ func (p *Provider) machine(m *machine) (aws.CredentialsProvider, error) {
 			// The endpoint is on this machine: a few quick tries tell whether it is there.
 			// No proxy has it, nor may have the token.
 			direct := func(t *http.Transport) { t.Proxy = nil }
-			o.HTTPClient = limited{awshttp.NewBuildableClient().WithTimeout(containerAnswer).WithTransportOptions(direct)}
+			client := awshttp.NewBuildableClient().WithTimeout(containerAnswer).WithTransportOptions(direct)
+			o.HTTPClient = limited{client}
 			o.Retryer = retry.NewStandard(func(s *retry.StandardOptions) { s.MaxBackoff = 100 * time.Millisecond })
 		}), nil
 	case source == sourceContainer:

@@ -34,18 +34,19 @@ type Server struct {
 	IAM             bool                `json:"-"`                     // it takes tokens; "iam" in JSON, unless Partial
 	MasterUser      string              `json:"master_user,omitempty"`
 	MasterSecretARN string              `json:"master_secret_arn,omitempty"`
+	Tags            map[string]string   `json:"tags,omitempty"`
+	Account         string              `json:"account,omitempty"` // its number
+	Region          string              `json:"region,omitempty"`  // for a global writer, its writer's
+	Partition       string              `json:"partition,omitempty"`
+	HostID          string              `json:"id,omitempty"`       // of its account and region; "" where none is known
+	Profile         string              `json:"profile,omitempty"`  // the account's preferred one
+	Seen            time.Time           `json:"seen,omitzero"`      // when RDS last listed it
+	Endpoint        string              `json:"endpoint,omitempty"` // of a tunnel or alias: the host behind it
+	Secret          string              `json:"secret,omitempty"`   // by the configuration: what keeps its password
+	Unseen          bool                `json:"-"`                  // only the configuration has it
+
 	// MasterSecretStatus is the secret's, where it isn't active: creating, rotating or impaired.
-	MasterSecretStatus string            `json:"master_secret_status,omitempty"`
-	Tags               map[string]string `json:"tags,omitempty"`
-	Account            string            `json:"account,omitempty"` // its number
-	Region             string            `json:"region,omitempty"`  // for a global writer, its writer's
-	Partition          string            `json:"partition,omitempty"`
-	HostID             string            `json:"id,omitempty"`       // of its account and region; "" where none is known
-	Profile            string            `json:"profile,omitempty"`  // the account's preferred one
-	Seen               time.Time         `json:"seen,omitzero"`      // when RDS last listed it
-	Endpoint           string            `json:"endpoint,omitempty"` // of a tunnel or alias: the host behind it
-	Secret             string            `json:"secret,omitempty"`   // by the configuration: what keeps its password
-	Unseen             bool              `json:"-"`                  // only the configuration has it
+	MasterSecretStatus string `json:"master_secret_status,omitempty"`
 }
 
 // Account is one account in one region.

@@ -143,7 +143,8 @@ var read = middleware.DeserializeMiddlewareFunc("Read", func(
 	}
 	var v value
 	if json.Unmarshal(text, &v) != nil { // the error might quote the secret
-		return out, metadata, &smithy.DeserializationError{Err: fmt.Errorf("the answer is no JSON that %s gives", service)}
+		err := fmt.Errorf("the answer is no JSON that %s gives", service)
+		return out, metadata, &smithy.DeserializationError{Err: err}
 	}
 	out.Result = v
 	return out, metadata, nil

@@ -82,7 +82,8 @@ func (r reader) read(ctx context.Context, stage string) (secret.Text, error) {
 func (r reader) password(text string) (secret.Text, error) {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal([]byte(text), &fields) != nil || fields == nil {
-		return secret.Text{}, r.unusable(`is no JSON object; a password is kept there as {"username": …, "password": …}`)
+		const form = `a password is kept there as {"username": …, "password": …}`
+		return secret.Text{}, r.unusable("is no JSON object; " + form)
 	}
 	var user, password string
 	switch raw, has := fields["password"]; {

@@ -76,8 +76,8 @@ func StartAWS(keys *Keys) *AWS {
 		denied: map[string]bool{}, usedCodes: map[string]bool{}, servers: map[place]Servers{}, regions: map[string][]Region{},
 		policies: map[string]policy{}, roles: map[string]bool{}, oidc: newOIDC(), signIns: map[string]string{},
 		secrets: map[string]Secret{},
-		Life:    time.Hour, TokenLength: 800, ContainerToken: "Bearer testbed", SSOToken: "sso-bearer", WebToken: "web-identity",
-		MFACode: "123456", PageSize: 100, SSOLife: time.Hour, DeviceLife: 10 * time.Minute, DeviceInterval: time.Second,
+		Life:    time.Hour, TokenLength: 800, ContainerToken: "Bearer testbed", SSOToken: "sso-bearer",
+		WebToken: "web-identity", MFACode: "123456", PageSize: 100, SSOLife: time.Hour, DeviceLife: 10 * time.Minute, DeviceInterval: time.Second,
 	}
 	a.http = httptest.NewServer(http.HandlerFunc(a.serve))
 	a.URL = a.http.URL

@@ -164,8 +164,9 @@ func (a *AWS) findSecret(operation, id string, caller Key, region string) (Secre
 	}
 	if owner := accountOf(id); owner != "" && owner != account {
 		action := "secretsmanager:" + operation
-		return Secret{}, &failure{400, "AccessDeniedException", "User: " + caller.Owner + " is not authorized to perform: " +
-			action + " on resource: " + id + " because no resource-based policy allows the " + action + " action"}
+		return Secret{}, &failure{400, "AccessDeniedException", "User: " + caller.Owner +
+			" is not authorized to perform: " + action + " on resource: " + id +
+			" because no resource-based policy allows the " + action + " action"}
 	}
 	return Secret{}, &failure{400, "ResourceNotFoundException", "Secrets Manager can't find the specified secret."}
 }
